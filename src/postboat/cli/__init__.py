@@ -1,0 +1,1 @@
+"""How it starts: command line, exit codes, signals. Commands are imported when they are called."""

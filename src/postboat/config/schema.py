@@ -1,0 +1,158 @@
+"""The configuration as the rest of the program sees it: complete, checked, frozen.
+
+Names of fields are the names of the options, which are OfflineIMAP's where it has one. `load` makes these values
+from a file; nothing else does, but tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+NameRule = Callable[[str], str]
+NameTest = Callable[[str], bool]
+
+
+class Secret:
+    """A text that never shows itself: not in a log, an error or a traceback."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, for the wire only."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRules:
+    """Which folders of a repository are synced, and what each is called on the other side.
+
+    Names are Unicode, written with the repository's own separator (`utf8foldernames = false`: in modified UTF-7, as
+    OfflineIMAP shows them). Filters see the name before translation.
+    """
+
+    folderfilter: NameTest | None = None
+    nametrans: NameRule | None = None
+    folderincludes: tuple[str, ...] = ()
+    foldersort: Callable[[str, str], int] | None = None
+    """OfflineIMAP's comparison of two names: negative, zero or positive."""
+    utf8foldernames: bool = True
+    include: tuple[str, ...] = ()
+    """Globs; when there are any, a folder must match one. `*` matches separators too."""
+    exclude: tuple[str, ...] = ()
+    rename: Mapping[str, str] = field(default_factory=dict)
+    """Remote name to local name, exact; children follow their parent."""
+    strip_prefix: str = ""
+    """Taken off the front of names that begin with it, and put back on the way up."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryConfig:
+    """What local and remote repositories have in common."""
+
+    name: str
+    rules: FolderRules = FolderRules()
+    createfolders: bool = True
+    """Whether folders may be created on this side."""
+    readonly: bool = False
+    """Whether this side is never modified, neither folders nor messages."""
+    sync_deletes: bool = True
+    """Whether deletions made on this side are repeated on the other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalConfig(RepositoryConfig):
+    """`type = Maildir`."""
+
+    localfolders: Path
+    layout: str = "flat"
+    """`flat`: hierarchy as `sep` inside one directory name; `nested`: as directories; `maildir++`: INBOX is the root,
+    every other folder a directory that begins with a dot."""
+    sep: str = "."
+    """Separator of hierarchy levels in directory names; "/" means `nested`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordSources:
+    """Where the password comes from, tried in this order; then netrc, then the prompt."""
+
+    remotepasseval: Callable[[], str | bytes] | None = None
+    remotepass: Secret | None = None
+    remotepassfile: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteConfig(RepositoryConfig):
+    """`type = IMAP`."""
+
+    remotehost: str = ""
+    """Empty only with a tunnel."""
+    remoteport: int = 993
+    remoteuser: str = ""
+    """Empty: from netrc, else the prompt."""
+    password: PasswordSources = PasswordSources()
+    ssl: bool = True
+    starttls: bool = True
+    """When `ssl` is false: STARTTLS is required and verified. False: plain text, on loopback or through a tunnel."""
+    sslcacertfile: Path | None = None
+    """None: the system's trust store (OfflineIMAP's `OS-DEFAULT`)."""
+    sslclientcert: Path | None = None
+    sslclientkey: Path | None = None
+    cert_fingerprint: tuple[str, ...] = ()
+    """Hex digests (sha1, sha224, sha256, sha384, sha512) of certificates to accept; lower case, no colons."""
+    auth_mechanisms: tuple[str, ...] = ("CRAM-MD5", "PLAIN", "LOGIN")
+    preauthtunnel: str | None = None
+    transporttunnel: str | None = None
+    maxconnections: int = 3
+    holdconnectionopen: bool = False
+    keepalive: float = 0
+    """Seconds; 0: no keepalive."""
+    idlefolders: tuple[str, ...] = ("INBOX",)
+    subscribedonly: bool = False
+    reference: str = ""
+    expunge: bool = True
+    timeout: float = 60
+    """Seconds without a byte after which a connection is given up (`general.socktimeout`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountConfig:
+    """Two repositories that are kept the same."""
+
+    name: str
+    local: LocalConfig
+    remote: RemoteConfig
+    autorefresh: float | None = None
+    """Minutes between syncs; None: once."""
+    quick: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All of it."""
+
+    source: Path
+    accounts: tuple[AccountConfig, ...]
+    metadata: Path
+    """Directory of the ledgers and locks; created when first needed, mode 0700."""
+    maxsyncaccounts: int = 5
+    ui: tuple[str, ...] = ()
+    """Names of faces in order of preference; empty: chosen by where the output goes."""
+    fsync: bool = True
+    warnings: tuple[str, ...] = ()
+    """Complete lines about options that are not understood or have no effect yet."""

@@ -1,0 +1,192 @@
+"""Happenings: facts in the past tense that the engine publishes and the faces fold into a view.
+
+Publishing is a plain synchronous call that never waits and never raises. All texts for people come from `ui.words`;
+events carry facts only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Anything that happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountEvent(Event):
+    """Something that happened to an account."""
+
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class FolderEvent(AccountEvent):
+    """Something that happened to a folder, named as the remote side names it."""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many messages an operation group concerns. Down is from remote to local, up the other way."""
+
+    down: int = 0
+    up: int = 0
+    reflagged: int = 0
+    """Messages whose flags changed on either side."""
+    deleted_remote: int = 0
+    deleted_local: int = 0
+    adopted: int = 0
+    """Messages found on both sides and paired without a transfer."""
+    bytes_down: int = 0
+    bytes_up: int = 0
+    failed: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.down + other.down,
+            self.up + other.up,
+            self.reflagged + other.reflagged,
+            self.deleted_remote + other.deleted_remote,
+            self.deleted_local + other.deleted_local,
+            self.adopted + other.adopted,
+            self.bytes_down + other.bytes_down,
+            self.bytes_up + other.bytes_up,
+            self.failed + other.failed,
+        )
+
+    @property
+    def changes(self) -> int:
+        """Messages concerned in all, transfers and removals alike."""
+        return self.down + self.up + self.reflagged + self.deleted_remote + self.deleted_local
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStarted(AccountEvent):
+    """The sync of an account began."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountConnected(AccountEvent):
+    """The first connection to the account's server is signed in."""
+
+    server: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoldersListed(AccountEvent):
+    """Both sides' folders are known and the rules are proved."""
+
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class FolderCreated(FolderEvent):
+    """A folder was created on `side` ("remote" or "local"), or would be in a dry run."""
+
+    side: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FolderLeftAlone(FolderEvent):
+    """A folder is not synced; `reason` says why in words for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStarted(FolderEvent):
+    """Work on a folder began."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderPlanned(FolderEvent):
+    """What the folder needs is known."""
+
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class FolderProgressed(FolderEvent):
+    """What is done so far of what was planned."""
+
+    done: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFailed(FolderEvent):
+    """One message was set aside; the rest goes on."""
+
+    what: str
+    """Which message, and what was to be done with it."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageCameBack(FolderEvent):
+    """A message deleted on one side was changed on the other since: the change won."""
+
+    deleted_on: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class FolderFinished(FolderEvent):
+    """A folder is in step but for `done.failed` messages."""
+
+    done: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class FolderFailed(FolderEvent):
+    """A folder could not be synced."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFinished(AccountEvent):
+    """An account's sync ended; `failed_folders` of them could not be synced."""
+
+    done: Counts
+    folders: int
+    failed_folders: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFailed(AccountEvent):
+    """An account could not be synced."""
+
+    reason: str
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Warned(Event):
+    """Something the user should know that stops nothing."""
+
+    text: str
+    account: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanShown(FolderEvent):
+    """A dry run's plan for a folder: one entry for each operation, ready for people and for JSON."""
+
+    operations: tuple[dict[str, object], ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished(Event):
+    """All accounts are done."""
+
+    exit_code: int
+
+
+Publish = Callable[[Event], None]

@@ -1,0 +1,233 @@
+"""Nouns: the things Postboat talks about, as frozen values without behaviour beyond their own arithmetic.
+
+A *replica* is one side of a folder: an IMAP mailbox or a Maildir folder. Two replicas form a *folder pair*. What
+both sides last agreed on is the *baseline*, kept by the *ledger* as *pairings*. A replica reports its *changes*
+since that baseline; the planner turns the changes of both sides into operations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+Key = str
+"""Names a message inside one replica: the UID in decimal for IMAP, the unique part of the file name for Maildir."""
+
+Flags = frozenset[str]
+"""Flag names as IMAP writes them. System flags in RFC 3501 spelling; keywords as the server spells them."""
+
+SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = "\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft"
+FORWARDED = "$Forwarded"
+NO_FLAGS: Flags = frozenset()
+MAILDIR_FLAGS: Flags = frozenset({SEEN, ANSWERED, FLAGGED, DELETED, DRAFT, FORWARDED})
+
+
+class Side(Enum):
+    """One of the two sides of an account."""
+
+    REMOTE = "remote"
+    LOCAL = "local"
+
+    @property
+    def other(self) -> Side:
+        """The opposite side."""
+        return Side.LOCAL if self is Side.REMOTE else Side.REMOTE
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FolderName:
+    """A folder's place in the hierarchy, free of any side's separator. Parts are Unicode and never empty.
+
+    `str()` joins the parts with "/" for people; a separator's meaning belongs to `config.folder_names`,
+    `imap.folders` and `maildir.layout`.
+    """
+
+    parts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, *parts: str) -> FolderName:
+        """Build a name from its parts; INBOX at the top is spelt in capitals (RFC 3501 section 5.1)."""
+        if parts and parts[0].upper() == "INBOX":
+            parts = ("INBOX", *parts[1:])
+        return cls(parts)
+
+    def __str__(self) -> str:
+        return "/".join(self.parts)
+
+    @property
+    def is_inbox(self) -> bool:
+        """Whether this is the INBOX itself."""
+        return self.parts == ("INBOX",)
+
+
+INBOX = FolderName(("INBOX",))
+
+
+@dataclass(frozen=True, slots=True)
+class FlagsHeld:
+    """Which flags a replica can store. What it cannot store is neither sent to it nor missed on it."""
+
+    flags: Flags = MAILDIR_FLAGS
+    keywords: bool = False
+    """Whether any further keyword can be stored (IMAP: PERMANENTFLAGS contains `\\*`)."""
+
+    def mask(self, flags: Flags) -> Flags:
+        """The part of `flags` that can be stored."""
+        if self.keywords:
+            return frozenset(f for f in flags if f in self.flags or not f.startswith("\\"))
+        return flags & self.flags
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as a listing shows it; the body is fetched only when it is copied."""
+
+    key: Key
+    flags: Flags
+    size: int | None = None
+    """Octets in wire form (CRLF), a hint for batching only; None when the replica would have to read it."""
+    mark: str = ""
+    """How the replica recognises the message under another key (Maildir: inode, size and mtime)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What differs on one side from what was agreed on."""
+
+    appeared: Mapping[Key, Message] = field(default_factory=dict)
+    """Messages that no pairing knows."""
+    reflagged: Mapping[Key, Flags] = field(default_factory=dict)
+    """Paired messages whose storable flags differ from the agreed ones, with their present flags."""
+    vanished: frozenset[Key] = frozenset()
+    """Paired messages that are gone. Empty unless `complete`."""
+    renamed: Mapping[Key, Message] = field(default_factory=dict)
+    """Agreed key to the message under its present key: another program renamed the file."""
+    holds: FlagsHeld = FlagsHeld()
+    checkpoint: str | None = None
+    """Opaque to all but the replica: what makes the next look cheap. None when nothing can be proved later."""
+    complete: bool = True
+    """Whether the whole folder was seen, so that absence means deletion."""
+
+    @property
+    def nothing(self) -> bool:
+        """Whether this side is as it was agreed."""
+        return not (self.appeared or self.reflagged or self.vanished or self.renamed)
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """One message on both sides and the flags both agreed on: a row of the ledger."""
+
+    remote: Key
+    local: Key
+    flags: Flags
+    remote_mark: str = ""
+    local_mark: str = ""
+
+    def key(self, side: Side) -> Key:
+        """The message's key on `side`."""
+        return self.remote if side is Side.REMOTE else self.local
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A message in transit, in wire form: every line ends in CRLF, all other bytes are what they were.
+
+    Either `data` holds it whole or `chunks` streams it (large messages). A streamed content must be consumed before
+    the iterator that yielded it is asked for the next one.
+    """
+
+    key: Key
+    """Its key on the side it comes from."""
+    flags: Flags
+    date: float | None
+    """INTERNALDATE in seconds since the epoch (RFC 3501 section 2.3.3)."""
+    size: int
+    """Octets in wire form: exact, since it becomes a literal's length."""
+    data: bytes | None = None
+    chunks: Callable[[], AsyncIterator[bytes]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A message that could not be read because it vanished or moved since it was listed: no error, look again."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message that is there but could not be read; `reason` is for people."""
+
+    key: Key
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Outcome of storing one content: its key and mark at the destination."""
+
+    origin: Key
+    key: Key
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Outcome of an operation on one message that the side refused; `key` names it as the caller did."""
+
+    key: Key
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A copy that is about to be made, written down first so that a crash cannot double it.
+
+    `token` is made by the destination (a file name; UIDNEXT, size and header hash) and only it can read it.
+    """
+
+    to: Side
+    origin: Key
+    token: str
+    flags: Flags
+
+
+@dataclass(frozen=True, slots=True)
+class Reflagging:
+    """Flags to add to and to remove from one message."""
+
+    key: Key
+    add: Flags = NO_FLAGS
+    remove: Flags = NO_FLAGS
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.add or self.remove)
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What two copies of one message have in common, wherever they lie."""
+
+    header: bytes
+    """SHA-256 of the header in wire form, without the empty line that ends it."""
+    size: int | None
+    """Octets in wire form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the user allows."""
+
+    readonly: frozenset[Side] = frozenset()
+    """Sides that are never modified."""
+    sync_deletes: frozenset[Side] = frozenset(Side)
+    """Sides whose deletions are repeated on the other one."""
+    expunge: bool = True
+    """False: a deletion only marks the message \\Deleted on the server."""

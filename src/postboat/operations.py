@@ -1,0 +1,82 @@
+"""Verbs: what can be done to a folder pair. A plan is made of them, `sync.execute` carries them out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from postboat.model import Flags, Key, Pairing, Reflagging, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Give `to` the message that its other side holds as `key`."""
+
+    to: Side
+    key: Key
+    flags: Flags
+    """Flags as its own side shows them; what `to` cannot hold is left out on the way."""
+    size: int | None = None
+    replaces: Pairing | None = None
+    """Set when `to` had deleted the message but the other side changed it since: the change wins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reflag:
+    """Bring the flags of a paired message to what both sides' changes add up to."""
+
+    pairing: Pairing
+    remote: Reflagging | None
+    local: Reflagging | None
+    agreed: Flags
+
+    def on(self, side: Side) -> Reflagging | None:
+        """The part of the work that falls on `side`."""
+        return self.remote if side.value == "remote" else self.local
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove a paired message from `on`, since its other side's user removed it there."""
+
+    on: Side
+    pairing: Pairing
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Write down that two messages are one: no transfer."""
+
+    pairing: Pairing
+    replaces: Pairing | None = None
+    """The pairing as it was, when only a key or the agreed flags changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Drop a pairing whose message is gone from both sides."""
+
+    pairing: Pairing
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a folder needs: free order inside a group; adopts and forgets, copies, reflags, then deletes."""
+
+    adopts: tuple[Adopt, ...] = ()
+    forgets: tuple[Forget, ...] = ()
+    copies: tuple[Copy, ...] = ()
+    reflags: tuple[Reflag, ...] = ()
+    deletes: tuple[Delete, ...] = ()
+
+    @property
+    def nothing(self) -> bool:
+        """Whether both sides already agree and the ledger knows it."""
+        return not (self.adopts or self.forgets or self.copies or self.reflags or self.deletes)
+
+    @property
+    def effects(self) -> int:
+        """How many operations change one of the sides; the others only change the ledger."""
+        reflags = sum(1 for r in self.reflags if r.remote or r.local)
+        return len(self.copies) + len(self.deletes) + reflags

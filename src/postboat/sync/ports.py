@@ -1,0 +1,147 @@
+"""What syncing asks of the world. `imap.mailbox` and `maildir.mailbox` are replicas, `ledger.ledger` is the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+
+    from postboat.model import (
+        Changes,
+        Content,
+        Fingerprint,
+        Flags,
+        Gone,
+        Intent,
+        Key,
+        Pairing,
+        Reflagging,
+        Refused,
+        Side,
+        Stored,
+        Unreadable,
+    )
+
+
+class Agreed(Protocol):
+    """One side's view of what the ledger holds for its folder. Reading costs only what is asked for."""
+
+    @property
+    def validity(self) -> str | None:
+        """What `Replica.validity` was when the pairings were made; None for a folder never synced."""
+        ...
+
+    @property
+    def checkpoint(self) -> str | None:
+        """What this side's replica last returned as `Changes.checkpoint`, if all that it covers was applied."""
+        ...
+
+    async def count(self) -> int:
+        """How many pairings there are."""
+        ...
+
+    async def flags(self) -> Mapping[Key, Flags]:
+        """Agreed flags of every paired message, by this side's key."""
+        ...
+
+    async def marks(self, keys: Collection[Key]) -> Mapping[Key, str]:
+        """Marks of the paired messages in `keys` (`Message.mark`)."""
+        ...
+
+
+class Replica(Protocol):
+    """One side of a folder.
+
+    Errors of one message are values in what is returned (`Refused`, `Unreadable`); an error of the folder is raised
+    as `FolderError`, a broken connection as `ConnectionLost`, an error of the whole side as `AccountError`.
+    """
+
+    async def validity(self) -> str:
+        """Identity of the message keys: while it stays equal, a key names the same message for ever.
+
+        IMAP: UIDVALIDITY. Maildir: an identifier kept in the folder. A folder that does not exist yet
+        (dry run) answers "" and is empty.
+        """
+        ...
+
+    async def changes(self, agreed: Agreed) -> Changes:
+        """Look, and report what differs from what was agreed."""
+        ...
+
+    async def fingerprints(self, keys: Collection[Key]) -> Mapping[Key, Fingerprint]:
+        """Fingerprints of messages, for pairing twins; keys that vanished are left out."""
+        ...
+
+    def read(self, keys: Sequence[Key]) -> AsyncIterator[Content | Gone | Unreadable]:
+        """Yield every message of `keys` once, in any order."""
+        ...
+
+    async def intend(self, contents: Sequence[Content]) -> Sequence[str]:
+        """Tokens by which `find` can later tell whether `store` of each content took place. Changes nothing."""
+        ...
+
+    async def store(self, contents: Sequence[Content], tokens: Sequence[str]) -> Sequence[Stored | Refused]:
+        """Store contents durably under their flags and dates; outcomes in the order of `contents`.
+
+        Raises `ConnectionLost` when some outcome is unknown: the intents then tell.
+        """
+        ...
+
+    async def find(self, intents: Sequence[Intent]) -> Mapping[Key, Stored]:
+        """Of an interrupted run's intents, those that took place, by origin."""
+        ...
+
+    async def reflag(self, reflaggings: Sequence[Reflagging]) -> Sequence[Refused]:
+        """Add and remove flags; a message that is gone is no error. Returns what was refused."""
+        ...
+
+    async def delete(self, keys: Sequence[Key], *, expunge: bool) -> Sequence[Refused]:
+        r"""Remove messages; one already gone is no error. Returns what was refused.
+
+        `expunge=False` marks them \\Deleted and leaves them (IMAP); a Maildir removes them in either case.
+        """
+        ...
+
+
+class FolderLedger(Protocol):
+    """What both sides of one folder last agreed on. Every method is one complete transaction."""
+
+    def agreed(self, side: Side) -> Agreed:
+        """The view of one side."""
+        ...
+
+    async def open(self, validity: Mapping[Side, str]) -> bool:
+        """Check the validities against the recorded ones, writing them when they are new.
+
+        When a recorded validity differs, all pairings, intents and checkpoints of the folder are dropped (their
+        keys mean nothing any more) and the new validities recorded. Returns False in that case, else True.
+        An empty validity (folder does not exist yet) matches anything and is not written.
+        """
+        ...
+
+    async def pairings(self, side: Side, keys: Collection[Key]) -> Mapping[Key, Pairing]:
+        """The pairings of messages that `side` calls `keys`."""
+        ...
+
+    async def intents(self) -> Sequence[Intent]:
+        """Copies begun and not recorded: left by a run that was interrupted."""
+        ...
+
+    async def intend(self, intents: Sequence[Intent]) -> None:
+        """Write down copies that are about to be made."""
+        ...
+
+    async def record(
+        self,
+        *,
+        pairings: Sequence[Pairing] = (),
+        forget: Sequence[Pairing] = (),
+        settled: Sequence[Intent] = (),
+    ) -> None:
+        """In one transaction: forget, then write pairings (replacing those with a same key), then drop intents."""
+        ...
+
+    async def save_checkpoints(self, checkpoints: Mapping[Side, str | None]) -> None:
+        """Remember how the next look can be cheap. Called last, when all that they cover was applied."""
+        ...
