@@ -99,7 +99,7 @@ class Replica(Protocol):
     async def delete(self, keys: Sequence[Key], *, expunge: bool) -> Sequence[Refused]:
         r"""Remove messages; one already gone is no error. Returns what was refused.
 
-        `expunge=False` marks them \\Deleted and leaves them (IMAP); a Maildir removes them in either case.
+        `expunge=False` marks them \Deleted and leaves them (IMAP); a Maildir removes them in either case.
         """
         ...
 
