@@ -185,6 +185,24 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsettled:
+    """Outcome of storing one content that took place, as far as can be told, under a key not known yet.
+
+    Its intent stays, and the next run's `find` settles it.
+    """
+
+    key: Key
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    r"""Outcome of deleting one message that could only be marked \Deleted: it is still there."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """A copy that is about to be made, written down first so that a crash cannot double it.
 

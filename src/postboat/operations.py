@@ -18,6 +18,8 @@ class Copy:
     flags: Flags
     """Flags as its own side shows them; what `to` cannot hold is left out on the way."""
     size: int | None = None
+    mark: str = ""
+    """The message's mark on its own side."""
     replaces: Pairing | None = None
     """Set when `to` had deleted the message but the other side changed it since: the change wins."""
 

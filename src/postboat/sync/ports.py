@@ -15,12 +15,14 @@ if TYPE_CHECKING:
         Gone,
         Intent,
         Key,
+        Marked,
         Pairing,
         Reflagging,
         Refused,
         Side,
         Stored,
         Unreadable,
+        Unsettled,
     )
 
 
@@ -81,8 +83,10 @@ class Replica(Protocol):
         """Tokens by which `find` can later tell whether `store` of each content took place. Changes nothing."""
         ...
 
-    async def store(self, contents: Sequence[Content], tokens: Sequence[str]) -> Sequence[Stored | Refused]:
+    async def store(self, contents: Sequence[Content], tokens: Sequence[str]) -> Sequence[Stored | Refused | Unsettled]:
         """Store contents durably under their flags and dates; outcomes in the order of `contents`.
+
+        Outcomes name a content by its key at the origin.
 
         Raises `ConnectionLost` when some outcome is unknown: the intents then tell.
         """
@@ -96,10 +100,11 @@ class Replica(Protocol):
         """Add and remove flags; a message that is gone is no error. Returns what was refused."""
         ...
 
-    async def delete(self, keys: Sequence[Key], *, expunge: bool) -> Sequence[Refused]:
-        r"""Remove messages; one already gone is no error. Returns what was refused.
+    async def delete(self, keys: Sequence[Key], *, expunge: bool) -> Sequence[Refused | Marked]:
+        r"""Remove messages; one already gone is no error. Returns those that were not removed.
 
-        `expunge=False` marks them \Deleted and leaves them (IMAP); a Maildir removes them in either case.
+        On a server, `expunge=False` only marks them \Deleted, and so does one without UIDPLUS when other
+        messages are marked too: those are returned as `Marked`. A Maildir removes them in either case.
         """
         ...
 
