@@ -111,6 +111,8 @@ class Changes:
     """Opaque to all but the replica: what makes the next look cheap. None when nothing can be proved later."""
     complete: bool = True
     """Whether the whole folder was seen, so that absence means deletion."""
+    readonly: bool = False
+    """Whether this side turned out not to be writable (IMAP: READ-ONLY); its flags are still to be believed."""
 
     @property
     def nothing(self) -> bool:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from postboat.model import Flags, Key, Pairing, Reflagging, Side
 
 
@@ -62,6 +64,9 @@ class Forget:
     pairing: Pairing
 
 
+Operation = Copy | Reflag | Delete | Adopt | Forget
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """All that a folder needs: free order inside a group; adopts and forgets, copies, reflags, then deletes."""
@@ -71,6 +76,14 @@ class Plan:
     copies: tuple[Copy, ...] = ()
     reflags: tuple[Reflag, ...] = ()
     deletes: tuple[Delete, ...] = ()
+
+    @classmethod
+    def of(cls, operations: Iterable[Operation]) -> Plan:
+        """Sort operations into their groups, keeping their order inside each."""
+        groups: dict[type, list[Operation]] = {kind: [] for kind in (Adopt, Forget, Copy, Reflag, Delete)}
+        for operation in operations:
+            groups[type(operation)].append(operation)
+        return cls(*(tuple(group) for group in groups.values()))  # type: ignore[arg-type]
 
     @property
     def nothing(self) -> bool:

@@ -1,0 +1,31 @@
+"""Groups copies into transfers of a bounded size, so that memory is bounded whatever the folder holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from postboat.operations import Copy
+
+BATCH_OCTETS = 4 * 1024 * 1024
+"""A batch closes when its messages add up to this; one larger message is a batch of its own."""
+BATCH_MESSAGES = 250
+UNKNOWN_SIZE = 16 * 1024
+"""What a message of unknown size is taken to weigh: about the median of real mail."""
+
+
+def batches(copies: Iterable[Copy]) -> Iterator[list[Copy]]:
+    """Split copies, in their order, into transfers of bounded weight and count."""
+    batch: list[Copy] = []
+    weight = 0
+    for copy in copies:
+        size = UNKNOWN_SIZE if copy.size is None else copy.size
+        if batch and (len(batch) == BATCH_MESSAGES or weight + size > BATCH_OCTETS):
+            yield batch
+            batch, weight = [], 0
+        batch.append(copy)
+        weight += size
+    if batch:
+        yield batch

@@ -1,0 +1,190 @@
+"""Carries out a plan: effects first, records second, events third.
+
+Order: what only concerns the ledger; copies; flags; deletions; checkpoints last, only when everything they cover was
+applied. A failure of the folder or the connection ends the work where it stands, so that no deletion follows copies
+that may not have taken place; a single message that is refused does not hold back deletions, or a full mailbox could
+never be emptied. A crash between an effect and its record is healed by the next observation: copies leave intents,
+everything else can be seen.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from postboat.events import Counts, FolderProgressed, MessageCameBack, MessageFailed
+from postboat.model import (
+    DELETED,
+    Content,
+    Gone,
+    Intent,
+    Marked,
+    Pairing,
+    Refused,
+    Side,
+    Stored,
+    Unreadable,
+    Unsettled,
+)
+from postboat.sync.batches import batches
+from postboat.sync.tasks import each, together
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from postboat.events import Publish
+    from postboat.model import Reflagging
+    from postboat.operations import Copy, Delete, Plan, Reflag
+    from postboat.sync.folder_pair import FolderPair
+    from postboat.sync.plan import Observed
+
+
+async def execute(plan: Plan, observed: Observed, pair: FolderPair, publish: Publish) -> Counts:
+    """Carry out `plan`, setting single messages aside that cannot be handled; return what was done."""
+    work = _Work(pair, publish)
+    await work.adopt_and_forget(plan)
+    await work.copy(plan.copies)
+    await work.reflag(plan.reflags)
+    await work.delete(plan.deletes)
+    if not (work.done.failed or work.postponed):
+        checkpoints = {side: changes.checkpoint for side, changes in observed.changes.items()}
+        await pair.ledger.save_checkpoints(checkpoints)
+    return work.done
+
+
+class _Work:
+    """One folder's work under way, and what of it is done."""
+
+    def __init__(self, pair: FolderPair, publish: Publish) -> None:
+        self.pair, self.publish = pair, publish
+        self.done = Counts()
+        self.postponed = 0
+        """Messages that changed under our hands: no failure, but the next run must look again."""
+
+    async def adopt_and_forget(self, plan: Plan) -> None:
+        adopted = [adopt.pairing for adopt in plan.adopts]
+        replaced = [adopt.replaces for adopt in plan.adopts if adopt.replaces]
+        forgotten = [forget.pairing for forget in plan.forgets]
+        if adopted or forgotten:
+            await self.pair.ledger.record(pairings=adopted, forget=[*replaced, *forgotten])
+            self._did(Counts(adopted=sum(1 for adopt in plan.adopts if adopt.replaces is None)))
+
+    async def copy(self, copies: Sequence[Copy]) -> None:
+        both = [[copy for copy in copies if copy.to is side] for side in (Side.LOCAL, Side.REMOTE)]
+        down, up = (each(batches(part), self._copy_batch, width=self.pair.width) for part in both)
+        await together(down, up)
+
+    async def _copy_batch(self, batch: Sequence[Copy]) -> None:
+        """Read the batch's messages from their own side and deliver them to the other one."""
+        waiting = {copy.key: copy for copy in batch}
+        source = self.pair.replica(batch[0].to.other)
+        contents: list[tuple[Copy, Content]] = []
+        async with aclosing(source.read(list(waiting))) as items:  # type: ignore[type-var]
+            async for item in items:
+                copy = waiting.pop(item.key)
+                match item:
+                    case Content(data=None):
+                        await self._deliver([(copy, item)])
+                    case Content():
+                        contents.append((copy, item))
+                    case Unreadable(reason=reason):
+                        self._failed(f"copy of message {item.key}", reason)
+                    case Gone():
+                        self.postponed += 1
+        for key in waiting:
+            self._failed(f"copy of message {key}", "the other side lists it but did not send it")
+        if contents:
+            await self._deliver(contents)
+
+    async def _deliver(self, batch: Sequence[tuple[Copy, Content]]) -> None:
+        """Intent, effect, record: store contents on the side the copies go to."""
+        to = batch[0][0].to
+        replica, ledger = self.pair.replica(to), self.pair.ledger
+        contents = [content for _, content in batch]
+        tokens = await replica.intend(contents)
+        intents = [Intent(to, c.key, token, c.flags) for c, token in zip(contents, tokens, strict=True)]
+        await ledger.intend(intents)
+        outcomes = await replica.store(contents, tokens)
+        stored = [
+            (copy, content, outcome)
+            for (copy, content), outcome in zip(batch, outcomes, strict=True)
+            if isinstance(outcome, Stored)
+        ]
+        await ledger.record(
+            pairings=[_paired(*one) for one in stored],
+            forget=[copy.replaces for copy, _, _ in stored if copy.replaces],
+            settled=[i for i, outcome in zip(intents, outcomes, strict=True) if not isinstance(outcome, Unsettled)],
+        )
+        self._tell_copies(to, stored)
+        for outcome in outcomes:
+            if isinstance(outcome, Refused | Unsettled):
+                self._failed(f"copy of message {outcome.key} to the {to.value} side", outcome.reason)
+
+    def _tell_copies(self, to: Side, stored: Sequence[tuple[Copy, Content, Stored]]) -> None:
+        octets = sum(content.size for _, content, _ in stored)
+        if to is Side.LOCAL:
+            self._did(Counts(down=len(stored), bytes_down=octets))
+        else:
+            self._did(Counts(up=len(stored), bytes_up=octets))
+        for copy, _, _ in stored:
+            if copy.replaces:
+                self.publish(MessageCameBack(self.pair.account, self.pair.name, to.value, copy.key))
+
+    async def reflag(self, reflags: Sequence[Reflag]) -> None:
+        """Bring both sides to the agreed flags, then write down those that neither side refused."""
+        if not reflags:
+            return
+        refused = await together(self._reflag_on(Side.REMOTE, reflags), self._reflag_on(Side.LOCAL, reflags))
+        failed = {Side.REMOTE: refused[0], Side.LOCAL: refused[1]}
+        agreed = [
+            replace(reflag.pairing, flags=reflag.agreed)
+            for reflag in reflags
+            if not any(reflag.pairing.key(side) in failed[side] for side in Side)
+        ]
+        await self.pair.ledger.record(pairings=agreed)
+        self._did(Counts(reflagged=len(agreed)))
+
+    async def _reflag_on(self, side: Side, reflags: Sequence[Reflag]) -> set[str]:
+        work: list[Reflagging] = [part for reflag in reflags if (part := reflag.on(side))]
+        refused = await self.pair.replica(side).reflag(work) if work else ()
+        for refusal in refused:
+            self._failed(f"flags of message {refusal.key} on the {side.value} side", refusal.reason)
+        return {refusal.key for refusal in refused}
+
+    async def delete(self, deletes: Sequence[Delete]) -> None:
+        await together(self._delete_on(Side.REMOTE, deletes), self._delete_on(Side.LOCAL, deletes))
+
+    async def _delete_on(self, side: Side, deletes: Sequence[Delete]) -> None:
+        """Remove messages from one side and forget them; those only marked stay in the ledger as marked."""
+        pairings = {delete.pairing.key(side): delete.pairing for delete in deletes if delete.on is side}
+        if not pairings:
+            return
+        outcomes = await self.pair.replica(side).delete(list(pairings), expunge=self.pair.policy.expunge)
+        marked, kept = [], set()
+        for outcome in outcomes:
+            kept.add(outcome.key)
+            if isinstance(outcome, Marked):
+                pairing = pairings[outcome.key]
+                marked.append(replace(pairing, flags=pairing.flags | {DELETED}))
+            else:
+                self._failed(f"deletion of message {outcome.key} on the {side.value} side", outcome.reason)
+        gone = [pairing for key, pairing in pairings.items() if key not in kept]
+        await self.pair.ledger.record(pairings=marked, forget=gone)
+        count = len(gone) + len(marked)
+        self._did(Counts(deleted_remote=count) if side is Side.REMOTE else Counts(deleted_local=count))
+
+    def _did(self, counts: Counts) -> None:
+        self.done += counts
+        self.publish(FolderProgressed(self.pair.account, self.pair.name, self.done))
+
+    def _failed(self, what: str, reason: str) -> None:
+        self.done += Counts(failed=1)
+        self.publish(MessageFailed(self.pair.account, self.pair.name, what, reason))
+
+
+def _paired(copy: Copy, content: Content, stored: Stored) -> Pairing:
+    """The pairing that a successful copy makes."""
+    if copy.to is Side.LOCAL:
+        return Pairing(content.key, stored.key, content.flags, copy.mark, stored.mark)
+    return Pairing(stored.key, content.key, content.flags, stored.mark, copy.mark)
