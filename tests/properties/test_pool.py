@@ -1,0 +1,116 @@
+"""Whatever is cancelled or fails when: no slot and no session is lost, and the bound is never exceeded."""
+
+import asyncio
+import random
+from contextlib import suppress
+
+import pytest
+
+from postboat.errors import ConnectionLost, FolderError
+from postboat.imap.auth import TooManyConnections
+from postboat.imap.pool import Pool
+
+
+class World:
+    """A server that counts its connections, and the chances of what goes wrong."""
+
+    def __init__(self, seed):
+        self.chance = random.Random(seed)
+        self.size = self.chance.randint(1, 5)
+        self.allowed = self.chance.randint(1, 5)
+        self.open = 0
+        self.opening = 0
+        self.most = 0
+
+    async def pause(self):
+        for _ in range(self.chance.randint(0, 3)):
+            await asyncio.sleep(0)
+
+    async def connect(self):
+        self.opening += 1
+        self.most = max(self.most, self.open + self.opening)
+        try:
+            await self.pause()
+            if self.chance.random() < 0.1:
+                raise ConnectionLost("cut")
+            if self.open >= self.allowed:
+                raise TooManyConnections("too many")
+            self.open += 1
+        finally:
+            self.opening -= 1
+        return Session(self)
+
+
+class Session:
+    def __init__(self, world):
+        self.world, self.alive, self.busy, self.selected, self.lent = world, True, False, None, False
+
+    def abort(self):
+        assert self.alive
+        self.alive = False
+        self.world.open -= 1
+
+    async def logout(self):
+        await self.world.pause()
+
+    async def command(self):
+        self.busy = True
+        await self.world.pause()
+        if self.world.chance.random() < 0.15:
+            raise ConnectionLost("cut")
+        self.busy = False
+        if self.world.chance.random() < 0.1:
+            raise FolderError("no")
+
+
+async def borrow(world, pool, served):
+    with suppress(ConnectionLost, FolderError, TooManyConnections):
+        async with pool.session() as session:
+            assert session.alive and not session.busy and not session.lent
+            session.lent = True
+            try:
+                await session.command()
+                await session.command()
+                served.append(1)
+            finally:
+                session.lent = False
+
+
+@pytest.mark.parametrize("block", range(10))
+async def test_no_slot_and_no_session_is_lost_in_a_storm_of_failures_and_cancellations(block):
+    served = []
+    for seed in range(block * 30, block * 30 + 30):
+        world = World(seed)
+        pool = Pool(world.connect, world.size)
+        async with asyncio.timeout(20):
+            tasks = [asyncio.create_task(borrow(world, pool, served)) for _ in range(40)]
+            while not all(task.done() for task in tasks):
+                await world.pause()
+                await asyncio.sleep(0)
+                if world.chance.random() < 0.3:
+                    world.chance.choice(tasks).cancel()
+            for task in tasks:
+                with suppress(asyncio.CancelledError):
+                    await task
+            await everything_is_still_there(world, pool)
+    assert len(served) > 30
+
+
+async def everything_is_still_there(world, pool):
+    assert world.most <= world.size
+    assert pool.most_open <= world.size
+    assert world.open == pool.open_now <= pool.size
+    assert 1 <= pool.size <= world.size
+    world.chance, left = random.Random(1), pool.size
+    world.chance.random = lambda: 1.0
+    world.allowed = 100
+    gate = asyncio.Barrier(left)
+
+    async def hold():
+        async with pool.session():
+            await gate.wait()
+
+    await asyncio.gather(*(hold() for _ in range(left)))
+    assert world.open == pool.open_now == left
+    await pool.close()
+    assert world.open == pool.open_now == 0
