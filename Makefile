@@ -1,12 +1,45 @@
 PY := .venv/bin/python
-.PHONY: help install
+STAMP := .venv/installed
+.PHONY: help install servers check test demo clean
 
 help:
 	@sed -n 's/^## //p' Makefile
 
-install: .venv/installed
+## make install   Python environment for work on Postboat in .venv
+install: $(STAMP)
 
-.venv/installed: pyproject.toml
-	python3 -m venv .venv
-	$(PY) -m pip install --quiet -e '.[test,check]'
+## make servers   the IMAP servers the tests talk to, unpacked in .servers (nothing is installed on the machine)
+servers:
+	@python3 -m tests.servers.install
+
+## make check     format, lint, types and layers
+check: $(STAMP)
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+## make test      all tests, with real servers on the loopback interface
+test: $(STAMP) servers
+	.venv/bin/pytest -q -n 2 --dist loadfile $(TESTS)
+
+## make demo      a mailbox synchronised before your eyes, with a server in memory
+demo: .venv/demo
+	$(PY) tests/demo.py
+
+## make clean     remove everything made here, the servers and the environment included
+clean:
+	rm -rf .venv .servers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist demo-mail demo-state
+
+.venv/bin/pip:
+	@python3 -m tests.servers.make_venv
+
+$(STAMP): pyproject.toml | .venv/bin/pip
+	@echo "installing Postboat and its tools in .venv"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -e '.[test,check]'
+	@touch $@ .venv/demo
+
+.venv/demo: pyproject.toml | .venv/bin/pip
+	@echo "installing Postboat in .venv"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -e '.[demo]'
 	@touch $@

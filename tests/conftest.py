@@ -1,0 +1,53 @@
+"""Fixtures that every test may use: the real servers, each started once per worker, and CI's rule about skipping.
+
+A server fixture is the running server; `server.account()` gives an empty account no other test has seen. The servers
+are processes of their own, independent of any event loop. Tests that need one configured otherwise (fewer
+capabilities, a bound on connections) start it themselves: `with DovecotServer(capability=...) as server`.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.servers.dovecot import DovecotServer
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+ON_CI = os.environ.get("CI") == "true"
+
+
+@pytest.fixture(scope="session")
+def dovecot() -> Iterator[DovecotServer]:
+    """Return Dovecot keeping mail in Maildirs."""
+    with DovecotServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def dovecot_sdbox() -> Iterator[DovecotServer]:
+    """Return Dovecot keeping mail in sdbox, its own format."""
+    with DovecotServer(storage="sdbox") as server:
+        yield server
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skipped test into a failed one on CI, where nothing may be missing."""
+    report = yield
+    if ON_CI and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which CI does not accept: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Turn a skipped file into a failed one on CI."""
+    report = yield
+    if ON_CI and report.outcome == "skipped":
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which CI does not accept: {report.longrepr}"
+    return report

@@ -1,0 +1,105 @@
+"""The servers of the tests are what the other tests take them for, seen through the standard library's imaplib."""
+
+from __future__ import annotations
+
+import imaplib
+import ssl
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.servers.dovecot import DovecotServer
+
+if TYPE_CHECKING:
+    from tests.servers.process import Account
+
+pytestmark = pytest.mark.real
+
+MESSAGE = b"From: a@example.org\r\nSubject: hello\r\n\r\nbody\r\n"
+
+
+def sign_in(account: Account) -> imaplib.IMAP4:
+    connection = imaplib.IMAP4(account.host, account.port, timeout=20)
+    if not account.preauth:
+        connection.login(account.user, account.password)
+    return connection
+
+
+@pytest.fixture(params=["dovecot", "dovecot_sdbox"])
+def account(request: pytest.FixtureRequest) -> Account:
+    return request.getfixturevalue(request.param).account()
+
+
+def test_a_fresh_account_is_empty_and_stores_a_message(account: Account) -> None:
+    with sign_in(account) as connection:
+        assert connection.select("INBOX") == ("OK", [b"0"])
+        status, _ = connection.append("INBOX", r"(\Seen)", imaplib.Time2Internaldate(1_000_000_000), MESSAGE)
+        assert status == "OK"
+        assert connection.select("INBOX") == ("OK", [b"1"])
+        _, fetched = connection.uid("FETCH", "1", "(FLAGS BODY.PEEK[])")
+        assert fetched[0][1] == MESSAGE
+        assert b"\\Seen" in fetched[0][0] + fetched[1]
+
+
+def test_nested_folders_can_be_made(account: Account) -> None:
+    with sign_in(account) as connection:
+        name = f"{account.prefix}Work{account.delimiter}Bills"
+        assert connection.create(name)[0] == "OK"
+        assert connection.select(name)[0] == "OK"
+
+
+def test_another_test_gets_another_account(dovecot: DovecotServer) -> None:
+    assert dovecot.account().user != dovecot.account().user
+
+
+def test_a_wrong_password_is_refused(dovecot: DovecotServer) -> None:
+    account = dovecot.account()
+    connection = imaplib.IMAP4(account.host, account.port, timeout=20)
+    with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"):
+        connection.login(account.user, "wrong")
+    connection.shutdown()
+
+
+def test_the_certificate_is_valid_for_its_own_authority_only(dovecot: DovecotServer) -> None:
+    account = dovecot.account()
+    trusting = ssl.create_default_context(cafile=account.ca)
+    with imaplib.IMAP4_SSL(account.host, account.tls_port, ssl_context=trusting, timeout=20) as connection:
+        connection.login(account.user, account.password)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        imaplib.IMAP4_SSL(account.host, account.tls_port, ssl_context=ssl.create_default_context(), timeout=20)
+
+
+def test_open_sessions_are_counted_at_the_server(dovecot: DovecotServer) -> None:
+    account = dovecot.account()
+    assert dovecot.connections(account.user) == 0
+    with sign_in(account), sign_in(account):
+        assert dovecot.connections(account.user) == 2
+
+
+def test_mail_delivered_behind_the_back_of_a_session_arrives(dovecot: DovecotServer) -> None:
+    account = dovecot.account()
+    with sign_in(account) as connection:
+        connection.select("INBOX")
+        dovecot.deliver(account.user, MESSAGE)
+        connection.noop()
+        assert connection.untagged_responses["EXISTS"][-1] == b"1"
+    assert len(list(dovecot.maildir_path(account.user).glob("[cn]*/*"))) == 1
+
+
+def test_the_capability_list_and_the_bound_on_connections_can_be_set() -> None:
+    with DovecotServer(capability="IMAP4rev1 IDLE", max_connections=1) as server:
+        account = server.account()
+        with sign_in(account) as connection:
+            assert set(connection.capability()[1][0].split()) == {b"IMAP4rev1", b"IDLE"}
+            second = imaplib.IMAP4(account.host, account.port, timeout=20)
+            with pytest.raises(imaplib.IMAP4.error, match="LIMIT"):
+                second.login(account.user, account.password)
+            second.shutdown()
+
+
+def test_mail_and_ports_survive_a_restart() -> None:
+    with DovecotServer() as server:
+        account = server.account()
+        server.deliver(account.user, MESSAGE)
+        server.restart()
+        with sign_in(account) as connection:
+            assert connection.select("INBOX") == ("OK", [b"1"])
