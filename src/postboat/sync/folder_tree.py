@@ -1,0 +1,105 @@
+"""Which folders form pairs, and which must be created where: the same three-way idea for folders themselves.
+
+Folders are created on either side and never removed: one that the ledger knows and that is gone from one side is left
+alone on the other, and told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from postboat.model import Side
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from postboat.model import FolderName
+
+
+class Names(Protocol):
+    """What the tree asks of the folder rules; `config.folder_names` answers."""
+
+    def wanted(self, remote: FolderName) -> bool:
+        """Whether the rules sync this remote folder."""
+        ...
+
+    def local_name(self, remote: FolderName) -> FolderName:
+        """What a remote folder is called locally."""
+        ...
+
+    def remote_name(self, local: FolderName) -> FolderName | None:
+        """What a folder that exists only locally is called remotely; None when the rules leave it out."""
+        ...
+
+    def sort(self, names: Sequence[FolderName]) -> list[FolderName]:
+        """Remote names in the order in which to sync them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FolderTask:
+    """A folder pair to sync, and the side on which it must be created first."""
+
+    remote: FolderName
+    local: FolderName
+    create: Side | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """A folder that is not synced, by the name of the side that has it, and why."""
+
+    name: FolderName
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TreePlan:
+    """What to do with an account's folders."""
+
+    tasks: tuple[FolderTask, ...]
+    left_alone: tuple[LeftAlone, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """What each side has, and what the ledger knows."""
+
+    remote: Collection[FolderName]
+    local: Collection[FolderName]
+    known: Mapping[FolderName, FolderName] = field(default_factory=dict)
+    """Folder pairs synced before, remote name to local name."""
+    may_create: frozenset[Side] = frozenset(Side)
+
+
+def plan_tree(folders: Folders, names: Names) -> TreePlan:
+    """Pair the folders of both sides. The rules must have been proved for these folders before."""
+    tasks: list[FolderTask] = []
+    alone: list[LeftAlone] = []
+    pairs = {remote: names.local_name(remote) for remote in folders.remote if names.wanted(remote)}
+    for remote, local in pairs.items():
+        lacking = None if local in folders.local else Side.LOCAL
+        _decide(FolderTask(remote, local, lacking), folders, tasks, alone)
+    for local in sorted(set(folders.local) - set(pairs.values())):
+        partner = names.remote_name(local)
+        if partner is not None and partner not in folders.remote:
+            _decide(FolderTask(partner, local, Side.REMOTE), folders, tasks, alone)
+    order = {name: place for place, name in enumerate(names.sort([task.remote for task in tasks]))}
+    return TreePlan(tuple(sorted(tasks, key=lambda task: order[task.remote])), tuple(alone))
+
+
+def _decide(task: FolderTask, folders: Folders, tasks: list[FolderTask], alone: list[LeftAlone]) -> None:
+    """Take a pair on, unless its missing half was deleted by someone or must not be created."""
+    if task.create is None:
+        tasks.append(task)
+        return
+    has = task.local if task.create is Side.REMOTE else task.remote
+    if folders.known.get(task.remote) == task.local:
+        where, here = ("server", "on disk") if task.create is Side.REMOTE else ("disk", "on the server")
+        alone.append(LeftAlone(has, f"gone from the {where}, kept {here}; remove it {here} too, or create it again"))
+    elif task.create not in folders.may_create:
+        where = "on the server" if task.create is Side.REMOTE else "locally"
+        alone.append(LeftAlone(has, f"does not exist {where}, and createfolders or readonly forbids to create it"))
+    else:
+        tasks.append(task)
