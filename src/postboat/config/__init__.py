@@ -1,1 +1,1 @@
-"""What the user wants: reads TOML or OfflineIMAP's file into `schema.Config` and proves it. Start with `schema.py`."""
+"""What the user wants: reads TOML or OfflineIMAP's file into `schema.Config` and proves it. See `schema`, then `load`."""

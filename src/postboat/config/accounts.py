@@ -1,0 +1,149 @@
+"""Understands `[general]` and `[account.NAME]`, and what accounts must not have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postboat.config import paths
+from postboat.config.document import Place, Section, did_you_mean
+from postboat.config.options import Options
+from postboat.config.python_options import PythonNames
+from postboat.config.repositories import local_repository, remote_repository
+from postboat.config.schema import AccountConfig, Config
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from postboat.config.document import Document, Problems
+
+FACES = ("tk", "blinkenlights", "tty", "basic", "quiet", "jsonl")
+OFFLINEIMAP_FACES = (
+    *("ttyui", "syslog", "machineui"),
+    *("Tk.Blinkenlights", "Curses.Blinkenlights", "TTY.TTYUI", "Noninteractive.Basic", "Noninteractive.Quiet"),
+)
+_TIMEOUT = 60.0
+
+
+class Builder:
+    """Builds a `Config` from a document, noting every problem on the way."""
+
+    def __init__(self, document: Document, problems: Problems) -> None:
+        self._document = document
+        self._problems = problems
+        self._general = self._options("general") or Options(self._nowhere("general"), problems)
+        self._python = PythonNames({})
+
+    def config(self, selected: Sequence[str]) -> Config:
+        """The whole; of no use when problems were noted."""
+        general = self._general
+        self._python = PythonNames.from_file(general)
+        timeout = self._timeout()
+        chosen = self._chosen(selected)
+        built = [account for name in chosen if (account := self._account(name, timeout)) is not None]
+        self._check_maildirs(built)
+        metadata = general.path("metadata") or paths.state_dir()
+        self._check_metadata(metadata, built)
+        return Config(
+            source=self._document.path,
+            accounts=tuple(account for account in built if not selected or account.name in selected),
+            metadata=metadata,
+            maxsyncaccounts=general.whole("maxsyncaccounts", 5, 1),
+            ui=self._faces(),
+            fsync=general.flag("fsync", True),
+            warnings=self._problems.warnings,
+        )
+
+    def _options(self, kind: str, name: str = "") -> Options | None:
+        section = self._document.section(kind, name)
+        return Options(section, self._problems) if section else None
+
+    def _nowhere(self, kind: str) -> Section:
+        return Section(kind, "", kind, Place(str(self._document.path)))
+
+    def _chosen(self, selected: Sequence[str]) -> list[str]:
+        """Names of the accounts to check: those of `general.accounts` and those selected."""
+        general = self._general
+        known = self._document.names("account")
+        listed = general.words("accounts")
+        if not listed and not selected:
+            general.missing("accounts", known[0] if known else "MyMail")
+        for name in dict.fromkeys(listed):
+            if listed.count(name) > 1:
+                general.wrong("accounts", f"names {name} {listed.count(name)} times; once is right")
+            if name not in known:
+                title = self._document.title("account", name)
+                general.wrong("accounts", f"names {name}, but there is no [{title}]{did_you_mean(name, known)}")
+        for name in dict.fromkeys(selected):
+            if name not in known and name not in listed:
+                self._problems.error(Place("-a"), f"there is no account {name}{did_you_mean(name, known)}")
+        return [name for name in dict.fromkeys((*listed, *selected)) if name in known]
+
+    def _account(self, name: str, timeout: float) -> AccountConfig | None:
+        options = self._options("account", name)
+        assert options is not None
+        if "/" in name or not name.isprintable() or name in (".", ".."):
+            options.wrong("", "is a name that cannot be a file's; use letters and digits")
+        utf8 = options.flag("utf8foldernames", True)
+        local_options = self._repository(options, "localrepository")
+        remote_options = self._repository(options, "remoterepository")
+        local = local_options and local_repository(local_options, self._python, utf8foldernames=utf8)
+        remote = remote_options and remote_repository(
+            remote_options, self._python, utf8foldernames=utf8, timeout=timeout
+        )
+        autorefresh = options.number("autorefresh", 0, "minutes") or None
+        quick = options.whole("quick", 0, -1)
+        return AccountConfig(name, local, remote, autorefresh, quick) if local and remote else None
+
+    def _repository(self, options: Options, option: str) -> Options | None:
+        name = options.text(option)
+        if not name:
+            options.missing(option, f"{options.section.name}{option.removesuffix('repository').title()}")
+            return None
+        found = self._options("repository", name)
+        if found is None:
+            title = self._document.title("repository", name)
+            hint = did_you_mean(name, self._document.names("repository"))
+            options.wrong(option, f"names {name}, but there is no [{title}]{hint}")
+        return found
+
+    def _timeout(self) -> float:
+        seconds = self._general.number("socktimeout", _TIMEOUT, "seconds")
+        if not seconds:
+            self._general.warn("socktimeout", f"0 would wait for ever; {_TIMEOUT:g} seconds are used")
+        return seconds or _TIMEOUT
+
+    def _faces(self) -> tuple[str, ...]:
+        faces = self._general.words("ui")
+        known = (*FACES, *OFFLINEIMAP_FACES)
+        for face in faces:
+            if face.casefold() not in map(str.casefold, known):
+                self._general.warn("ui", f"{face} is not known and has no effect{did_you_mean(face, known)}")
+        return faces
+
+    def _check_maildirs(self, accounts: list[AccountConfig]) -> None:
+        """Refuse two accounts whose mail would lie in one place: each would take the other's for its own."""
+        for index, account in enumerate(accounts):
+            for earlier in accounts[:index]:
+                mine, theirs = account.local.localfolders.resolve(), earlier.local.localfolders.resolve()
+                if mine == theirs:
+                    how = "is also that"
+                elif mine.is_relative_to(theirs):
+                    how = "lies inside that"
+                elif theirs.is_relative_to(mine):
+                    how = "has inside it that"
+                else:
+                    continue
+                options = self._options("repository", account.local.name)
+                if options is not None:
+                    what = f"{mine} {how} of account {earlier.name}; give account {account.name} a directory of its own"
+                    options.wrong("localfolders", f"{what}, or confusion and corruption would occur")
+
+    def _check_metadata(self, metadata: Path, accounts: list[AccountConfig]) -> None:
+        if metadata.exists() and not metadata.is_dir():
+            self._general.wrong("metadata", f"{metadata} is not a directory")
+        for account in accounts:
+            if metadata.resolve() == account.local.localfolders.resolve():
+                self._general.wrong(
+                    "metadata", f"{metadata} is where account {account.name} keeps its mail; use another"
+                )

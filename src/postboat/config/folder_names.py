@@ -1,0 +1,339 @@
+"""What a folder is called on the other side, and whether it is synced at all. Pure, and proved before it is used.
+
+Rules see a name as one text: the parts joined by the separator, in Unicode, or in modified UTF-7 when
+`utf8foldernames` is false. A remote name goes through: filter, `strip_prefix`, `rename`, `nametrans`. What comes out
+splits at the server's separator into the parts of the local name.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cmp_to_key
+from typing import TYPE_CHECKING
+
+from postboat.errors import FolderRulesRefused
+from postboat.model import INBOX, FolderName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from postboat.config.schema import FolderRules
+
+    Codec = Callable[[str], str]
+
+_GMAIL_ROOTS = ("[Gmail]", "[Google Mail]")
+
+
+class NameMap:
+    """The folder names of an account, both ways.
+
+    `delimiter` is the server's; None for a server without hierarchy. `encode` and `decode` are modified UTF-7 (RFC 3501
+    section 5.1.3). `local_sep` is what the local repository's own rules see between levels. `only`, if not empty,
+    names the remote folders to sync (`-f`) in place of the remote filters.
+    """
+
+    def __init__(
+        self,
+        remote_rules: FolderRules,
+        local_rules: FolderRules,
+        delimiter: str | None,
+        namespace_prefix: str = "",
+        *,
+        encode: Codec,
+        decode: Codec,
+        local_sep: str | None = None,
+        only: Collection[str] = (),
+    ) -> None:
+        self._delimiter = delimiter
+        self._prefix = namespace_prefix
+        self._encode, self._decode = encode, decode
+        self._utf8 = remote_rules.utf8foldernames
+        self._local_sep = local_sep or delimiter or "/"
+        self._rules, self._local_rules = remote_rules, local_rules
+        self._strip = self._spelt(remote_rules.strip_prefix)
+        self._renames = self._normal_renames(remote_rules.rename)
+        self._only = {self._spelt(name): name for name in only}
+        self._passes_remote = _Filter(remote_rules)
+        self._passes_local = _Filter(local_rules)
+
+    def wanted(self, remote: FolderName) -> bool:
+        """Whether a remote folder is synced. Raises `FolderRulesRefused` when a rule fails."""
+        text = self._remote_text(remote)
+        if not (self._is_named(remote, text) if self._only else self._passes_remote(text)):
+            return False
+        return self._passes_local(self._local_text(self.local_name(remote)))
+
+    def local_name(self, remote: FolderName) -> FolderName:
+        """What a remote folder is called locally. Raises `FolderRulesRefused` when that is no name."""
+        text = self._remote_text(remote)
+        translated = self._translate(text)
+        parts = tuple(translated.split(self._delimiter)) if self._delimiter else (translated,)
+        if flaw := _flaw(parts):
+            raise FolderRulesRefused(f"remote folder {text!r} would be called {translated!r} locally, which {flaw}")
+        return FolderName.of(*parts)
+
+    def remote_name(self, local: FolderName) -> FolderName | None:
+        """What a local folder that the server lacks would be called there; it leads back to the local name.
+
+        None if the filters leave the folder out, or if no name leads back, which `prove` tells beforehand.
+        """
+        try:
+            return self._way_up(local)
+        except FolderRulesRefused:
+            return None
+
+    def prove(
+        self,
+        remote_folders: Iterable[FolderName],
+        local_folders: Iterable[FolderName],
+        *,
+        may_create_remote: bool = True,
+        may_create_local: bool = True,
+    ) -> list[str]:
+        """Everything wrong with the rules for these folders, each problem with both names; empty: all is well."""
+        remote, local = sorted(set(remote_folders)), set(local_folders)
+        problems: list[str] = []
+        taken: dict[FolderName, FolderName] = {}
+        for folder in remote:
+            try:
+                if not self.wanted(folder):
+                    continue
+                name = self.local_name(folder)
+            except FolderRulesRefused as refused:
+                problems.append(str(refused))
+                continue
+            if not may_create_local and name not in local:
+                continue
+            if (first := taken.setdefault(name, folder)) != folder:
+                both = f"remote folders {self._remote_text(first)!r} and {self._remote_text(folder)!r}"
+                problems.append(f"{both} would both be called {self._local_text(name)!r} locally; {_AMEND}")
+        proposed: set[FolderName] = set()
+        if may_create_remote:
+            problems += self._prove_upward(sorted(local - taken.keys()), proposed)
+        return problems + self._prove_only({*remote, *proposed})
+
+    def sort(self, folders: Iterable[FolderName]) -> list[FolderName]:
+        """Remote folders in the order of work: INBOX, then by `foldersort`, else by their translated names."""
+        compare = self._rules.foldersort
+
+        def visible(folder: FolderName) -> str:
+            return self._translate(self._remote_text(folder))
+
+        among = set(folders)
+        rest = sorted(among - {INBOX}, key=lambda f: (visible(f).casefold(), f))
+        if compare is not None:
+            try:
+                rest.sort(key=lambda folder: cmp_to_key(compare)(visible(folder)))
+            except FolderRulesRefused:
+                raise
+            except Exception as error:
+                raise FolderRulesRefused(f"foldersort fails: {_described(error)}") from error
+        return [INBOX, *rest] if INBOX in among else rest
+
+    # From remote to local
+
+    def _remote_text(self, remote: FolderName) -> str:
+        return self._coded((self._delimiter or "/").join(remote.parts))
+
+    def _coded(self, text: str) -> str:
+        return text if self._utf8 else self._encode(text)
+
+    def _translate(self, text: str) -> str:
+        result: object = self._renamed(self._stripped(text))
+        if self._rules.nametrans is not None:
+            result = _called(self._rules.nametrans, str(result), "nametrans", f"remote folder {text!r}")
+        if not isinstance(result, str):
+            raise FolderRulesRefused(f"nametrans gives {result!r} for remote folder {text!r}; it must give a text")
+        return result
+
+    def _stripped(self, text: str) -> str:
+        return text[len(self._strip) :] if self._strip and text.startswith(self._strip) else text
+
+    def _renamed(self, text: str) -> str:
+        for old, new in self._renames.items():
+            if self._is_at_or_below(text, old):
+                return new + text[len(old) :]
+        return text
+
+    def _is_at_or_below(self, text: str, root: str) -> bool:
+        return text == root or (self._delimiter is not None and text.startswith(root + self._delimiter))
+
+    # From local to remote
+
+    def _way_up(self, local: FolderName) -> FolderName | None:
+        """The remote name, None if it is filtered out. Raises `FolderRulesRefused` when none leads back."""
+        tried: list[str] = []
+        for text in self._candidates(local):
+            candidate = self._as_remote(text)
+            if candidate is not None and self._leads_to(candidate, local):
+                return candidate if self.wanted(candidate) else None
+            tried.append(text)
+        if self._only:
+            return None
+        raise FolderRulesRefused(self._no_way_back(local, tried))
+
+    def _candidates(self, local: FolderName) -> Iterator[str]:
+        """Remote names worth trying, the likeliest first, each once."""
+        return iter(dict.fromkeys(self._all_candidates(local)))
+
+    def _all_candidates(self, local: FolderName) -> Iterator[str]:
+        joint = self._delimiter or "/"
+        plain = joint.join(local.parts)
+        if local == INBOX:
+            yield plain
+        if self._local_rules.nametrans is not None:
+            for mark in dict.fromkeys((self._local_sep, joint)):
+                seen = mark.join(local.parts)
+                result = _called(self._local_rules.nametrans, seen, "the local nametrans", f"local folder {seen!r}")
+                if not isinstance(result, str):
+                    told = f"the local nametrans gives {result!r} for local folder {seen!r}; it must give a text"
+                    raise FolderRulesRefused(told)
+                yield result.replace(mark, joint)
+        for old, new in sorted(self._renames.items(), key=lambda pair: -len(pair[1])):
+            if self._is_at_or_below(plain, new):
+                yield self._strip + old + plain[len(new) :]
+                yield old + plain[len(new) :]
+        if self._strip:
+            yield self._strip + plain
+        if self._prefix:
+            yield self._coded(self._prefix) + plain
+        yield plain
+
+    def _as_remote(self, text: str) -> FolderName | None:
+        if not self._utf8:
+            try:
+                text = self._decode(text)
+            except ValueError:
+                return None
+        parts = tuple(text.split(self._delimiter)) if self._delimiter else (text,)
+        return None if _flaw(parts) else FolderName.of(*parts)
+
+    def _leads_to(self, remote: FolderName, local: FolderName) -> bool:
+        if self._delimiter is None and len(local.parts) > 1:
+            return False
+        try:
+            return self.local_name(remote) == local
+        except FolderRulesRefused:
+            return False
+
+    def _no_way_back(self, local: FolderName, tried: Sequence[str]) -> str:
+        name = self._local_text(local)
+        if self._delimiter is None and len(local.parts) > 1:
+            return f"local folder {name!r} cannot be created on the server, which has no hierarchy of folders"
+        if self._delimiter and any(self._delimiter in part for part in local.parts):
+            return f"local folder {name!r} cannot be created on the server, whose separator is {self._delimiter!r}"
+        ways = ", ".join(f"{text!r} ({self._fate(text)})" for text in tried)
+        return f"local folder {name!r} has no name on the server that leads back to it: tried {ways}; {_AMEND_BACK}"
+
+    def _fate(self, text: str) -> str:
+        remote = self._as_remote(text)
+        if remote is None:
+            return "is no folder name"
+        try:
+            return f"would be called {self._local_text(self.local_name(remote))!r} locally"
+        except FolderRulesRefused:
+            return "has no local name"
+
+    def _local_text(self, local: FolderName) -> str:
+        return self._local_sep.join(local.parts)
+
+    # Proof
+
+    def _prove_upward(self, local_only: Sequence[FolderName], proposed: set[FolderName]) -> list[str]:
+        problems = []
+        for folder in local_only:
+            try:
+                remote = self._way_up(folder)
+            except FolderRulesRefused as refused:
+                problems.append(str(refused))
+                continue
+            if remote is not None:
+                proposed.add(remote)
+        return problems
+
+    def _prove_only(self, remote: Collection[FolderName]) -> list[str]:
+        known = {text for folder in remote for text in self._spellings(folder, self._remote_text(folder))}
+        unknown = [name for spelt, name in self._only.items() if spelt not in known]
+        return [f"there is no folder {name!r} on the server{_did_you_mean(name, known)}" for name in unknown]
+
+    def _is_named(self, remote: FolderName, text: str) -> bool:
+        return any(spelling in self._only for spelling in self._spellings(remote, text))
+
+    def _spellings(self, remote: FolderName, text: str) -> set[str]:
+        """How the user may write a remote folder: as rules see it, or decoded."""
+        return {text, (self._delimiter or "/").join(remote.parts)}
+
+    def _normal_renames(self, renames: Mapping[str, str]) -> dict[str, str]:
+        """The table as it applies after the prefix is stripped, longest name first."""
+        table = {self._stripped(self._spelt(old)): new for old, new in renames.items()}
+        return {old: table[old] for old in sorted(table, key=len, reverse=True)}
+
+    def _spelt(self, text: str) -> str:
+        """The text with INBOX at its top in capitals, as `FolderName` has it."""
+        top = text[:5]
+        return "INBOX" + text[5:] if top.upper() == "INBOX" and text[5:6] in ("", self._delimiter) else text
+
+
+_AMEND = "amend nametrans, rename or strip_prefix, or leave one out with folderfilter or exclude"
+_AMEND_BACK = (
+    "give the local repository a nametrans that undoes the remote one, or set createfolders of the remote to no"
+)
+
+
+class _Filter:
+    """Decides by `folderincludes`, `include`, `exclude` and `folderfilter`."""
+
+    def __init__(self, rules: FolderRules) -> None:
+        self._rules = rules
+        self._include = [_glob(glob) for glob in rules.include]
+        self._exclude = [_glob(glob) for glob in rules.exclude]
+
+    def __call__(self, name: str) -> bool:
+        if name in self._rules.folderincludes:
+            return True
+        if self._include and not any(glob.match(name) for glob in self._include):
+            return False
+        if any(glob.match(name) for glob in self._exclude):
+            return False
+        if self._rules.folderfilter is None:
+            return True
+        return bool(_called(self._rules.folderfilter, name, "folderfilter", f"folder {name!r}"))
+
+
+def _glob(glob: str) -> re.Pattern[str]:
+    """Compile a glob; the brackets of Gmail's root are a name, not a set of characters."""
+    from fnmatch import translate  # only declarative filters need it
+
+    for root in _GMAIL_ROOTS:
+        if glob.startswith(root):
+            glob = "[[]" + glob[1:]
+    return re.compile(translate(glob))
+
+
+def _flaw(parts: Sequence[str]) -> str:
+    """What makes parts unusable as a folder name, or nothing."""
+    if not all(parts):
+        return "is empty" if len(parts) == 1 else "has an empty level"
+    if any(part in (".", "..") for part in parts):
+        return "would lead out of its directory"
+    if any("\0" in part for part in parts):
+        return "holds a NUL"
+    return ""
+
+
+def _called(rule: Callable[[str], object], name: str, option: str, what: str) -> object:
+    try:
+        return rule(name)
+    except Exception as error:
+        raise FolderRulesRefused(f"{option} fails for {what}: {_described(error)}") from error
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _did_you_mean(word: str, choices: Collection[str]) -> str:
+    from difflib import get_close_matches  # only a wrong name pays for it
+
+    close = get_close_matches(word, choices, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,191 @@
+"""Turns what is written for an option into a value of its type, or notes what is wrong with it."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from postboat.config.document import Problems, Section, did_you_mean, shown
+from postboat.config.schema import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from postboat.config.document import Entry, Place
+
+_TRUTH = {
+    **dict.fromkeys(("yes", "true", "on", "1"), True),
+    **dict.fromkeys(("no", "false", "off", "0"), False),
+}
+_UNSET = re.compile(r"\$(?:\{[^}]+\}|\w+)")
+
+
+class Options:
+    """The options of one section. After a mistake is noted, the default stands in, so that reading can go on."""
+
+    def __init__(self, section: Section, problems: Problems) -> None:
+        self.section = section
+        self._problems = problems
+
+    def has(self, option: str) -> bool:
+        """Whether the option is written and not empty."""
+        return self.entry(option) is not None
+
+    def entry(self, option: str) -> Entry | None:
+        """What is written; an empty text in OfflineIMAP's notation counts as nothing."""
+        entry = self.section.entries.get(option)
+        if entry is not None and isinstance(entry.value, str) and not entry.value.strip():
+            return None
+        return entry
+
+    @property
+    def source(self) -> Path:
+        """The file that the section is in."""
+        return Path(self.section.place.source)
+
+    def place(self, option: str = "") -> Place:
+        """Where the option is written, or the section if it is not."""
+        entry = self.section.entries.get(option)
+        return entry.place if entry else self.section.place
+
+    def name(self, option: str) -> str:
+        """The option with its section, as messages name it."""
+        return f"{self.section.title}.{option}" if option else self.section.title
+
+    def wrong(self, option: str, what: str) -> None:
+        """Note a mistake in an option."""
+        self._problems.error(self.place(option), f"{self.name(option)}: {what}")
+
+    def warn(self, option: str, what: str) -> None:
+        """Note something the user should know about an option."""
+        self._problems.warn(self.place(option), f"{self.name(option)}: {what}")
+
+    def missing(self, option: str, example: str) -> None:
+        """Note that a required option is not there, or empty."""
+        self.wrong(option, f"is missing; write {option} = {self.example(example)}")
+
+    def example(self, text: str) -> str:
+        """A value as this file's format writes it."""
+        return f'"{text}"' if self.section.title != f"{self.section.kind.title()} {self.section.name}" else text
+
+    def text(self, option: str, default: str = "") -> str:
+        """A text without space around it."""
+        entry = self.entry(option)
+        if entry is None:
+            return default
+        if not isinstance(entry.value, str):
+            self.wrong(option, f"must be a text in quotes, not {shown(entry.value)}")
+            return default
+        return entry.value.strip()
+
+    def secret(self, option: str) -> Secret | None:
+        """A text that must not be shown."""
+        entry = self.section.entries.get(option)
+        if entry is None:
+            return None
+        if not isinstance(entry.value, Secret):
+            self.wrong(option, "must be a text in quotes")
+            return None
+        return entry.value if entry.value.reveal() else None
+
+    def flag(self, option: str, default: bool) -> bool:
+        """Yes or no."""
+        entry = self.entry(option)
+        if entry is None:
+            return default
+        if isinstance(entry.value, bool):
+            return entry.value
+        if entry.text and isinstance(entry.value, str):
+            answer = _TRUTH.get(entry.value.strip().lower())
+            if answer is not None:
+                return answer
+        right = "yes or no" if entry.text else "true or false"
+        self.wrong(option, f"must be {right}, not {shown(entry.value)}")
+        return default
+
+    def whole(self, option: str, default: int, low: int, high: int | None = None) -> int:
+        """A whole number within bounds."""
+        entry = self.entry(option)
+        if entry is None:
+            return default
+        value = _as_number(entry, int)
+        if isinstance(value, int) and low <= value and (high is None or value <= high):
+            return value
+        bounds = f"{low} or more" if high is None else f"from {low} to {high}"
+        self.wrong(option, f"must be a whole number, {bounds}, not {shown(entry.value)}")
+        return default
+
+    def number(self, option: str, default: float, unit: str) -> float:
+        """A number that is not negative."""
+        entry = self.entry(option)
+        if entry is None:
+            return default
+        value = _as_number(entry, float)
+        if value is not None and value >= 0 and math.isfinite(value):
+            return float(value)
+        self.wrong(option, f"must be a number of {unit}, 0 or more, not {shown(entry.value)}")
+        return default
+
+    def words(self, option: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """A list of texts; separated by commas where it is one text."""
+        entry = self.entry(option)
+        if entry is None:
+            return default
+        if isinstance(entry.value, str):
+            return tuple(word for part in entry.value.split(",") if (word := part.strip()))
+        if isinstance(entry.value, list) and all(isinstance(word, str) for word in entry.value):
+            return tuple(entry.value)
+        self.wrong(option, f'must be a list of texts such as ["a", "b"], not {shown(entry.value)}')
+        return default
+
+    def one_of(self, option: str, choices: Collection[str], default: str) -> str:
+        """One word of several."""
+        word = self.text(option, default)
+        if word in choices:
+            return word
+        self.wrong(option, f"must be one of {', '.join(choices)}, not {shown(word)}{did_you_mean(word, choices)}")
+        return default
+
+    def path(self, option: str) -> Path | None:
+        """A path, absolute, with `~` and then `$VARIABLES` expanded."""
+        text = self.text(option)
+        if not text:
+            return None
+        expanded = os.path.expandvars(os.path.expanduser(text))  # noqa: PTH111 - Path's own raises for an unknown user
+        if "\0" in expanded:
+            self.wrong(option, "must be a path, which has no NUL in it")
+            return None
+        path = Path(os.path.abspath(expanded))  # noqa: PTH100 - resolve() would follow links
+        if expanded.startswith("~") and not path.exists():
+            self.wrong(option, f"{shown(text)} names a home directory that is not there")
+        elif (unset := _UNSET.search(expanded)) and not path.exists():
+            self.wrong(option, f"{shown(text)} uses {unset[0]}, which is not set in the environment")
+        return path
+
+    def readable_file(self, option: str) -> Path | None:
+        """A path to a file that can be read now."""
+        path = self.path(option)
+        if path is not None:
+            try:
+                with path.open("rb"):
+                    pass
+            except OSError as error:
+                self.wrong(option, f"cannot read {path}: {error.strerror or error}")
+        return path
+
+
+def _as_number(entry: Entry, kind: type[int] | type[float]) -> float | None:
+    value = entry.value
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, (kind, int)):
+        return value
+    if entry.text and isinstance(value, str):
+        try:
+            return kind(value.strip())
+        except ValueError:
+            return None
+    return None

@@ -1,0 +1,258 @@
+"""Understands `[repository.NAME]`: the local Maildir and the remote server."""
+
+from __future__ import annotations
+
+import re
+import stat
+from typing import TYPE_CHECKING
+
+from postboat.config.document import did_you_mean, shown
+from postboat.config.netrc import find_login
+from postboat.config.python_options import FAILED, FOR_SORTING, NOTHING_ADDED, WITH_RE
+from postboat.config.schema import FolderRules, LocalConfig, PasswordSources, RemoteConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from postboat.config.options import Options
+    from postboat.config.python_options import PythonNames
+
+MECHANISMS = ("CRAM-MD5", "PLAIN", "LOGIN")
+_MECHANISMS_LATER = ("GSSAPI", "XOAUTH2")
+_DIGEST_LENGTHS = {40, 56, 64, 96, 128}
+_GMAIL_HOST = "imap.gmail.com"
+_LOOPBACK = re.compile(r"localhost\.?|ip6-localhost|127(\.\d{1,3}){3}|\[?::1\]?", re.IGNORECASE)
+
+
+def local_repository(options: Options, python: PythonNames, *, utf8foldernames: bool) -> LocalConfig | None:
+    """The local side of an account; None after noting why it cannot be one."""
+    if not _local_type(options):
+        return None
+    path = options.path("localfolders")
+    if path is None:
+        options.missing("localfolders", "~/Mail")
+        return None
+    if path.exists() and not path.is_dir():
+        options.wrong("localfolders", f"{path} is not a directory")
+    layout, sep = _layout(options)
+    return LocalConfig(
+        name=options.section.name,
+        rules=_rules(options, python, utf8foldernames=utf8foldernames),
+        createfolders=options.flag("createfolders", True),
+        readonly=options.flag("readonly", False),
+        sync_deletes=options.flag("sync_deletes", True),
+        localfolders=path,
+        layout=layout,
+        sep=sep,
+    )
+
+
+def remote_repository(
+    options: Options, python: PythonNames, *, utf8foldernames: bool, timeout: float
+) -> RemoteConfig | None:
+    """The remote side of an account; None after noting why it cannot be one."""
+    if not _remote_type(options):
+        return None
+    ssl, starttls = options.flag("ssl", True), options.flag("starttls", True)
+    preauthtunnel, transporttunnel = options.text("preauthtunnel") or None, options.text("transporttunnel") or None
+    if preauthtunnel and transporttunnel:
+        options.wrong("transporttunnel", "is one tunnel too many beside preauthtunnel; delete one of them")
+    tunnel = bool(preauthtunnel or transporttunnel)
+    host = _host(options, python, tunnel=tunnel)
+    if host and not (ssl or starttls or tunnel or _LOOPBACK.fullmatch(host)):
+        what = f"false, with ssl false, would send the password in plain text to {host}; set ssl or starttls to true"
+        options.wrong("starttls", what)
+    password = _password(options, python)
+    return RemoteConfig(
+        name=options.section.name,
+        rules=_rules(options, python, utf8foldernames=utf8foldernames),
+        createfolders=options.flag("createfolders", True),
+        readonly=options.flag("readonly", False),
+        sync_deletes=options.flag("sync_deletes", True),
+        remotehost=host,
+        remoteport=_port(options, python, 993 if ssl else 143),
+        remoteuser=_user(options, python, host, needed=not preauthtunnel),
+        password=password,
+        ssl=ssl,
+        starttls=starttls,
+        sslcacertfile=None if options.text("sslcacertfile") == "OS-DEFAULT" else options.readable_file("sslcacertfile"),
+        sslclientcert=options.readable_file("sslclientcert"),
+        sslclientkey=options.readable_file("sslclientkey"),
+        cert_fingerprint=_fingerprints(options),
+        auth_mechanisms=_mechanisms(options),
+        preauthtunnel=preauthtunnel,
+        transporttunnel=transporttunnel,
+        maxconnections=options.whole("maxconnections", 3, 1),
+        holdconnectionopen=options.flag("holdconnectionopen", False),
+        keepalive=options.number("keepalive", 0, "seconds"),
+        idlefolders=_or(python.listing(options, "idlefolders", NOTHING_ADDED), ("INBOX",)),
+        subscribedonly=options.flag("subscribedonly", False),
+        reference=options.text("reference"),
+        expunge=options.flag("expunge", True),
+        timeout=timeout,
+    )
+
+
+def _local_type(options: Options) -> bool:
+    kind = options.text("type")
+    later = {
+        "IMAP": "comes later for a local repository; use type = Maildir",
+        "Gmail": "is a type of remote repositories; use type = Maildir",
+        "GmailMaildir": "comes later; type = Maildir holds Gmail's folders, without its labels",
+    }
+    if kind == "Maildir":
+        return True
+    if not kind:
+        options.missing("type", "Maildir")
+    else:
+        options.wrong("type", later.get(kind, f"must be Maildir, not {shown(kind)}"))
+    return False
+
+
+def _remote_type(options: Options) -> bool:
+    kind = options.text("type")
+    if kind in ("IMAP", "Gmail"):
+        return True
+    if not kind:
+        options.missing("type", "IMAP")
+    elif kind in ("Maildir", "GmailMaildir"):
+        options.wrong("type", f"{kind} is a type of local repositories; a remote one is IMAP or Gmail")
+    else:
+        options.wrong("type", f"must be IMAP or Gmail, not {shown(kind)}{did_you_mean(kind, ('IMAP', 'Gmail'))}")
+    return False
+
+
+def _layout(options: Options) -> tuple[str, str]:
+    """Layout and separator, either of which may follow from the other."""
+    sep = options.text("sep", ".")
+    if len(sep) != 1 or not sep.isprintable():
+        options.wrong("sep", f"must be one character, such as {options.example('.')}, not {shown(sep)}")
+        sep = "."
+    layout = options.one_of("layout", ("flat", "nested", "maildir++"), "nested" if sep == "/" else "flat")
+    fitting = {"nested": "/", "maildir++": "."}.get(layout)
+    if fitting is None and sep == "/":
+        options.wrong("layout", 'flat does not go with sep "/", which means nested; delete one of them')
+    elif fitting is not None and sep != fitting:
+        if options.has("sep"):
+            options.wrong("sep", f'must be "{fitting}" with layout {layout}, or absent')
+        sep = fitting
+    return layout, sep
+
+
+def _rules(options: Options, python: PythonNames, *, utf8foldernames: bool) -> FolderRules:
+    return FolderRules(
+        folderfilter=python.function(options, "folderfilter", WITH_RE, "lambda name: name != 'Spam'"),
+        nametrans=python.function(options, "nametrans", WITH_RE, "lambda name: name.lower()"),
+        folderincludes=python.listing(options, "folderincludes", WITH_RE) or (),
+        foldersort=python.function(options, "foldersort", FOR_SORTING, "lambda x, y: cmp(x, y)"),
+        utf8foldernames=utf8foldernames,
+        include=options.words("include"),
+        exclude=options.words("exclude"),
+        rename=_renames(options, python),
+        strip_prefix=options.text("strip_prefix"),
+    )
+
+
+def _renames(options: Options, python: PythonNames) -> Mapping[str, str]:
+    entry = options.entry("rename")
+    if entry is None:
+        return {}
+    value = python.evaluate(options, "rename") if entry.text else entry.value
+    if isinstance(value, dict) and all(isinstance(text, str) and text for pair in value.items() for text in pair):
+        return dict(value)
+    if value is not FAILED:
+        options.wrong("rename", f'must be a table of names such as {{ "Sent Items" = "Sent" }}, not {shown(value)}')
+    return {}
+
+
+def _host(options: Options, python: PythonNames, *, tunnel: bool) -> str:
+    host = options.text("remotehost")
+    if options.has("remotehosteval"):
+        value = _evaluated(options, python, "remotehosteval", "a host name")
+        return value if value is not None else host or "unknown"
+    if not host and options.text("type") == "Gmail":
+        return _GMAIL_HOST
+    if not host and not tunnel:
+        options.missing("remotehost", "imap.example.org")
+    elif any(char.isspace() or char in "/@" for char in host):
+        options.wrong("remotehost", f"must be a host name such as imap.example.org, not {shown(host)}")
+    return host
+
+
+def _evaluated(options: Options, python: PythonNames, option: str, right: str) -> str | None:
+    value = python.evaluate(options, option)
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    if value is not FAILED:
+        options.wrong(option, f"must give {right}, not {shown(value)}")
+    return None
+
+
+def _port(options: Options, python: PythonNames, default: int) -> int:
+    if not options.has("remoteporteval"):
+        return options.whole("remoteport", default, 1, 65535)
+    value = python.evaluate(options, "remoteporteval")
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535:
+        return value
+    if value is not FAILED:
+        options.wrong("remoteporteval", f"must give a whole number from 1 to 65535, not {shown(value)}")
+    return default
+
+
+def _user(options: Options, python: PythonNames, host: str, *, needed: bool) -> str:
+    if options.has("remoteusereval"):
+        return _evaluated(options, python, "remoteusereval", "a user name") or ""
+    user = options.text("remoteuser")
+    if needed and not user and not (host and find_login(host)):
+        options.missing("remoteuser", "me")
+    return user
+
+
+def _password(options: Options, python: PythonNames) -> PasswordSources:
+    secret = options.secret("remotepass")
+    if secret is not None and options.place("remotepass").line and _others_can_read(options.source):
+        options.warn("remotepass", f"can be read by other users of this machine; run chmod 600 {options.source}")
+    path = options.readable_file("remotepassfile")
+    if path is not None and _others_can_read(path):
+        options.warn("remotepassfile", f"can be read by other users of this machine; run chmod 600 {path}")
+    return PasswordSources(python.later(options, "remotepasseval"), secret, path)
+
+
+def _others_can_read(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
+
+
+def _fingerprints(options: Options) -> tuple[str, ...]:
+    found = []
+    for written in options.words("cert_fingerprint"):
+        digest = re.sub(r"[:\s]", "", written).lower()
+        if len(digest) not in _DIGEST_LENGTHS or not re.fullmatch("[0-9a-f]+", digest):
+            options.wrong("cert_fingerprint", f"{shown(written)} is not a SHA digest: 40, 56, 64, 96 or 128 hex digits")
+        found.append(digest)
+    return tuple(found)
+
+
+def _mechanisms(options: Options) -> tuple[str, ...]:
+    wanted = [word.upper() for word in options.words("auth_mechanisms")]
+    for word in wanted:
+        if word in _MECHANISMS_LATER:
+            options.warn("auth_mechanisms", f"{word} has no effect yet")
+        elif word not in MECHANISMS:
+            known = ", ".join(MECHANISMS)
+            options.wrong(
+                "auth_mechanisms", f"{shown(word)} is not known; there are {known}{did_you_mean(word, MECHANISMS)}"
+            )
+    usable = tuple(word for word in wanted if word in MECHANISMS)
+    if wanted and not usable and all(word in _MECHANISMS_LATER for word in wanted):
+        options.wrong("auth_mechanisms", f"leaves no way to sign in yet; add one of {', '.join(MECHANISMS)}")
+    return usable or MECHANISMS
+
+
+def _or(found: tuple[str, ...] | None, default: tuple[str, ...]) -> tuple[str, ...]:
+    return default if found is None else found

@@ -1,0 +1,205 @@
+"""Gives the password of an account: from the configuration, from netrc, or by asking; never shows it."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import threading
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from postboat.config.netrc import find_login
+from postboat.config.schema import Secret
+from postboat.errors import SignInRefused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from postboat.config.schema import RemoteConfig
+
+Prompter = Callable[[str], Awaitable[Secret | None]]
+"""Asks the user without echo; None when there is nobody to ask, or no answer."""
+
+EVAL_SECONDS = 60.0
+"""How long `remotepasseval` may take."""
+
+Credentials = tuple[str, Secret]
+
+
+class PasswordGiver:
+    """Called for user name and password before each sign-in; called again with the server's words after a refusal.
+
+    The first password is kept for all connections of the account. After a refusal: `remotepasseval` is evaluated once
+    more, in case its answer changed; the prompt is repeated with the refusal; any other source has nothing else to
+    offer, and the answer is None. Raises `SignInRefused` when there is no password at all.
+    """
+
+    def __init__(
+        self,
+        account: str,
+        remote: RemoteConfig,
+        prompter: Prompter | None = None,
+        prompting: asyncio.Lock | None = None,
+        *,
+        eval_seconds: float = EVAL_SECONDS,
+        netrc: tuple[Path, ...] | None = None,
+    ) -> None:
+        self._account, self._remote, self._prompter = account, remote, prompter
+        self._prompting = prompting or asyncio.Lock()
+        self._eval_seconds, self._netrc = eval_seconds, netrc
+        self._finding = asyncio.Lock()
+        self._current: Credentials | None = None
+        self._evaluated_again = False
+        self._given: WeakKeyDictionary[asyncio.Task[object], Credentials] = WeakKeyDictionary()
+
+    async def __call__(self, refusal: str | None) -> Credentials | None:
+        """User name and password to try; None when nothing is left to try."""
+        async with self._finding:
+            if refusal is None:
+                self._current = self._current or await self._first()
+            elif self._refused() == self._current:  # else another connection has found a newer one meanwhile
+                self._current = await self._next(refusal)
+            return self._give()
+
+    def _refused(self) -> Credentials | None:
+        """What the calling task was given; it comes to tell that it was refused."""
+        task = asyncio.current_task()
+        return self._given.get(task, self._current) if task else self._current
+
+    def _give(self) -> Credentials | None:
+        task = asyncio.current_task()
+        if task is not None and self._current is not None:
+            self._given[task] = self._current
+        return self._current
+
+    async def _first(self) -> Credentials:
+        self._evaluated_again = False
+        user, sources = self._user(), self._remote.password
+        if sources.remotepasseval is not None:
+            return user, await self._evaluate()
+        if sources.remotepass is not None:
+            return user, sources.remotepass
+        if sources.remotepassfile is not None:
+            return user, await asyncio.to_thread(_first_line, sources.remotepassfile)
+        if (secret := self._from_netrc(user)) is not None:
+            return user, secret
+        if (secret := await self._ask(user, "")) is not None:
+            return user, secret
+        how = "set remotepass, remotepassfile or remotepasseval, add an entry to ~/.netrc, or run it on a terminal"
+        raise SignInRefused(f"no password for {user} on {self._host}: {how}")
+
+    async def _next(self, refusal: str) -> Credentials | None:
+        if self._current is None:
+            return None
+        user, old = self._current
+        sources = self._remote.password
+        if sources.remotepasseval is not None:
+            if self._evaluated_again:
+                return None
+            self._evaluated_again = True
+            new = await self._evaluate()
+            return (user, new) if new != old else None
+        if sources.remotepass is not None or sources.remotepassfile is not None or self._from_netrc(user) is not None:
+            return None
+        answer = await self._ask(user, refusal)
+        return (user, answer) if answer is not None else None
+
+    @property
+    def _host(self) -> str:
+        return self._remote.remotehost or self._remote.name
+
+    def _user(self) -> str:
+        if self._remote.remoteuser:
+            return self._remote.remoteuser
+        login = find_login(self._remote.remotehost, files=self._netrc)
+        if login is None:
+            raise SignInRefused(f"no user name for {self._host}: set remoteuser, or add an entry to ~/.netrc")
+        return login.user
+
+    def _from_netrc(self, user: str) -> Secret | None:
+        login = find_login(self._remote.remotehost, user, files=self._netrc)
+        return login.password if login is not None else None
+
+    async def _ask(self, user: str, refusal: str) -> Secret | None:
+        if self._prompter is None:
+            return None
+        question = f"Password for {user} on {self._host} (account {self._account}): "
+        if refusal:
+            question = f"{self._host} refused the password: {_printable(refusal)}\n{question}"
+        async with self._prompting:
+            answer = await self._prompter(question)
+        return answer if answer is not None and answer.reveal() else None
+
+    async def _evaluate(self) -> Secret:
+        evaluate = self._remote.password.remotepasseval
+        assert evaluate is not None
+        try:
+            async with asyncio.timeout(self._eval_seconds):
+                value = await _in_thread(evaluate)
+        except TimeoutError:
+            raise self._eval_failed(f"gave no answer within {self._eval_seconds:g} seconds") from None
+        except Exception as error:
+            raise self._eval_failed(_safely_described(error)) from None
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "surrogateescape")
+        if not isinstance(value, str) or not value:
+            raise self._eval_failed(f"must give a text, not {type(value).__name__ if value != '' else 'an empty one'}")
+        return Secret(value)
+
+    def _eval_failed(self, what: str) -> SignInRefused:
+        return SignInRefused(f"remotepasseval of {self._remote.name}: {what}")
+
+
+async def _in_thread(function: Callable[[], object]) -> object:
+    """Run a function in a thread of its own, which does not keep the program alive if it never ends."""
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[object] = loop.create_future()
+
+    def settle(value: object, error: BaseException | None) -> None:
+        if not outcome.done():
+            outcome.set_result(value) if error is None else outcome.set_exception(error)
+
+    def work() -> None:
+        value: object = None
+        failure: BaseException | None = None
+        try:
+            value = function()
+        except StopIteration:
+            failure = RuntimeError("StopIteration")  # which a future cannot carry
+        except BaseException as error:  # it is the other side's to raise
+            failure = error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
+        try:
+            loop.call_soon_threadsafe(settle, value, failure)
+        except RuntimeError:
+            pass  # the loop is closed: nobody waits any more
+
+    threading.Thread(target=work, name="remotepasseval", daemon=True).start()
+    return await outcome
+
+
+def _first_line(path: Path) -> Secret:
+    try:
+        with path.open(encoding="utf-8") as file:
+            line = file.readline().strip()
+    except OSError as error:
+        raise SignInRefused(f"remotepassfile {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise SignInRefused(f"remotepassfile {path} is not UTF-8") from None
+    if not line:
+        raise SignInRefused(f"remotepassfile {path} has an empty first line, where the password should be")
+    return Secret(line)
+
+
+def _safely_described(error: Exception) -> str:
+    """An exception, with its text only where that cannot hold the password."""
+    text = ""
+    if isinstance(error, (OSError, ImportError)):
+        text = str(error)
+    elif isinstance(error, subprocess.CalledProcessError):
+        text = f"exit status {error.returncode}"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)[:200].strip()
