@@ -1,0 +1,204 @@
+"""The folders of a server: listed once a run, created one level at a time, never removed.
+
+Inside Postboat a folder's name is made of Unicode parts. Its *wire name* is what the server sent, and a folder that
+exists is always addressed by it, so that no decoding and encoding can turn one folder into another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from postboat.errors import AccountError, CommandFailed, FolderError
+from postboat.imap.mailbox import ImapMailbox
+from postboat.imap.wire import utf7
+from postboat.model import FolderName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from postboat.imap.pool import Pool
+    from postboat.imap.session import Session
+    from postboat.imap.wire.responses import Listed
+
+NOT_SELECTABLE = frozenset({"\\noselect", "\\nonexistent"})
+SPECIAL_USES = frozenset({"\\all", "\\archive", "\\drafts", "\\flagged", "\\important", "\\junk", "\\sent", "\\trash"})
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFolder:
+    """A folder as the server lists it."""
+
+    name: FolderName
+    wire: str
+    """Its wire name."""
+    selectable: bool = True
+    """Whether it can hold messages; else it only has children."""
+    special_use: frozenset[str] = frozenset()
+    r"""What it is for, in lower case, as in `\sent` (RFC 6154 section 2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFolders:
+    """All folders of a server."""
+
+    delimiter: str | None
+    """Stands between the levels of a name; None: the server has no levels."""
+    namespace_prefix: str = ""
+    """With what names of the user's own folders begin, decoded, such as `INBOX.` (RFC 2342)."""
+    folders: tuple[RemoteFolder, ...] = ()
+    problems: tuple[str, ...] = ()
+    """Folders that cannot be handled, in words for people."""
+
+    def find(self, name: FolderName) -> RemoteFolder | None:
+        """The folder of that name."""
+        return next((folder for folder in self.folders if folder.name == name), None)
+
+
+class ImapFolders:
+    """The folders of one account on its server. With `utf8=False` names stay in modified UTF-7."""
+
+    def __init__(self, pool: Pool[Session], *, utf8: bool = True) -> None:
+        self._pool = pool
+        self._utf8 = utf8
+
+    async def list(self, *, subscribed_only: bool = False, reference: str = "") -> RemoteFolders:
+        """All folders, or those subscribed to.
+
+        Raises `AccountError` when the server refuses: an empty answer would look like deleted folders.
+        """
+        async with self._pool.session() as session:
+            try:
+                listed = await session.list(reference, "*", subscribed=subscribed_only)
+                if not any(one.name.upper() == "INBOX" for one in listed):
+                    listed = [*await session.list("", "INBOX"), *listed]
+                prefix, delimiter = await _personal_namespace(session)
+            except CommandFailed as failure:
+                raise AccountError(f"the server does not list its folders: {failure}") from failure
+        return self._understood(listed, prefix, delimiter)
+
+    def _understood(self, listed: Sequence[Listed], prefix: str, delimiter: str | None) -> RemoteFolders:
+        delimiter = next((one.delimiter for one in listed if one.delimiter), delimiter)
+        folders: dict[FolderName, RemoteFolder] = {}
+        problems: list[str] = []
+        for one in _inbox_first(listed):
+            try:
+                folder = self._folder(one)
+            except ValueError as problem:
+                problems.append(f"folder {one.name!r} is left alone: {problem}")
+                continue
+            same = folders.setdefault(folder.name, folder)
+            if same.wire != folder.wire and folder.selectable:
+                problems.append(f"folder {folder.wire!r} is left alone: its name means the same as {same.wire!r}")
+            if self._utf8 and _decoded(one.name) is None:
+                problems.append(f"folder {one.name!r}: its name is not valid modified UTF-7 and is used as it is")
+        return RemoteFolders(delimiter, self._decode(prefix), tuple(folders.values()), tuple(problems))
+
+    def _folder(self, listed: Listed) -> RemoteFolder:
+        """Raises ValueError when the name has an empty level."""
+        return RemoteFolder(
+            FolderName.of(*self._parts(listed)),
+            "INBOX" if listed.name.upper() == "INBOX" else listed.name,
+            not listed.attributes & NOT_SELECTABLE,
+            listed.attributes & SPECIAL_USES,
+        )
+
+    def _parts(self, listed: Listed) -> Iterator[str]:
+        """Levels are split on the wire, where the delimiter means itself, and decoded one by one."""
+        name = listed.name
+        if listed.delimiter and len(name) > 1:
+            name = name.removesuffix(listed.delimiter)
+        for part in name.split(listed.delimiter) if listed.delimiter else [name]:
+            if not part:
+                raise ValueError("a level of its name is empty")
+            yield self._decode(part)
+
+    def _decode(self, part: str) -> str:
+        decoded = _decoded(part) if self._utf8 else None
+        return part if decoded is None else decoded
+
+    def wire_name(self, name: FolderName, listing: RemoteFolders) -> str:
+        """The wire name of a folder that exists or is to be created.
+
+        Raises `FolderError` when the server's delimiter stands inside a part, or levels are not to be had.
+        """
+        if (folder := listing.find(name)) is not None:
+            return folder.wire
+        *above, last = name.parts
+        wire = self._encode(last, listing.delimiter)
+        if not above:
+            return wire
+        if listing.delimiter is None:
+            raise FolderError(f"{name} cannot be created: the server has no folders inside folders")
+        return f"{self.wire_name(FolderName(tuple(above)), listing)}{listing.delimiter}{wire}"
+
+    def _encode(self, part: str, delimiter: str | None) -> str:
+        if any(character in part for character in "\r\n\0"):
+            raise FolderError(f"{part!r} cannot be created: it holds a line end or NUL, which no server takes")
+        if not self._utf8 and not part.isascii():
+            raise FolderError(f"{part!r} cannot be created: it is not in modified UTF-7 (utf8foldernames = false)")
+        wire = utf7.encode(part) if self._utf8 else part
+        if delimiter and delimiter in wire:
+            raise FolderError(f"{part!r} cannot be created: the server separates levels by {delimiter!r}")
+        return wire
+
+    async def create(self, name: FolderName, listing: RemoteFolders) -> str:
+        """Create a folder with the levels above it that are missing, subscribe to it, and return its wire name.
+
+        A folder that is there already is as good as created. Raises `FolderError` when the server refuses.
+        """
+        wire = self.wire_name(name, listing)
+        async with self._pool.session() as session:
+            for above in self._levels_above(name, listing):
+                await _create(session, above, must=False)
+            await _create(session, wire, must=True)
+            try:
+                await session.subscribe(wire)
+            except CommandFailed:
+                pass  # the folder works without; some servers have no subscriptions
+        return wire
+
+    def _levels_above(self, name: FolderName, listing: RemoteFolders) -> Iterator[str]:
+        """Wire names of missing levels above `name`: many servers create them by themselves, some refuse."""
+        for count in range(1, len(name.parts)):
+            above = FolderName(name.parts[:count])
+            if not above.is_inbox and listing.find(above) is None:
+                yield self.wire_name(above, listing)
+
+    def mailbox(self, wire: str, *, read_only: bool = False, may_be_missing: bool = False) -> ImapMailbox:
+        """The folder of that wire name as a replica."""
+        return ImapMailbox(self._pool, wire, read_only=read_only, may_be_missing=may_be_missing)
+
+
+async def _create(session: Session, wire: str, *, must: bool) -> None:
+    """CREATE; what exists is fine, and so is a level above that the server will not have."""
+    try:
+        await session.create(wire)
+    except CommandFailed as failure:
+        exists = failure.code == "ALREADYEXISTS" or "exists" in failure.text.lower()
+        if must and not exists:
+            raise FolderError(f"the server does not create folder {wire!r}: {failure.text}") from failure
+
+
+async def _personal_namespace(session: Session) -> tuple[str, str | None]:
+    """Prefix and delimiter of the user's own folders; ("", None) when the server does not tell."""
+    if "NAMESPACE" not in session.capabilities:
+        return "", None
+    try:
+        spaces = await session.namespace()
+    except CommandFailed:
+        return "", None
+    return spaces.personal[0] if spaces and spaces.personal else ("", None)
+
+
+def _inbox_first(listed: Iterable[Listed]) -> list[Listed]:
+    """Of several folders that mean INBOX, the one in capitals counts; the rest keeps the server's order."""
+    return sorted(listed, key=lambda one: (one.name != "INBOX", one.name.upper() != "INBOX"))
+
+
+def _decoded(name: str) -> str | None:
+    """The name in Unicode; None when it is not valid modified UTF-7."""
+    try:
+        return utf7.decode(name)
+    except ValueError:
+        return None

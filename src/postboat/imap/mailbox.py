@@ -1,0 +1,166 @@
+"""A mailbox on an IMAP server as a replica: the remote shore of a folder pair (`sync.ports.Replica`).
+
+Every method borrows a session of the pool for as long as it runs and no longer; a UIDVALIDITY that changes between
+two of them ends the work on the folder.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postboat.errors import FolderGone
+from postboat.imap.looking import checkpoint_of, compare, holds_of, list_everything, sizes_of
+from postboat.imap.marking import change_flags, remove
+from postboat.imap.opening import Opening
+from postboat.imap.reading import LARGE, Reading, fingerprints_of, read_large
+from postboat.imap.recover import Token, candidates_from, match, next_uid, token_for
+from postboat.imap.uploads import Uploads
+from postboat.model import Changes, Stored
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from typing import Protocol
+
+    from postboat.imap.pool import Pool
+    from postboat.imap.session import Selected, Session
+    from postboat.model import (
+        Content,
+        Fingerprint,
+        Flags,
+        Gone,
+        Intent,
+        Key,
+        Marked,
+        Reflagging,
+        Refused,
+        Unreadable,
+        Unsettled,
+    )
+
+    class Agreed(Protocol):
+        """What a look asks of the ledger's view of this side: a part of `sync.ports.Agreed`."""
+
+        @property
+        def checkpoint(self) -> str | None:
+            """What the last look returned as its checkpoint."""
+            ...
+
+        async def flags(self) -> Mapping[Key, Flags]:
+            """Agreed flags by key."""
+            ...
+
+
+class ImapMailbox:
+    """One mailbox, for one run.
+
+    `name` is its wire name. `read_only` opens it with EXAMINE. With `may_be_missing` a mailbox that is not there is an
+    empty one without validity, as a dry run needs it; else it raises `FolderGone`.
+    """
+
+    def __init__(
+        self, pool: Pool[Session], name: str, *, read_only: bool = False, may_be_missing: bool = False
+    ) -> None:
+        self._opening = Opening(pool, name, read_only=read_only)
+        self._may_be_missing = may_be_missing
+        self._sizes: dict[int, int] = {}
+        """Sizes of messages that a look showed, in octets."""
+        self._given: set[int] = set()
+        """UIDs that were given to copies in this run; none is given twice."""
+
+    async def validity(self) -> str:
+        """UIDVALIDITY as text (RFC 3501 section 2.3.1.1); "" for a mailbox that is missing and may be."""
+        try:
+            return self._opening.validity or await self._opening.begin()
+        except FolderGone:
+            if not self._may_be_missing:
+                raise
+            return ""
+
+    async def changes(self, agreed: Agreed) -> Changes:
+        """List the mailbox, unless its four numbers are those of the checkpoint, and compare with what was agreed."""
+        try:
+            async with self._opening.opened(fresh=True) as (session, selected):
+                holds, checkpoint = holds_of(selected), checkpoint_of(session, selected)
+                if checkpoint is not None and checkpoint == agreed.checkpoint:
+                    return Changes(holds=holds, checkpoint=checkpoint)
+                return await self._compared(session, selected, agreed, checkpoint)
+        except FolderGone:
+            if not self._may_be_missing:
+                raise
+            return Changes()
+
+    async def _compared(self, session: Session, selected: Selected, agreed: Agreed, checkpoint: str | None) -> Changes:
+        known = await agreed.flags()
+        listing = await list_everything(session, with_sizes=not known, known=len(known))
+        if known:
+            listing.sizes |= await sizes_of(session, (uid for uid in listing.flags if str(uid) not in known))
+        self._sizes |= listing.sizes
+        return compare(listing, known, holds_of(selected), checkpoint)
+
+    async def fingerprints(self, keys: Collection[Key]) -> Mapping[Key, Fingerprint]:
+        """Digests of headers, and sizes as the server states them."""
+        async with self._opening.opened() as (session, _):
+            return await fingerprints_of(session, sorted(map(int, keys)))
+
+    async def read(self, keys: Sequence[Key]) -> AsyncIterator[Content | Gone | Unreadable]:
+        """Yield small messages once all of them came, then each large one as a stream.
+
+        No session is kept while a small message is handed out; one is while a stream is consumed.
+        """
+        uids = list(dict.fromkeys(map(int, keys)))
+        small: list[int] = []
+        large: list[int] = []
+        if uids:
+            async with self._opening.opened() as (session, selected):
+                holds = holds_of(selected)
+                self._sizes |= await sizes_of(session, (uid for uid in uids if uid not in self._sizes))
+                for uid in uids:
+                    (large if self._sizes.get(uid, 0) > LARGE else small).append(uid)
+                arrived = await Reading(session, holds, self._sizes).read(small) if small else []
+            for item in arrived:
+                yield item
+        for uid in large:
+            async with self._opening.opened() as (session, _):
+                async for item in read_large(session, uid, holds):
+                    yield item
+
+    async def intend(self, contents: Sequence[Content]) -> Sequence[str]:
+        """Tokens that hold what the mailbox's next UID is and how each message can be recognised."""
+        async with self._opening.opened(fresh=True, writing=True) as (session, selected):
+            uidnext = await next_uid(session, selected)
+        validity = str(selected.uidvalidity)
+        return [(await token_for(content, validity, uidnext)).encode() for content in contents]
+
+    async def store(self, contents: Sequence[Content], tokens: Sequence[str]) -> Sequence[Stored | Refused | Unsettled]:
+        """APPEND each content; `FolderGone` when the mailbox is no more."""
+        noted = [Token.decode(token) for token in tokens]
+        async with self._opening.opened(writing=True) as (session, selected):
+            uploads = Uploads(session, self._opening.name, str(selected.uidvalidity), self._given)
+            return await uploads.store(contents, [token for token in noted if token is not None])
+
+    async def find(self, intents: Sequence[Intent]) -> Mapping[Key, Stored]:
+        """Look among what came since the intents were written for the messages that they tell of."""
+        validity = await self.validity()
+        tokens = {intent.origin: token for intent in intents if (token := Token.decode(intent.token)) is not None}
+        ours = {origin: token for origin, token in tokens.items() if token.validity == validity}
+        if not ours:
+            return {}
+        async with self._opening.opened(fresh=True) as (session, _):
+            first = min(token.uidnext for token in ours.values())
+            found = match(ours, await candidates_from(session, first, self._given))
+        self._given.update(found.values())
+        return {origin: Stored(origin, str(uid)) for origin, uid in found.items()}
+
+    async def reflag(self, reflaggings: Sequence[Reflagging]) -> Sequence[Refused]:
+        """Add and remove flags that the mailbox can keep; those it cannot are left out."""
+        if not reflaggings:
+            return []
+        async with self._opening.opened(writing=True) as (session, selected):
+            return await change_flags(session, reflaggings, selected.holds)
+
+    async def delete(self, keys: Sequence[Key], *, expunge: bool) -> Sequence[Refused | Marked]:
+        r"""Mark messages \Deleted and remove exactly these, in a mailbox whose UIDVALIDITY was just confirmed."""
+        if not keys:
+            return []
+        async with self._opening.opened(fresh=True, writing=True) as (session, _):
+            return await remove(session, [int(key) for key in keys], expunge=expunge)

@@ -1,0 +1,151 @@
+"""Which message on the server is the one that was sent: for servers without UIDPLUS, and after an interrupted run.
+
+No mark is ever added to a message. What tells a copy is when it came (its UID is not below the UIDNEXT of the
+moment before), its header, its size, and the INTERNALDATE we gave it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from postboat.imap.headers import header_of, header_of_content, lenient_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+
+    from postboat.imap.session import Selected, Session
+    from postboat.imap.wire.responses import Fetched
+    from postboat.model import Content, Key
+
+HIGHEST_UID = 4294967295
+"""The end of every open range: `*` would name the last message even when its UID lies below the range's start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What is written down of a message before it is sent."""
+
+    validity: str
+    uidnext: int
+    """No UID below this can be the message's."""
+    size: int
+    header: str
+    """Lenient digest of the header."""
+    date: int | None
+    """INTERNALDATE in whole seconds since the epoch; None when the server chooses."""
+
+    def encode(self) -> str:
+        """The token as the ledger keeps it."""
+        return json.dumps([self.validity, self.uidnext, self.size, self.header, self.date])
+
+    @classmethod
+    def decode(cls, text: str) -> Token | None:
+        """The token that was written; None when it is none of ours."""
+        try:
+            validity, uidnext, size, header, date = json.loads(text)
+            return cls(str(validity), int(uidnext), int(size), str(header), None if date is None else int(date))
+        except (ValueError, TypeError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A message on the server that may be one of those sent."""
+
+    uid: int
+    size: int | None
+    header: str
+    date: int | None
+
+
+_STRICT: tuple[Callable[[Token | Candidate], Hashable], ...] = (
+    lambda m: (m.header, m.size, m.date),
+    lambda m: (m.header, m.date),
+    lambda m: (m.header, m.size),
+)
+"""Some servers count octets wrongly (Exchange), some ignore the date; the header is always asked for."""
+
+
+async def token_for(content: Content, validity: str, uidnext: int) -> Token:
+    """What to write down of `content` before it is sent to a folder whose next UID is `uidnext`."""
+    header = lenient_digest(await header_of_content(content))
+    return Token(validity, uidnext, content.size, header, None if content.date is None else int(content.date))
+
+
+async def candidates_from(session: Session, uidnext: int, taken: Collection[int]) -> list[Candidate]:
+    """The selected mailbox's messages from `uidnext` on, but for those `taken`, oldest first."""
+    found: dict[int, Candidate] = {}
+
+    def each(message: Fetched) -> None:
+        if message.uid is None or message.header is None or message.uid < uidnext or message.uid in taken:
+            return
+        date = None if message.date is None else int(message.date)
+        found[message.uid] = Candidate(message.uid, message.size, lenient_digest(header_of(message.header)), date)
+
+    await session.fetch(f"{uidnext}:{HIGHEST_UID}", "UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER]", each)
+    return [found[uid] for uid in sorted(found)]
+
+
+def match(tokens: Mapping[Key, Token], candidates: Sequence[Candidate]) -> dict[Key, int]:
+    """UIDs of the messages that are certainly the tokens' ones, each given out once."""
+    matched: dict[Key, int] = {}
+    for trait in _STRICT:
+        _match_by(trait, tokens, candidates, matched)
+    return matched
+
+
+def match_stored(tokens: Mapping[Key, Token], candidates: Sequence[Candidate]) -> dict[Key, int]:
+    """As `match`, when the server said of every token that it was stored, though it may have changed the header.
+
+    Then one message of that date and size is it, and so are as many new messages as were stored, in their order.
+    """
+    matched = match(tokens, candidates)
+    rest, free = _unmatched(tokens, candidates, matched)
+    for key, token in rest.items():
+        alike = [c.uid for c in free if (c.size, c.date) == (token.size, token.date)]
+        rivals = [k for k, t in rest.items() if (t.size, t.date) == (token.size, token.date)]
+        if len(alike) == 1 and len(rivals) == 1:
+            matched[key] = alike[0]
+    rest, free = _unmatched(tokens, candidates, matched)
+    if len(rest) == len(free):
+        matched.update(zip(rest, (c.uid for c in free), strict=True))
+    return matched
+
+
+def _match_by(
+    trait: Callable[[Token | Candidate], Hashable],
+    tokens: Mapping[Key, Token],
+    candidates: Iterable[Candidate],
+    matched: dict[Key, int],
+) -> None:
+    """Give candidates to tokens of equal trait, the last candidates to the last tokens.
+
+    Among identical messages the newer ones are those whose pairing is less likely to be written down already.
+    """
+    given = set(matched.values())
+    free: dict[Hashable, list[int]] = defaultdict(list)
+    for candidate in candidates:
+        if candidate.uid not in given:
+            free[trait(candidate)].append(candidate.uid)
+    for key, token in reversed(tokens.items()):
+        waiting = free.get(trait(token), [])
+        if key not in matched and waiting and waiting[-1] >= token.uidnext:
+            matched[key] = waiting.pop()
+
+
+def _unmatched(
+    tokens: Mapping[Key, Token], candidates: Sequence[Candidate], matched: Mapping[Key, int]
+) -> tuple[dict[Key, Token], list[Candidate]]:
+    given = set(matched.values())
+    return {k: t for k, t in tokens.items() if k not in matched}, [c for c in candidates if c.uid not in given]
+
+
+async def next_uid(session: Session, selected: Selected) -> int:
+    """A UID that no message of the mailbox has reached yet; Courier does not tell it on SELECT."""
+    if selected.uidnext:
+        return selected.uidnext
+    told = (await session.status(selected.name, ("UIDNEXT",))).get("UIDNEXT")
+    return told or (await session.search("ALL")).last + 1

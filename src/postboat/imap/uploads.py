@@ -1,0 +1,129 @@
+"""Stores messages in a mailbox and learns their UIDs: from APPENDUID where it can be believed, else by looking.
+
+An OK means that the message is stored. When its UID cannot be told then, the outcome is `Unsettled`: never "refused",
+or the message would be sent a second time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postboat.errors import CommandFailed, FolderGone
+from postboat.imap.recover import Token, candidates_from, match_stored
+from postboat.model import Content, Refused, Stored, Unsettled
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from postboat.imap.session import Session
+    from postboat.model import Key
+
+Outcome = Stored | Refused | Unsettled
+
+UID_NOT_TOLD = (
+    "it is stored, but the server did not tell under which UID and changed its header: the next run looks for it"
+)
+ONLY_ONE_COPY = "the server keeps one copy of identical messages, and has it as UID {}"
+
+
+class Uploads:
+    """A batch of messages on its way into the selected mailbox."""
+
+    def __init__(self, session: Session, name: str, validity: str, taken: set[int]) -> None:
+        self._session, self._name, self._validity = session, name, validity
+        self._taken = taken
+        """UIDs given out in this run; grows."""
+        self._outcomes: dict[Key, Outcome] = {}
+        self._untold: dict[Key, int | None] = {}
+        """Stored, though under an unknown UID: with the one that the server told and that cannot be believed."""
+
+    async def store(self, contents: Sequence[Content], tokens: Sequence[Token]) -> list[Outcome]:
+        """Store contents, and tell for each what became of it, in their order. Raises `FolderGone`."""
+        limit = append_limit(self._session.capabilities)
+        acceptable: list[Content] = []
+        for content in contents:
+            reason = await reason_to_refuse(content, limit)
+            if reason is None:
+                acceptable.append(content)
+            else:
+                self._outcomes[content.key] = Refused(content.key, reason)
+        await self._send(acceptable)
+        if self._untold:
+            await self._look_for(dict(zip((c.key for c in contents), tokens, strict=True)))
+        return [self._outcomes[content.key] for content in contents]
+
+    async def _send(self, contents: Sequence[Content]) -> None:
+        holds = self._session.selected.holds if self._session.selected else None
+        items = [
+            (holds.mask(c.flags) if holds else c.flags, c.date, c.size, c.data if c.data is not None else c.chunks)
+            for c in contents
+        ]
+        answers = await self._session.append_many(self._name, items)
+        for content, answer in zip(contents, answers, strict=True):
+            self._judge(content, answer)
+
+    def _judge(self, content: Content, answer: tuple[int, int] | CommandFailed | None) -> None:
+        if isinstance(answer, CommandFailed):
+            if answer.code == "TRYCREATE":
+                raise FolderGone(f"the server has no such folder (any more): {answer.text}")
+            self._outcomes[content.key] = Refused(content.key, f"the server refused it: {answer.text}")
+        elif answer is not None and self._believable(*answer):
+            self._taken.add(answer[1])
+            self._outcomes[content.key] = Stored(content.key, str(answer[1]))
+        else:
+            self._untold[content.key] = answer[1] if answer is not None and str(answer[0]) == self._validity else None
+
+    def _believable(self, validity: int, uid: int) -> bool:
+        """Some servers tell another UIDVALIDITY than the folder's, or one UID for several messages."""
+        return str(validity) == self._validity and uid not in self._taken
+
+    async def _look_for(self, tokens: dict[Key, Token]) -> None:
+        """Find the UIDs of what was stored. Courier shows a message it took only after a NOOP."""
+        wanted = {key: tokens[key] for key in self._untold}
+        await self._session.noop()
+        first = min(token.uidnext for token in wanted.values())
+        candidates = await candidates_from(self._session, first, self._taken)
+        found = match_stored(wanted, candidates)
+        self._taken.update(found.values())
+        for key, told in self._untold.items():
+            if key in found:
+                self._outcomes[key] = Stored(key, str(found[key]))
+            elif told in self._taken:
+                self._outcomes[key] = Refused(key, ONLY_ONE_COPY.format(told))
+            else:
+                self._outcomes[key] = Unsettled(key, UID_NOT_TOLD)
+
+
+def append_limit(capabilities: frozenset[str]) -> int | None:
+    """The largest message in octets that the server takes (RFC 7889 section 3); None when it does not say."""
+    for name in capabilities:
+        word, _, number = name.partition("=")
+        if word == "APPENDLIMIT" and number.isdigit():
+            return int(number)
+    return None
+
+
+async def reason_to_refuse(content: Content, limit: int | None) -> str | None:
+    """Why a message cannot be sent at all; None when it can."""
+    if content.size == 0:
+        return "it is empty, and IMAP servers store no empty messages"
+    if limit is not None and content.size > limit:
+        return f"it has {content.size} octets, and the server takes at most {limit}"
+    if await _holds_nul(content):
+        return "it holds a NUL octet, which IMAP cannot carry (RFC 3501 section 4.3)"
+    return None
+
+
+async def _holds_nul(content: Content) -> bool:
+    """A server would refuse such a message, or store other octets than it was sent."""
+    if content.data is not None:
+        return b"\0" in content.data
+    assert content.chunks is not None, "a content has data or chunks"
+    return await _any_nul(content.chunks())
+
+
+async def _any_nul(chunks: AsyncIterator[bytes]) -> bool:
+    found = False
+    async for chunk in chunks:
+        found = found or b"\0" in chunk
+    return found
