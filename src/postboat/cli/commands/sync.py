@@ -1,0 +1,78 @@
+"""`postboat sync`: makes both sides of every account the same, once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from postboat.cli.arguments import Usage
+    from postboat.cli.debug import Debug
+    from postboat.config.schema import Config
+    from postboat.events import Warned
+    from postboat.ui.faces import Choice
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what only `sync` understands."""
+    add = parser.add_argument
+    add(
+        *("-f", "--folder"),
+        dest="folders",
+        action="append",
+        default=[],
+        metavar="NAME,…",
+        help="only these folders, by their names on the server, whatever folderfilter says",
+    )
+    add("-u", "--ui", action="append", metavar="UI,…", help="tty, basic, quiet or jsonl: the first that can run")
+    add("-o", "--once", action="store_true", help="one run, ignoring autorefresh")
+    add("-q", "--quick", action="store_true", help="skip folders that seem unchanged")
+    add("--dry-run", action="store_true", help="show what would be done, and change nothing anywhere")
+    add("--json", action="store_true", help="events as JSON on stdout, one object a line (-u jsonl)")
+    add("--wait", action="store_true", help="wait for another run on the same account to end")
+
+
+async def run(usage: Usage, debug: Debug) -> int:
+    """Sync, showing it by the chosen face."""
+    from postboat.cli.run import load
+    from postboat.cli.show import faces_for, prompter_for, showing
+    from postboat.service.bus import Bus
+    from postboat.service.supervisor import RunOptions
+    from postboat.service.supervisor import run as supervise
+
+    config = load(usage, debug)
+    choice = choose_face(usage, config, debug)
+    faces = faces_for(choice, debug.logfile, many_accounts=len(config.accounts) > 1, dry_run=usage.dry_run)
+    options = RunOptions(usage.accounts, usage.folders, dry_run=usage.dry_run, wait=usage.wait, quick=usage.quick)
+    bus = Bus()
+    async with showing(bus, faces):
+        for warning in warnings(usage, config):
+            bus.publish(warning)
+        return await supervise(config, options, bus.publish, prompter_for(choice, faces))
+
+
+def choose_face(usage: Usage, config: Config, debug: Debug) -> Choice:
+    """Choose by `--json`, `-u`, the configuration and the terminal. Raises `ConfigError` for an impossible `-u`."""
+    import os
+    import sys
+    from dataclasses import replace
+
+    from postboat.ui.faces import choose
+
+    isatty = sys.stdout.isatty()
+    if usage.json:
+        return choose(["jsonl"], isatty=isatty, env=os.environ)
+    choice = choose(usage.ui or config.ui, isatty=isatty, env=os.environ, asked=usage.ui is not None)
+    return replace(choice, live=choice.live and not debug.on_stderr)
+
+
+def warnings(usage: Usage, config: Config) -> Iterator[Warned]:
+    """Say what the run does not do though it was asked for."""
+    from postboat.events import Warned
+
+    yield from map(Warned, config.warnings)
+    for account in config.accounts:
+        if account.autorefresh is not None and not usage.once:
+            yield Warned("runs once: continuous running (autorefresh) is not here yet", account.name)

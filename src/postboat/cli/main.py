@@ -1,0 +1,50 @@
+"""Where the program starts. Imports nothing that `--version` and `--help` do not need; the only importer of uvloop."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that `argv` asks for and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read our output has left; the interpreter must not stumble over the same pipe when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(words: list[str]) -> int:
+    if words[:1] == ["--version"]:
+        from postboat import __version__
+
+        print(f"postboat {__version__}")
+        return 0
+    from postboat.cli.arguments import parse
+
+    arguments = parse(words)
+    from postboat.cli.run import run_command
+
+    return run_command(arguments, _new_loop)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Make a uvloop where there is one (not on Windows, not on PyPy), else asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        import asyncio
+
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop

@@ -1,0 +1,74 @@
+"""Brings faces and the bus together: every face reads its own subscription in its own task."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from postboat.ui import faces as ui
+from postboat.ui.out import Out
+from postboat.ui.prompt import Terminal
+from postboat.ui.words import Manner
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from postboat.config.secrets import Prompter
+    from postboat.service.bus import Bus, Subscription
+    from postboat.ui.faces import Choice, Face
+
+FAREWELL = 1.0
+"""Seconds that faces get to end after a stopped run; a reader that stands still must not hold it up."""
+
+
+def faces_for(choice: Choice, logfile: TextIO | None, *, many_accounts: bool, dry_run: bool) -> list[Face]:
+    """Make the chosen face and, with `-l`, the log file's beside it."""
+    faces = [ui.make(choice, Manner(many_accounts=many_accounts, dry_run=dry_run))]
+    if logfile is not None:
+        from postboat.ui.logfile import LogFile
+
+        faces.append(LogFile(Manner(many_accounts=True, dry_run=dry_run), Out(logfile)))
+    return faces
+
+
+def prompter_for(choice: Choice, faces: Sequence[Face]) -> Prompter | None:
+    """Make what asks for passwords: only the face for terminals does, and only where a person can answer."""
+    return terminal_for(faces) if choice.name == "tty" and sys.stdin.isatty() else None
+
+
+def terminal_for(faces: Sequence[Face]) -> Prompter:
+    """Make what asks on the terminal while the face that draws on it rests."""
+    from postboat.ui.tty import Tty
+
+    drawing = next((face for face in faces if isinstance(face, Tty)), None)
+    return Terminal(drawing.paused) if drawing else Terminal()
+
+
+@contextlib.asynccontextmanager
+async def showing(bus: Bus, faces: Sequence[Face]) -> AsyncIterator[None]:
+    """Show what is published in the block. All of it is shown before the block is left, unless it was cancelled."""
+    watchers = [asyncio.create_task(_watch(face, bus.subscribe()), name="face") for face in faces]
+    patience: float | None = None
+    try:
+        yield
+    except asyncio.CancelledError:
+        patience = FAREWELL
+        raise
+    finally:
+        bus.close()
+        await asyncio.wait(watchers, timeout=patience)
+        for watcher in watchers:
+            watcher.cancel()
+
+
+async def _watch(face: Face, events: Subscription) -> None:
+    """Let a face show events. A defect in how it looks must not end the sync that it shows."""
+    try:
+        await face.show(events)
+    except Exception as error:
+        logging.getLogger("postboat.ui").error("the display broke", exc_info=error)
+        with contextlib.suppress(OSError):
+            print(f"postboat: the display broke, the sync goes on: {error!r}", file=sys.stderr, flush=True)

@@ -1,0 +1,81 @@
+"""Asks on the terminal for a password, without echo, while the face that draws there rests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import termios
+import threading
+from typing import TYPE_CHECKING
+
+from postboat.config.schema import Secret
+from postboat.ui.words import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractAsyncContextManager
+
+    Pause = Callable[[], AbstractAsyncContextManager[None]]
+
+TERMINAL = "/dev/tty"
+LONGEST_LINE = 4096
+"""Octets that a terminal hands over as one line at most (termios(3), canonical mode)."""
+
+
+class Terminal:
+    """A `config.secrets.Prompter` that asks one question at a time."""
+
+    def __init__(self, pause: Pause = contextlib.nullcontext, device: str = TERMINAL) -> None:
+        self._pause, self._device = pause, device
+        self._asking = asyncio.Lock()
+
+    async def __call__(self, question: str) -> Secret | None:
+        """Ask for one line; None when there is no terminal or it gives no answer (end of file).
+
+        A task that is cancelled while it asks leaves the terminal echoing as before.
+        """
+        async with self._asking, self._pause():
+            try:
+                fd = os.open(self._device, os.O_RDWR | os.O_NOCTTY)
+            except OSError:
+                return None
+            with _silenced(fd):
+                os.write(fd, "\n".join(map(clean, question.split("\n"))).encode(errors="replace"))
+                answer = await _line(fd)
+            os.write(fd, b"\n")
+            os.close(fd)
+        return Secret(os.fsdecode(answer.rstrip(b"\r\n"))) if answer else None
+
+
+@contextlib.contextmanager
+def _silenced(fd: int) -> Iterator[None]:
+    before = termios.tcgetattr(fd)
+    silent = list(before)
+    silent[3] &= ~termios.ECHO
+    termios.tcsetattr(fd, termios.TCSAFLUSH, silent)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(fd, termios.TCSAFLUSH, before)
+
+
+async def _line(fd: int) -> bytes:
+    """Wait for a line in a daemon thread: one that still waits when the program is told to stop is left behind."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[bytes] = loop.create_future()
+
+    def hand_over(line: bytes) -> None:
+        if not answer.done():
+            answer.set_result(line)
+
+    def wait() -> None:
+        try:
+            line = os.read(fd, LONGEST_LINE)
+        except OSError:  # the terminal went away
+            line = b""
+        with contextlib.suppress(RuntimeError):  # the loop may have ended meanwhile
+            loop.call_soon_threadsafe(hand_over, line)
+
+    threading.Thread(target=wait, name="prompt", daemon=True).start()
+    return await answer

@@ -1,0 +1,109 @@
+"""What `check` and `folders` found, as lines for people and as JSON. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any, Protocol
+
+from postboat.ui import words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+USED = (
+    *("IMAP4REV2", "QRESYNC", "CONDSTORE", "UIDPLUS", "IDLE", "NOTIFY", "MOVE", "ESEARCH", "LIST-STATUS"),
+    *("LITERAL+", "LITERAL-", "SASL-IR", "ENABLE", "NAMESPACE", "SPECIAL-USE", "UTF8=ACCEPT", "COMPRESS=DEFLATE"),
+)
+"""Capabilities worth naming to people: those that decide how a sync works."""
+
+
+class FolderReport(Protocol):
+    """A folder pair as `service.inspect` found it."""
+
+    @property
+    def remote(self) -> str: ...  # noqa: D102
+    @property
+    def local(self) -> str: ...  # noqa: D102
+    @property
+    def synced(self) -> bool: ...  # noqa: D102
+    @property
+    def why(self) -> str: ...  # noqa: D102
+    @property
+    def messages(self) -> int | None: ...  # noqa: D102
+
+
+class AccountReport(Protocol):
+    """An account as `service.inspect` found it."""
+
+    @property
+    def account(self) -> str: ...  # noqa: D102
+    @property
+    def ok(self) -> bool: ...  # noqa: D102
+    @property
+    def server(self) -> str: ...  # noqa: D102
+    @property
+    def tls(self) -> str: ...  # noqa: D102
+    @property
+    def certificate(self) -> str: ...  # noqa: D102
+    @property
+    def capabilities(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def folders(self) -> Sequence[FolderReport]: ...  # noqa: D102
+    @property
+    def problems(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def exit_code(self) -> int: ...  # noqa: D102
+
+
+def as_json(report: Any, **more: object) -> str:
+    """Write a report, a dataclass, as one line of JSON in pure ASCII."""
+    return json.dumps(more | dataclasses.asdict(report), default=str)
+
+
+def checked(report: AccountReport) -> Iterator[str]:
+    """Tell all that was found about an account."""
+    problems = words.plural(len(report.problems), "problem")
+    yield f"{words.clean(report.account)}: {'all right' if report.ok and not report.problems else problems}"
+    facts = {
+        "server": report.server,
+        "connection": report.tls,
+        "certificate": report.certificate,
+        "capabilities": _capabilities(report.capabilities),
+        "folders": _folder_count(report.folders),
+    }
+    for name, fact in facts.items():
+        if fact:
+            yield f"  {name:<13} {words.clean(fact)}"
+    for line in listed(report.folders):
+        yield f"    {line}"
+    for problem in report.problems:
+        first, *rest = problem.splitlines() or [""]
+        yield f"  problem       {words.clean(first)}"
+        yield from (f"                {words.clean(line)}" for line in rest)
+
+
+def listed(folders: Sequence[FolderReport]) -> Iterator[str]:
+    """List folders in two columns, remote and local; those left alone say why."""
+    column = max((words.width(words.clean(folder.remote)) for folder in folders), default=0)
+    for folder in folders:
+        remote = words.pad(words.clean(folder.remote), column)
+        if folder.synced:
+            count = "" if folder.messages is None else f"  ({words.plural(folder.messages, 'message')})"
+            yield f"{remote}  ->  {words.clean(folder.local)}{count}"
+        else:
+            yield f"{remote}  --  left alone: {words.clean(folder.why)}"
+
+
+def _capabilities(capabilities: Sequence[str]) -> str:
+    present = {capability.upper() for capability in capabilities}
+    named = [capability for capability in USED if capability in present]
+    others = len(present) - len(named)
+    told = [" ".join(named)] if named else []
+    return ", ".join(told + ([f"{others} others"] if others else []))
+
+
+def _folder_count(folders: Sequence[FolderReport]) -> str:
+    synced = sum(1 for folder in folders if folder.synced)
+    left = len(folders) - synced
+    return f"{synced} to sync" + (f", {left} left alone" if left else "") if folders else ""

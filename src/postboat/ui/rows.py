@@ -1,0 +1,96 @@
+"""The rows of the live display and the summary after it, as plain text of any length. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postboat.ui import words
+
+if TYPE_CHECKING:
+    from postboat.ui.view import AccountView, FolderView, View
+
+TOLD = 20
+"""How many changed folders of an account the summary names."""
+NAME = 32
+"""Columns that a folder's name gets at most in the live display."""
+
+
+def rows(view: View, now: float, manner: words.Manner) -> list[str]:
+    """A row for each account at work, and below it one for each of its working folders."""
+    told = []
+    for account in view.accounts.values():
+        if account.over:
+            continue
+        told.append(_account_row(account, now, manner))
+        folders = sorted(account.working.values(), key=lambda folder: folder.planned is None)
+        column = min(NAME, max((words.width(words.clean(folder.name)) for folder in folders), default=0))
+        told += [_folder_row(folder, now, column, manner) for folder in folders]
+    return told
+
+
+def _account_row(account: AccountView, now: float, manner: words.Manner) -> str:
+    if account.pairs is not None:
+        at = words.number(account.folders_done + account.folders_failed)
+        state = f"{at} of {words.plural(account.pairs, 'folder')}"
+    else:
+        state = f"listing folders on {words.clean(account.server)}" if account.server else "connecting"
+    ways = words.directions(account.done, arrows=manner.arrows)
+    return "  ".join(
+        part for part in (words.clean(account.name), state, ways, words.clock(now - account.started)) if part
+    )
+
+
+def _folder_row(folder: FolderView, now: float, column: int, manner: words.Manner) -> str:
+    ellipsis = "…" if manner.arrows else "~"
+    name = words.pad(words.fit(words.clean(folder.name), column, ellipsis=ellipsis), column)
+    return "  " + "  ".join([name, *_progress(folder, now)])
+
+
+def _progress(folder: FolderView, now: float) -> list[str]:
+    if folder.planned is None:
+        return ["looking"]
+    if not folder.total:
+        return ["in step"]
+    done = folder.done.changes
+    told = [f"{min(100, 100 * done // folder.total):3}%", f"{words.number(done)} of {words.number(folder.total)}"]
+    if eta := folder.eta(now):
+        told.append(f"{words.clock(eta)} left")
+    if (rate := folder.rate(now)) >= 0.1:
+        told.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
+    if octets := folder.octet_rate(now):
+        told.append(f"{words.size(octets)}/s")
+    return told
+
+
+def summary(view: View, manner: words.Manner) -> list[str]:
+    """What the run did: a line for each account, and below it one for each folder that changed.
+
+    Failures were told when they happened; here they are only counted.
+    """
+    told = []
+    for account in view.accounts.values():
+        if account.finished is not None:
+            told.append(words.account_line(account.finished, manner, account.would))
+        elif account.failed is not None and not account.told:
+            continue
+        elif account.failed is not None:
+            told.append(words.stopped_line(account.name, account.done, arrows=manner.arrows))
+        if not manner.dry_run:
+            told += _changed_folders(account, manner)
+        told += [f"  {words.clean(made.folder)}: {words.created(made, manner)}" for made in account.created[:TOLD]]
+    return told
+
+
+def _changed_folders(account: AccountView, manner: words.Manner) -> list[str]:
+    changed = sorted(account.told, key=lambda folder: (not folder.failure, -folder.done.changes))
+    told = [f"  {_folder_line(folder, manner)}" for folder in changed[:TOLD]]
+    if len(changed) > TOLD:
+        told.append(f"  and {words.plural(len(changed) - TOLD, 'more folder')}")
+    return told
+
+
+def _folder_line(folder: FolderView, manner: words.Manner) -> str:
+    if not folder.failure:
+        return words.folder_line(folder.name, folder.done, arrows=manner.arrows)
+    done = words.changes(folder.done, arrows=manner.arrows)
+    return f"{words.clean(folder.name)}: failed{f' after {done}' if done else ''}"

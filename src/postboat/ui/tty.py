@@ -1,0 +1,160 @@
+"""The face for a terminal: a live line for each working folder, redrawn in place, and a summary at the end.
+
+Only cursor-up and erase sequences are used, at most ten times a second, and only rows that fit the screen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from postboat.events import PlanShown
+from postboat.ui import words
+from postboat.ui.basic import told_news, told_stopped, told_trouble
+from postboat.ui.out import Out
+from postboat.ui.rows import rows, summary
+from postboat.ui.view import View, fold
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+
+    from postboat.events import Event
+
+INTERVAL = 0.1
+"""Seconds between two drawings."""
+
+
+class Size(NamedTuple):
+    """A terminal's size in characters."""
+
+    columns: int
+    rows: int
+
+
+def size_of(stream_fd: int = 1) -> Size:
+    """Measure the terminal; 80 by 24 when it does not tell."""
+    try:
+        columns, lines = os.get_terminal_size(stream_fd)
+    except (OSError, ValueError):
+        columns, lines = 80, 24
+    return Size(columns or 80, lines or 24)
+
+
+class Region:
+    """The live rows at the bottom of the terminal. The cursor rests on the line below them."""
+
+    def __init__(self, out: Out, measure: Callable[[], Size]) -> None:
+        self._out, self._measure = out, measure
+        self._drawn: list[str] = []
+
+    async def draw(self, wanted: Sequence[str]) -> None:
+        """Put `wanted` in place of what is there; what does not fit the screen is left out."""
+        columns, height = self._measure()
+        lines = [words.fit(line, max(1, columns - 1)) for line in _that_fit(wanted, max(1, height - 1))]
+        if lines == self._drawn:
+            return
+        body = "".join(f"{line}\x1b[K\n" for line in lines)
+        top = self._to_top(columns)
+        self._drawn = lines
+        await self._out.write(f"{top}{body}\x1b[J")
+
+    async def erase(self) -> None:
+        """Leave the terminal as if nothing had been drawn."""
+        await self._out.write(self.erasing())
+
+    def erasing(self) -> str:
+        """What takes the drawn rows away; they count as gone afterwards."""
+        sequence = self._to_top(self._measure().columns) + "\x1b[J" if self._drawn else ""
+        self._drawn = []
+        return sequence
+
+    def _to_top(self, columns: int) -> str:
+        # A terminal made narrower wraps what was drawn when it was wide.
+        height = sum(max(1, -(-words.width(line) // max(1, columns))) for line in self._drawn)
+        return f"\r\x1b[{height}A" if height else "\r"
+
+
+def _that_fit(lines: Sequence[str], height: int) -> list[str]:
+    if len(lines) <= height:
+        return list(lines)
+    hidden = len(lines) - height + 1
+    return [*lines[: height - 1], f"  and {words.number(hidden)} more"]
+
+
+class Tty:
+    """Shows a run on a terminal while it goes on."""
+
+    def __init__(
+        self,
+        manner: words.Manner,
+        *,
+        out: Out | None = None,
+        err: Out | None = None,
+        measure: Callable[[], Size] = size_of,
+        clock: Callable[[], float] = time.monotonic,
+        colour: bool = True,
+    ) -> None:
+        self.out, self.err = out or Out(sys.stdout), err or Out(sys.stderr)
+        self.manner = words.spoken_to(manner, arrows=self.out.unicode)
+        self.colour, self.clock = colour, clock
+        self.view = View()
+        self._region = Region(self.out, measure)
+        self._writing = asyncio.Lock()
+
+    async def show(self, events: AsyncIterable[Event]) -> None:
+        """Draw until there are no more events, then sum up."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                drawing = group.create_task(self._draw_for_ever(), name="drawing")
+                await self._follow(events)
+                drawing.cancel()
+        finally:
+            await self._region.erase()
+        await self.out.lines(self._emphasised(summary(self.view, self.manner)))
+        await self.out.lines(told_stopped(self.view, self.manner))
+
+    async def _follow(self, events: AsyncIterable[Event]) -> None:
+        async for event in events:
+            fold(self.view, event, self.clock())
+            await self._tell(event)
+
+    @contextlib.asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Leave the terminal to someone else, a password prompt, until the end of the block."""
+        async with self._writing:
+            await self._region.erase()
+            yield
+
+    async def draw(self) -> None:
+        """Draw the present state once."""
+        async with self._writing:
+            await self._region.draw(rows(self.view, self.clock(), self.manner))
+
+    async def _draw_for_ever(self) -> None:
+        while not self.out.closed:
+            await asyncio.sleep(INTERVAL)
+            await self.draw()
+
+    async def _tell(self, event: Event) -> None:
+        trouble = told_trouble(event, self.view, self.manner)
+        news = told_news(event, self.view, self.manner) if isinstance(event, PlanShown) else ()
+        if not (trouble or news):
+            return
+        async with self._writing:
+            await self._region.erase()
+            await self.err.lines(self._alarming(trouble))
+            await self.out.lines(news)
+
+    def _alarming(self, lines: Iterable[str]) -> list[str]:
+        if not (self.colour and self.err.isatty):
+            return list(lines)
+        return [f"\x1b[31m{line}\x1b[0m" for line in lines]
+
+    def _emphasised(self, lines: Iterable[str]) -> list[str]:
+        if not self.colour:
+            return list(lines)
+        return [line if line.startswith(" ") else f"\x1b[1m{line}\x1b[0m" for line in lines]

@@ -1,0 +1,262 @@
+"""What the faces know: events folded into accounts and their folders. Pure: the clock comes in as `now`.
+
+A view grows with what is worth telling, not with the mailbox: a folder that finishes without a change leaves only a
+count behind, so an account of ten thousand folders costs its working ones.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from postboat.events import (
+    AccountConnected,
+    AccountEvent,
+    AccountFailed,
+    AccountFinished,
+    AccountStarted,
+    Counts,
+    Event,
+    FolderCreated,
+    FolderEvent,
+    FolderFailed,
+    FolderFinished,
+    FolderLeftAlone,
+    FolderPlanned,
+    FolderProgressed,
+    FoldersListed,
+    FolderStarted,
+    MessageCameBack,
+    MessageFailed,
+    PlanShown,
+    RunFinished,
+    Warned,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_T = TypeVar("_T")
+
+NO_COUNTS = Counts()
+WINDOW = 6.0
+"""Seconds over which a rate is averaged."""
+STEP = 0.5
+"""Seconds between the samples that a rate is made of."""
+KEPT = 200
+"""How many failures, warnings and names of created folders an account keeps; beyond that they are only counted."""
+
+
+@dataclass(slots=True)
+class FolderView:
+    """A folder while it is worked on, and afterwards if there is something to tell of it."""
+
+    name: str
+    started: float
+    planned: Counts | None = None
+    """None until it was looked at."""
+    done: Counts = NO_COUNTS
+    messages_failed: int = 0
+    failure: str = ""
+    """Why the folder as a whole failed."""
+    samples: list[tuple[float, int, int]] = field(default_factory=list)
+    """Time, messages and octets done, oldest first: what the rates are made of."""
+
+    @property
+    def total(self) -> int:
+        """Messages to work on; 0 until it was looked at."""
+        return self.planned.changes if self.planned else 0
+
+    @property
+    def octets(self) -> int:
+        """Octets transferred so far, both ways."""
+        return self.done.bytes_down + self.done.bytes_up
+
+    def rate(self, now: float) -> float:
+        """Messages per second of late; 0.0 while it cannot be told."""
+        return self._slope(now, 1, self.done.changes)
+
+    def octet_rate(self, now: float) -> float:
+        """Octets per second of late; 0.0 while it cannot be told."""
+        return self._slope(now, 2, self.octets)
+
+    def eta(self, now: float) -> float | None:
+        """Seconds to go at the present rate; None while it cannot be told."""
+        rate = self.rate(now)
+        remaining = self.total - self.done.changes
+        return remaining / rate if rate > 0 and remaining >= 0 else None
+
+    def sample(self, now: float) -> None:
+        """Note what is done by now, so that rates can be told later."""
+        if not self.samples or now - self.samples[-1][0] >= STEP:
+            self.samples.append((now, self.done.changes, self.octets))
+        while len(self.samples) > 2 and now - self.samples[1][0] > WINDOW:
+            del self.samples[0]
+
+    def _slope(self, now: float, column: int, value: int) -> float:
+        if not self.samples or now - self.samples[0][0] < STEP:
+            return 0.0
+        return max(0.0, (value - self.samples[0][column]) / (now - self.samples[0][0]))
+
+
+@dataclass(slots=True)
+class AccountView:
+    """An account's sync so far."""
+
+    name: str
+    started: float
+    server: str = ""
+    """Empty until the first connection is signed in."""
+    user: str = ""
+    pairs: int | None = None
+    """How many folders there are to sync; None until they are listed."""
+    working: dict[str, FolderView] = field(default_factory=dict)
+    told: list[FolderView] = field(default_factory=list)
+    """Finished folders in which something changed or failed."""
+    folders_done: int = 0
+    folders_failed: int = 0
+    folders_left_alone: int = 0
+    settled: Counts = NO_COUNTS
+    """What was done in folders that are finished."""
+    would: Counts = NO_COUNTS
+    """What a dry run found to do."""
+    created: list[FolderCreated] = field(default_factory=list)
+    came_back: int = 0
+    finished: AccountFinished | None = None
+    failed: AccountFailed | None = None
+
+    @property
+    def done(self) -> Counts:
+        """What was done so far, in finished and working folders."""
+        return sum((folder.done for folder in self.working.values()), self.settled)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen to the account in this run."""
+        return self.finished is not None or self.failed is not None
+
+
+@dataclass(slots=True)
+class View:
+    """A run so far, as every face sees it. Only `fold` changes it."""
+
+    accounts: dict[str, AccountView] = field(default_factory=dict)
+    failures: list[MessageFailed | FolderFailed | AccountFailed] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
+    exit_code: int | None = None
+    """None while the run goes on."""
+
+    def account(self, name: str, now: float) -> AccountView:
+        """The account's view, begun now if this is the first that is heard of it."""
+        if name not in self.accounts:
+            self.accounts[name] = AccountView(name, started=now)
+        return self.accounts[name]
+
+
+def fold(view: View, event: Event, now: float) -> View:
+    """Let the view learn of one event that was heard at `now` (seconds on any clock that only goes forward).
+
+    Changes the view in place, as a copy of thousands of folders for each event would be felt, and returns it.
+    """
+    match event:
+        case FolderEvent():
+            _fold_folder(view, view.account(event.account, now), event, now)
+        case AccountEvent():
+            _fold_account(view, view.account(event.account, now), event, now)
+        case Warned():
+            _keep(view.warnings, event)
+        case RunFinished(exit_code=code):
+            view.exit_code = code
+    return view
+
+
+def _fold_account(view: View, account: AccountView, event: AccountEvent, now: float) -> None:
+    match event:
+        case AccountStarted():
+            view.accounts[event.account] = AccountView(event.account, started=now)
+        case AccountConnected(server=server, user=user):
+            account.server, account.user = server, user
+        case FoldersListed(pairs=pairs):
+            account.pairs = pairs
+        case AccountFinished():
+            account.finished = event
+            account.working.clear()
+        case AccountFailed():
+            account.failed = event
+            for name in list(account.working):
+                _settle(account, account.working.pop(name))
+            _keep(view.failures, event)
+
+
+def _fold_folder(view: View, account: AccountView, event: FolderEvent, now: float) -> None:
+    match event:
+        case FolderCreated():
+            _keep(account.created, event)
+            return
+        case FolderLeftAlone():
+            account.folders_left_alone += 1
+            return
+        case MessageCameBack():
+            account.came_back += 1
+            return
+        case PlanShown(operations=operations):
+            account.working.pop(event.folder, None)
+            account.folders_done += 1
+            account.would += _would(operations)
+            return
+        case FolderStarted():
+            account.working[event.folder] = FolderView(event.folder, started=now)
+            return
+    folder = account.working.get(event.folder) or FolderView(event.folder, started=now)
+    match event:
+        case FolderFinished(done=done):
+            folder.done = done
+            account.working.pop(event.folder, None)
+            account.folders_done += 1
+            _settle(account, folder)
+        case FolderFailed(reason=reason):
+            folder.failure = reason
+            account.working.pop(event.folder, None)
+            account.folders_failed += 1
+            _settle(account, folder)
+            _keep(view.failures, event)
+        case _:
+            account.working[event.folder] = folder
+            _progress(view, account, folder, event, now)
+
+
+def _progress(view: View, account: AccountView, folder: FolderView, event: FolderEvent, now: float) -> None:
+    match event:
+        case FolderPlanned(counts=counts):
+            folder.planned = counts
+            folder.sample(now)
+        case FolderProgressed(done=done):
+            folder.done = done
+            folder.sample(now)
+        case MessageFailed():
+            folder.messages_failed += 1
+            _keep(view.failures, event)
+
+
+def _settle(account: AccountView, folder: FolderView) -> None:
+    account.settled += folder.done
+    folder.samples.clear()
+    if folder.failure or folder.done.changes or folder.done.adopted or folder.done.failed or folder.messages_failed:
+        account.told.append(folder)
+
+
+def _keep(kept: list[_T], item: _T) -> None:
+    if len(kept) < KEPT:
+        kept.append(item)
+
+
+def _would(operations: Iterable[Mapping[str, object]]) -> Counts:
+    kinds = Counter((operation.get("do"), operation.get("to") or operation.get("on")) for operation in operations)
+    return Counts(
+        down=kinds["copy", "local"],
+        up=kinds["copy", "remote"],
+        reflagged=sum(count for (do, _), count in kinds.items() if do == "reflag"),
+        deleted_remote=kinds["delete", "remote"],
+        deleted_local=kinds["delete", "local"],
+    )

@@ -1,0 +1,334 @@
+"""Every sentence the program says, and how numbers, names and foreign texts are written. Pure.
+
+Folder names, file names and server texts come from outside: they pass through `clean` so that none of them can steer
+a terminal.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from postboat.events import (
+    AccountConnected,
+    AccountEvent,
+    AccountFailed,
+    AccountFinished,
+    FolderCreated,
+    FolderEvent,
+    FolderFailed,
+    FolderFinished,
+    FoldersListed,
+    MessageCameBack,
+    MessageFailed,
+    PlanShown,
+    Warned,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from postboat.events import Counts, Event
+
+DETAILS = 20
+"""How many operations of a folder a dry run tells one by one, and how many failed messages of a folder are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a run is to be spoken of."""
+
+    many_accounts: bool = False
+    """Whether sentences name the account they are about."""
+    dry_run: bool = False
+    arrows: bool = True
+    """False: the stream's encoding has only ASCII."""
+
+
+def spoken_to(manner: Manner, *, arrows: bool) -> Manner:
+    """Give the manner for a stream that can or cannot show arrows."""
+    return replace(manner, arrows=manner.arrows and arrows)
+
+
+# --- names, numbers, texts from outside ---------------------------------------------------------------------------
+
+
+def clean(text: str) -> str:
+    """Take from a foreign text what could steer a terminal or break a line: each such character becomes "?"."""
+    return text if text.isascii() and text.isprintable() else "".join(map(_harmless, text))
+
+
+def _harmless(char: str) -> str:
+    if char in "\t\n\r":
+        return " "
+    # Cc, Cf, Cs, Zl, Zp: controls, direction overrides and other invisibles, lone surrogates, line separators.
+    return "?" if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and char != "\u200d" else char
+
+
+def width(text: str) -> int:
+    """Columns that a text takes on a terminal: wide characters count two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_columns, text))
+
+
+def _columns(char: str) -> int:
+    if unicodedata.category(char) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def fit(text: str, columns: int, *, ellipsis: str = "…") -> str:
+    """Cut a text so that it takes at most `columns`; what is cut is marked."""
+    if width(text) <= columns:
+        return text
+    room, taken = columns - width(ellipsis), []
+    for char in text:
+        room -= _columns(char)
+        if room < 0:
+            break
+        taken.append(char)
+    return ("".join(taken) + ellipsis) if columns >= width(ellipsis) else ""
+
+
+def pad(text: str, columns: int) -> str:
+    """Fill a text with blanks on the right up to `columns`."""
+    return text + " " * max(0, columns - width(text))
+
+
+def number(count: int) -> str:
+    """Write a count with thousands apart: 10,000."""
+    return f"{count:,}"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Write a count with its noun: "1 folder", "2 folders"."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def size(octets: float) -> str:
+    """Write octets in decimal units with two or three digits: "812 B", "1.4 MB", "23 GB"."""
+    if octets < 1000:
+        return f"{octets:.0f} B"
+    for unit in ("kB", "MB", "GB", "TB"):
+        octets /= 1000
+        if octets < 9.95:
+            return f"{octets:.1f} {unit}"
+        if octets < 999.5:
+            return f"{octets:.0f} {unit}"
+    return f"{octets:,.0f} TB"
+
+
+def clock(seconds: float) -> str:
+    """Write a duration as a clock shows it: "0:39", "1:02:03"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def seconds(duration: float) -> str:
+    """Write how long something took: "0.3 s", "39 s", "2:05"."""
+    if duration < 9.95:
+        return f"{duration:.1f} s"
+    return f"{duration:.0f} s" if duration < 99.5 else clock(duration)
+
+
+# --- what was done ------------------------------------------------------------------------------------------------
+
+
+def changes(counts: Counts, *, arrows: bool = True) -> str:
+    """Tell counts: "12 new, 3 flagged, 1 deleted (↓10 ↑2)"; "" when nothing changed."""
+    new, deleted = counts.down + counts.up, counts.deleted_remote + counts.deleted_local
+    told = [
+        f"{number(count)} {word}"
+        for count, word in (
+            (new, "new"),
+            (counts.reflagged, "flagged"),
+            (deleted, "deleted"),
+            (counts.adopted, "found on both sides"),
+            (counts.failed, "failed"),
+        )
+        if count
+    ]
+    return ", ".join(told) + (f" ({directions(counts, arrows=arrows)})" if new else "")
+
+
+def directions(counts: Counts, *, arrows: bool = True) -> str:
+    """Tell transfers by direction: "↓10 ↑2", in ASCII "10 down, 2 up"."""
+    if arrows:
+        told = [f"{arrow}{number(n)}" for arrow, n in (("↓", counts.down), ("↑", counts.up)) if n]
+        return " ".join(told)
+    return ", ".join(f"{number(n)} {word}" for word, n in (("down", counts.down), ("up", counts.up)) if n)
+
+
+def folder_line(name: str, counts: Counts, *, arrows: bool = True) -> str:
+    """Tell what a sync did in a folder."""
+    return f"{clean(name)}: {changes(counts, arrows=arrows) or 'nothing new'}"
+
+
+def account_line(finished: AccountFinished, manner: Manner, would: Counts) -> str:
+    """Tell how an account's sync ended, in one line; `would` is what a dry run found to do."""
+    name, took = clean(finished.account), seconds(finished.seconds)
+    folders = plural(finished.folders, "folder")
+    failures = _failures(finished)
+    if manner.dry_run:
+        found = changes(would, arrows=manner.arrows) or "nothing new"
+        state = f"dry run, nothing was changed: {folders}, {found}"
+        return f"{name}: {state}{f', {failures}' if failures else ''} in {took}"
+    told = changes(finished.done, arrows=manner.arrows) or "nothing new"
+    if failures:
+        return f"{name}: not in step: {failures}; {folders}, {told} in {took}"
+    return f"{name}: in step, {folders}, {told} in {took}"
+
+
+def _failures(finished: AccountFinished) -> str:
+    told = []
+    if finished.failed_folders:
+        told.append(f"{plural(finished.failed_folders, 'folder')} failed")
+    if finished.done.failed:
+        told.append(f"{plural(finished.done.failed, 'message')} failed")
+    return ", ".join(told)
+
+
+def stopped_line(account: str, done: Counts, *, arrows: bool = True) -> str:
+    """Tell of an account whose sync was stopped before its end."""
+    return f"{clean(account)}: stopped, {changes(done, arrows=arrows) or 'nothing done yet'}"
+
+
+# --- sentences about events ---------------------------------------------------------------------------------------
+
+
+def news(event: Event, manner: Manner) -> str | None:
+    """Tell an event that is going as it should; None when it is not worth a line."""
+    match event:
+        case AccountConnected(account=account, server=server, user=user):
+            return f"{clean(account)}: connected to {clean(server)}" + (f" as {clean(user)}" if user else "")
+        case FoldersListed(account=account, pairs=pairs) if not manner.dry_run:
+            return f"{clean(account)}: {plural(pairs, 'folder')} to look at"
+        case FolderCreated():
+            return _about(event, manner) + created(event, manner)
+        case FolderFinished(done=done) if changes(done) and not manner.dry_run:
+            return _account(event, manner) + folder_line(event.folder, done, arrows=manner.arrows)
+        case MessageCameBack(deleted_on=side, key=key):
+            sides = ("on the server", "in the Maildir") if side == "remote" else ("in the Maildir", "on the server")
+            told = f"message {clean(key)} was deleted {sides[0]} but changed {sides[1]} since: it came back"
+            return _about(event, manner) + told
+    return None
+
+
+def created(event: FolderCreated, manner: Manner) -> str:
+    """Tell of a folder made on one side."""
+    where = "on the server" if event.side == "remote" else "locally"
+    as_name = f" as {clean(event.name)}" if event.name and event.name != event.folder else ""
+    return f"{'would be created' if manner.dry_run else 'created'} {where}{as_name}"
+
+
+def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
+    """Tell a failure or a warning, with what to do; empty for any other event."""
+    match event:
+        case MessageFailed(what=what, reason=reason):
+            return (f"{_about(event, manner)}{clean(what)}: {clean(reason)}",)
+        case FolderFailed(reason=reason):
+            return (f"{_about(event, manner)}could not be synced: {clean(reason)}",)
+        case AccountFailed(account=account, reason=reason, exit_code=code):
+            advice = ADVICE.get(code, "").format(account=clean(account))
+            return (f"{clean(account)}: not synced: {clean(reason)}", *([f"  {advice}"] if advice else []))
+        case Warned(text=text, account=account):
+            return (f"{clean(account)}: {clean(text)}" if account else clean(text),)
+    return ()
+
+
+ADVICE: Mapping[int, str] = {
+    2: "Mend the configuration; `postboat folders -a {account}` shows both sides' names.",
+    4: "`postboat check -a {account}` looks at the connection by itself.",
+    5: "Check remoteuser and the password (remotepass, remotepassfile, remotepasseval or netrc).",
+    7: "Wait for the other run to end, or use --wait.",
+}
+"""What to do about a failed account, by exit code."""
+
+
+def too_many_failures(event: MessageFailed, manner: Manner) -> str:
+    """Tell that a folder's further failed messages are counted and not named."""
+    return f"{_about(event, manner)}more messages failed; they are counted below"
+
+
+def _account(event: AccountEvent, manner: Manner) -> str:
+    return f"{clean(event.account)}: " if manner.many_accounts else ""
+
+
+def _about(event: FolderEvent, manner: Manner) -> str:
+    return f"{_account(event, manner)}{clean(event.folder)}: "
+
+
+# --- dry runs -----------------------------------------------------------------------------------------------------
+
+
+def planned(event: PlanShown, manner: Manner) -> tuple[str, ...]:
+    """Tell what a sync would do in a folder: a line for the whole, then single operations up to `DETAILS`."""
+    effects = [operation for operation in event.operations if _text(operation, "do") != "forget"]
+    if not effects:
+        return ()
+    details = [f"  {_operation(operation)}" for operation in effects[:DETAILS]]
+    if len(effects) > DETAILS:
+        details.append(f"  and {number(len(effects) - DETAILS)} more")
+    return (f"{_about(event, manner)}would {_groups(effects)}", *details)
+
+
+def _groups(operations: Sequence[Mapping[str, object]]) -> str:
+    count: dict[tuple[str, str], int] = {}
+    for operation in operations:
+        do = _text(operation, "do")
+        key = (do, _side(operation) if do in {"copy", "delete"} else "")
+        count[key] = count.get(key, 0) + 1
+    told = []
+    to_local, to_remote = count.pop(("copy", "local"), 0), count.pop(("copy", "remote"), 0)
+    if to_local or to_remote:
+        ways = [f"{number(n)} to {side}" for n, side in ((to_local, "local"), (to_remote, "remote")) if n]
+        told.append("copy " + ", ".join(ways))
+    if reflags := count.pop(("reflag", ""), 0):
+        told.append(f"change flags of {number(reflags)}")
+    for side, word in (("local", "locally"), ("remote", "on the server")):
+        if deletes := count.pop(("delete", side), 0):
+            told.append(f"delete {number(deletes)} {word}")
+    if adopts := count.pop(("adopt", ""), 0):
+        told.append(f"recognise {number(adopts)} on both sides")
+    told += [f"{do} {number(n)}" for (do, _), n in count.items()]
+    return ", ".join(told)
+
+
+def _operation(operation: Mapping[str, object]) -> str:
+    do, side, message = _text(operation, "do"), _side(operation), _text(operation, "message")
+    match do:
+        case "copy":
+            return f"copy message {message} to {side}{_listed(operation, ('flags', ''))}"
+        case "delete":
+            return f"delete message {message} " + ("locally" if side == "local" else "on the server")
+        case "reflag":
+            return f"change flags of message {_text(operation, 'remote')}: {_reflagging(operation)}"
+    return f"{do} message {message}"
+
+
+def _reflagging(operation: Mapping[str, object]) -> str:
+    told = []
+    for side, where in (("remote", "on the server"), ("local", "locally")):
+        if flags := _listed(operation, (f"add_{side}", "+"), (f"remove_{side}", "-")):
+            told.append(where + flags)
+    return ", ".join(told) or "both sides agree already"
+
+
+def _listed(operation: Mapping[str, object], *groups: tuple[str, str]) -> str:
+    told = []
+    for key, sign in groups:
+        flags = operation.get(key)
+        if isinstance(flags, list | tuple):
+            told += [f"{sign}{clean(str(flag))}" for flag in flags]
+    return f" ({' '.join(told)})" if told else ""
+
+
+def _side(operation: Mapping[str, object]) -> str:
+    return _text(operation, "to") or _text(operation, "on")
+
+
+def _text(operation: Mapping[str, object], key: str) -> str:
+    return clean(str(operation.get(key) or ""))
