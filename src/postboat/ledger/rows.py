@@ -1,0 +1,101 @@
+"""Values as the ledger keeps them: how they become columns and come back equal.
+
+UIDs are kept as integers, which saves room and time. Text that is not valid Unicode (file names with bytes of
+another charset) is kept as bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from postboat.model import NO_FLAGS, Flags, FolderName, Side
+
+Column = int | str | bytes
+
+_LARGEST_DIGITS = 18
+"""An SQLite integer holds every number of so many digits."""
+
+
+class PairOfFolders(NamedTuple):
+    """Which two folders are kept the same."""
+
+    remote: FolderName
+    local: FolderName
+
+
+class FolderRow(NamedTuple):
+    """What is written down about a pair of folders; `id` is None until something is."""
+
+    id: int | None = None
+    remote_validity: str | None = None
+    local_validity: str | None = None
+    remote_checkpoint: str | None = None
+    local_checkpoint: str | None = None
+
+    def validity(self, side: Side) -> str | None:
+        """The recorded validity of `side`."""
+        return self.remote_validity if side is Side.REMOTE else self.local_validity
+
+    def checkpoint(self, side: Side) -> str | None:
+        """The recorded checkpoint of `side`."""
+        return self.remote_checkpoint if side is Side.REMOTE else self.local_checkpoint
+
+
+def to_column(text: str) -> Column:
+    """A key, mark or token as it is stored: only what reads back exactly becomes a number ("007" does not)."""
+    if text.isascii():
+        if text.isdecimal() and len(text) <= _LARGEST_DIGITS and (text[0] != "0" or text == "0"):
+            return int(text)
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="surrogatepass")
+    return text
+
+
+def from_column(column: Column) -> str:
+    """The inverse of `to_column`."""
+    if isinstance(column, bytes):
+        return column.decode(errors="surrogatepass")
+    return str(column)
+
+
+def name_to_column(name: FolderName) -> str:
+    """A folder's parts as a JSON array, in which no separator can be mistaken for a part's own character."""
+    return json.dumps(name.parts)
+
+
+def name_from_column(column: str) -> FolderName:
+    """The inverse of `name_to_column`."""
+    return FolderName(tuple(json.loads(column)))
+
+
+class FlagColumns:
+    """Sets of flags to text and back, each made once: a million messages have a few dozen different sets."""
+
+    def __init__(self) -> None:
+        self._columns: dict[Flags, Column] = {}
+        self._sets: dict[Column, Flags] = {}
+
+    def to_column(self, flags: Flags) -> Column:
+        """Flags in alphabetical order with a space between; raises ValueError for a flag that has a space itself."""
+        column = self._columns.get(flags)
+        if column is None:
+            if any(not flag or " " in flag for flag in flags):
+                raise ValueError(f"not flags: {sorted(flags)}")
+            column = self._columns[flags] = _text_to_column(" ".join(sorted(flags)))
+        return column
+
+    def from_column(self, column: Column) -> Flags:
+        """The one set for this text."""
+        flags = self._sets.get(column)
+        if flags is None:
+            flags = self._sets[column] = frozenset(from_column(column).split(" ")) if column else NO_FLAGS
+        return flags
+
+
+def _text_to_column(text: str) -> Column:
+    column = to_column(text)
+    return text if isinstance(column, int) else column

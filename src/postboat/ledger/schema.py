@@ -1,0 +1,112 @@
+"""The tables of a ledger, as text. `MIGRATIONS[n]` leads from version n to n + 1 and is never changed once released.
+
+Columns of keys, marks, tokens and flags have no type on purpose: `rows` puts in integers, text or bytes, and SQLite
+then keeps them as they came. Names of folders are JSON arrays of their parts.
+"""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x506F7374
+"""Marks the file as ours for programs such as file(1)."""
+
+_FIRST = (
+    "CREATE TABLE meta (account TEXT NOT NULL)",
+    """
+    CREATE TABLE folder (
+        id INTEGER PRIMARY KEY,
+        remote TEXT NOT NULL,
+        local TEXT NOT NULL,
+        remote_validity TEXT,
+        local_validity TEXT,
+        remote_checkpoint TEXT,
+        local_checkpoint TEXT,
+        UNIQUE (remote, local)
+    )
+    """,
+    """
+    CREATE TABLE pairing (
+        folder INTEGER NOT NULL REFERENCES folder ON DELETE CASCADE,
+        remote NOT NULL,
+        local NOT NULL,
+        flags NOT NULL,
+        remote_mark NOT NULL,
+        local_mark NOT NULL,
+        PRIMARY KEY (folder, remote)
+    ) WITHOUT ROWID
+    """,
+    "CREATE UNIQUE INDEX pairing_by_local ON pairing (folder, local)",
+    """
+    CREATE TABLE intent (
+        id INTEGER PRIMARY KEY,
+        folder INTEGER NOT NULL REFERENCES folder ON DELETE CASCADE,
+        to_side TEXT NOT NULL,
+        origin NOT NULL,
+        token NOT NULL,
+        flags NOT NULL,
+        UNIQUE (folder, to_side, origin, token)
+    )
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+VERSION = len(MIGRATIONS)
+
+FOLDERS = """
+    SELECT remote, local, EXISTS (SELECT 1 FROM pairing WHERE pairing.folder = folder.id)
+    FROM folder ORDER BY id
+"""
+FOLDER = """
+    SELECT id, remote_validity, local_validity, remote_checkpoint, local_checkpoint
+    FROM folder WHERE remote = ? AND local = ?
+"""
+ADD_FOLDER = "INSERT INTO folder (remote, local) VALUES (?, ?)"
+FORGET_FOLDER = "DELETE FROM folder WHERE remote = ? AND local = ?"
+EMPTY_FOLDER = (
+    "DELETE FROM pairing WHERE folder = ?",
+    "DELETE FROM intent WHERE folder = ?",
+    "UPDATE folder SET remote_checkpoint = NULL, local_checkpoint = NULL WHERE id = ?",
+)
+
+COUNT = "SELECT COUNT(*) FROM pairing WHERE folder = ?"
+ADD_PAIRING = """
+    INSERT OR REPLACE INTO pairing (folder, remote, local, flags, remote_mark, local_mark) VALUES (?, ?, ?, ?, ?, ?)
+"""
+"""REPLACE removes every row that has one of the two keys: each side's key names one message."""
+FORGET_PAIRING = "DELETE FROM pairing WHERE folder = ? AND remote = ? AND local = ?"
+
+INTENTS = "SELECT to_side, origin, token, flags FROM intent WHERE folder = ? ORDER BY id"
+ADD_INTENT = "INSERT OR REPLACE INTO intent (folder, to_side, origin, token, flags) VALUES (?, ?, ?, ?, ?)"
+DROP_INTENT = "DELETE FROM intent WHERE folder = ? AND to_side = ? AND origin = ? AND token = ?"
+
+_FOUND_BY = {"remote": "pairing", "local": "pairing INDEXED BY pairing_by_local"}
+"""Left to itself, SQLite guesses that a folder has ten messages, and reads all of it for a few local keys."""
+
+
+def flags_by(side: str) -> str:
+    """Every key of `side` with its flags."""
+    return f"SELECT {side}, flags FROM pairing WHERE folder = ?"
+
+
+def marks_by(side: str, keys: int) -> str:
+    """The marks of as many keys of `side`."""
+    return f"SELECT {side}, {side}_mark FROM {_FOUND_BY[side]} WHERE folder = ? AND {side} IN ({_places(keys)})"
+
+
+def pairings_by(side: str, keys: int) -> str:
+    """The pairings of as many keys of `side`."""
+    columns = "remote, local, flags, remote_mark, local_mark"
+    return f"SELECT {columns} FROM {_FOUND_BY[side]} WHERE folder = ? AND {side} IN ({_places(keys)})"
+
+
+def set_validity(side: str) -> str:
+    """Write down the validity of `side`."""
+    return f"UPDATE folder SET {side}_validity = ? WHERE id = ?"
+
+
+def set_checkpoint(side: str) -> str:
+    """Write down the checkpoint of `side`."""
+    return f"UPDATE folder SET {side}_checkpoint = ? WHERE id = ?"
+
+
+def _places(count: int) -> str:
+    return ",".join("?" * count)
