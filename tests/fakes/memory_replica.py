@@ -26,6 +26,7 @@ from postboat.model import (
     Gone,
     Intent,
     Key,
+    Marked,
     Message,
     Reflagging,
     Refused,
@@ -232,9 +233,9 @@ class MemoryReplica:
             self._after("reflag")
         return refused
 
-    async def delete(self, keys: Sequence[Key], *, expunge: bool) -> Sequence[Refused]:
+    async def delete(self, keys: Sequence[Key], *, expunge: bool) -> Sequence[Refused | Marked]:
         self._command("delete")
-        refused = []
+        refused: list[Refused | Marked] = []
         for key in keys:
             if (reason := self.refuse_delete(key)) is not None:
                 refused.append(Refused(key, reason))
@@ -244,6 +245,7 @@ class MemoryReplica:
                 self.remove(key)
             elif key in self.messages:
                 self._change(key, self.messages[key].flags | {DELETED})
+                refused.append(Marked(key))
             self._after("delete")
         return refused
 

@@ -1,0 +1,157 @@
+"""What single failures do to a folder, and what is told of it."""
+
+from __future__ import annotations
+
+import pytest
+from tests.fakes.memory_ledger import memory_ledger
+from tests.fakes.memory_replica import Fuse
+from tests.fakes.memory_world import MemoryWorld, message
+
+from postboat.errors import ConnectionLost
+from postboat.events import FolderFinished, FolderPlanned, FolderProgressed, FolderStarted, MessageCameBack, MessageFailed
+from postboat.model import DELETED, FLAGGED, NO_FLAGS, SEEN, Policy, Side
+
+REMOTE, LOCAL = Side
+
+
+@pytest.fixture
+async def world():
+    async with memory_ledger() as ledger:
+        yield MemoryWorld(ledger)
+
+
+@pytest.mark.parametrize("side", list(Side))
+async def test_a_refused_message_is_told_and_the_rest_goes_on(world, side):
+    for number in range(5):
+        world.side(side.other).put(message(number))
+    world.side(side).refuse_store = lambda wire: "over quota" if wire == message(3) else None
+    done = await world.sync()
+    assert done.failed == 1
+    assert len(world.side(side).messages) == 4
+    (failure,) = [event for event in world.events if isinstance(event, MessageFailed)]
+    assert failure.reason == "over quota"
+    world.side(side).refuse_store = lambda wire: None
+    await world.sync()
+    world.assert_in_step()
+    await world.assert_at_rest()
+
+
+async def test_a_refused_message_does_not_hold_back_deletions(world):
+    await world.agree(1, 2)
+    world.local.put(message(3))
+    world.local.remove(world.key(LOCAL, 1))
+    world.remote.refuse_store = lambda wire: "over quota"
+    await world.sync()
+    assert set(world.bodies(REMOTE)) == {message(2)}
+
+
+async def test_an_unreadable_message_is_told_and_the_rest_goes_on(world):
+    keys = [world.remote.put(message(number)) for number in range(3)]
+    world.remote.unreadable[keys[1]] = "the server sends a placeholder"
+    done = await world.sync()
+    assert (done.down, done.failed) == (2, 1)
+
+
+async def test_a_message_that_vanishes_before_it_is_read_is_no_failure(world):
+    key = world.remote.put(message(1))
+    world.remote.put(message(2))
+
+    def vanish(point: str) -> None:
+        if point == "read" and key in world.remote.messages:
+            world.remote.remove(key)
+
+    done = await world.sync(vanish)
+    assert (done.down, done.failed) == (1, 0)
+    await world.sync()
+    await world.assert_at_rest()
+
+
+@pytest.mark.parametrize("side", list(Side))
+async def test_refused_flags_are_tried_again_in_the_next_run(world, side):
+    await world.agree(1)
+    world.side(side.other).set_flags(world.key(side.other, 1), {SEEN})
+    world.side(side).refuse_reflag = lambda wanted: "read-only"
+    assert (await world.sync()).failed == 1
+    world.side(side).refuse_reflag = lambda wanted: None
+    assert (await world.sync()).reflagged == 1
+    world.assert_in_step()
+
+
+@pytest.mark.parametrize("side", list(Side))
+async def test_a_refused_deletion_is_tried_again_in_the_next_run(world, side):
+    await world.agree(1)
+    world.side(side.other).remove(world.key(side.other, 1))
+    world.side(side).refuse_delete = lambda key: "not permitted"
+    assert (await world.sync()).failed == 1
+    assert len(world.side(side).messages) == 1
+    world.side(side).refuse_delete = lambda key: None
+    await world.sync()
+    assert not world.side(side).messages
+
+
+async def test_a_lost_connection_ends_the_folder_before_any_deletion(world):
+    await world.agree(1)
+    world.local.remove(world.key(LOCAL, 1))
+    world.remote.put(message(2))
+    reads = Fuse()
+    await_read = lambda point: reads(point) if point == "read" else None  # noqa: E731
+    reads.at = 0
+    with pytest.raises(ConnectionLost):
+        await world.sync(await_read)
+    assert len(world.remote.messages) == 2
+
+
+async def test_an_incomplete_look_deletes_nothing(world):
+    await world.agree(1, 2)
+    world.remote.remove(world.key(REMOTE, 1))
+    world.remote.partial = True
+    await world.sync()
+    assert len(world.local.messages) == 2
+    world.remote.partial = False
+    await world.sync()
+    assert len(world.local.messages) == 1
+
+
+async def test_a_message_that_comes_back_is_told(world):
+    await world.agree(1)
+    world.local.remove(world.key(LOCAL, 1))
+    world.remote.set_flags(world.key(REMOTE, 1), {FLAGGED})
+    await world.sync()
+    world.assert_in_step()
+    assert [event.deleted_on for event in world.events if isinstance(event, MessageCameBack)] == ["local"]
+
+
+async def test_without_expunge_a_local_deletion_only_marks_and_stays_settled():
+    async with memory_ledger() as ledger:
+        world = MemoryWorld(ledger, Policy(expunge=False))
+        await world.agree(1)
+        world.local.remove(world.key(LOCAL, 1))
+        await world.sync()
+        (held,) = world.remote.messages.values()
+        assert held.flags == {DELETED}
+        await world.assert_at_rest()
+        assert not world.local.messages
+        world.remote.set_flags(world.key(REMOTE, 1), NO_FLAGS)
+        await world.sync()
+        assert len(world.local.messages) == 1
+
+
+async def test_identical_copies_stay_as_many_as_they_were(world):
+    for _ in range(3):
+        world.remote.put(message(1))
+    for _ in range(2):
+        world.local.put(message(1))
+    await world.sync()
+    assert len(world.remote.messages) == len(world.local.messages) == 3
+
+
+async def test_events_tell_the_folders_story_in_order(world):
+    world.remote.put(message(1))
+    world.local.put(message(2))
+    await world.sync()
+    kinds = [type(event) for event in world.events]
+    assert kinds[:2] == [FolderStarted, FolderPlanned]
+    assert kinds[-1] is FolderFinished
+    assert kinds.count(FolderProgressed) == 2
+    planned, finished = world.events[1].counts, world.events[-1].done
+    assert (planned.down, planned.up) == (finished.down, finished.up) == (1, 1)

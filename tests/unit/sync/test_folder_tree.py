@@ -1,0 +1,69 @@
+"""Which folders form pairs, and what happens when one half is missing."""
+
+from __future__ import annotations
+
+from postboat.model import INBOX, FolderName, Side
+from postboat.sync.folder_tree import Folders, FolderTask, plan_tree
+
+A, B, C = (FolderName.of(name) for name in "ABC")
+
+
+class PlainNames:
+    """Rules that translate nothing, but leave `excluded` out and call `renamed` otherwise."""
+
+    def __init__(self, excluded=(), renamed=None):
+        self.excluded, self.renamed = set(excluded), renamed or {}
+
+    def wanted(self, remote):
+        return remote not in self.excluded
+
+    def local_name(self, remote):
+        return self.renamed.get(remote, remote)
+
+    def remote_name(self, local):
+        back = {new: old for old, new in self.renamed.items()}
+        remote = back.get(local, local)
+        return None if remote in self.excluded else remote
+
+    def sort(self, names):
+        return sorted(names, key=lambda name: (not name.is_inbox, name))
+
+
+def test_a_folder_on_both_sides_is_synced_and_the_inbox_comes_first():
+    plan = plan_tree(Folders({A, INBOX}, {A, INBOX}), PlainNames())
+    assert plan.tasks == (FolderTask(INBOX, INBOX), FolderTask(A, A))
+
+
+def test_a_new_folder_is_created_on_the_side_that_lacks_it():
+    plan = plan_tree(Folders({A}, {B}), PlainNames())
+    assert plan.tasks == (FolderTask(A, A, Side.LOCAL), FolderTask(B, B, Side.REMOTE))
+
+
+def test_names_are_translated_in_both_directions():
+    names = PlainNames(renamed={A: B, FolderName.of("X"): C})
+    plan = plan_tree(Folders({A}, {C}), names)
+    assert plan.tasks == (FolderTask(A, B, Side.LOCAL), FolderTask(FolderName.of("X"), C, Side.REMOTE))
+
+
+def test_a_folder_that_the_rules_leave_out_is_neither_synced_nor_created():
+    plan = plan_tree(Folders({A, INBOX}, {A, INBOX, B}), PlainNames(excluded={A, B}))
+    assert plan.tasks == (FolderTask(INBOX, INBOX),)
+
+
+def test_a_folder_deleted_on_the_server_is_not_created_there_again_nor_removed_here():
+    plan = plan_tree(Folders({INBOX}, {INBOX, A}, known={A: A}), PlainNames())
+    assert plan.tasks == (FolderTask(INBOX, INBOX),)
+    assert [alone.name for alone in plan.left_alone] == [A]
+    assert "gone from the server" in plan.left_alone[0].reason
+
+
+def test_a_folder_deleted_locally_is_not_created_there_again_nor_removed_on_the_server():
+    plan = plan_tree(Folders({INBOX, A}, {INBOX}, known={A: A}), PlainNames())
+    assert plan.tasks == (FolderTask(INBOX, INBOX),)
+    assert "gone from the disk" in plan.left_alone[0].reason
+
+
+def test_nothing_is_created_on_a_side_where_it_is_forbidden():
+    plan = plan_tree(Folders({A}, {B}, may_create=frozenset({Side.LOCAL})), PlainNames())
+    assert plan.tasks == (FolderTask(A, A, Side.LOCAL),)
+    assert [alone.name for alone in plan.left_alone] == [B]
