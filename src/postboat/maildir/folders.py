@@ -1,0 +1,192 @@
+"""The tree of Maildirs: which folders there are, and making new ones."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from postboat.errors import FolderError
+from postboat.maildir.layout import DEEPEST, SUBDIRECTORIES
+from postboat.maildir.mailbox import MaildirMailbox
+from postboat.maildir.names import NameMaker, printable
+from postboat.maildir.place import BELOW, folder_error, in_thread, open_below
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from postboat.maildir.layout import Layout
+    from postboat.maildir.mailbox import Warn
+    from postboat.model import FolderName
+
+
+class Listed(NamedTuple):
+    """The folders below a root, and complete sentences about directories that are left alone."""
+
+    names: list[FolderName]
+    unusable: list[str]
+
+
+_Look = tuple[list[tuple[str, bool]], str | None]
+"""Directories below one (and whether each is a link), and what is wrong with it: "" nothing, None: no Maildir."""
+
+
+class MaildirStore:
+    """Maildirs below one root, laid out in one way."""
+
+    def __init__(
+        self,
+        root: Path,
+        layout: Layout,
+        *,
+        fsync: bool = True,
+        read_only: bool = False,
+        names: NameMaker | None = None,
+        clock: Callable[[], float] = time.time,
+        warn: Warn = lambda _text: None,
+    ) -> None:
+        self.root = root
+        self.layout = layout
+        self._fsync = fsync
+        self._read_only = read_only
+        self._names = names or NameMaker(clock, os.getpid(), socket.gethostname())
+        self._clock = clock
+        self._warn = warn
+        self._found: dict[FolderName, str] = {}
+
+    async def exists(self) -> bool:
+        """Whether the root is there, be it empty. When folders were known and it is not, a disk may be missing."""
+        return await in_thread(self.root.is_dir)
+
+    async def list(self) -> Listed:
+        """Find the directories that have cur, new and tmp. A missing root lists as empty: ask `exists` too.
+
+        Raises `FolderError` when a directory cannot be read, since a part of the tree proves nothing.
+        """
+        return await in_thread(self._find_all)
+
+    async def create(self, name: FolderName) -> None:
+        """Make a folder's directories durably, mode 0700; one that is there is completed. Raises `FolderError`."""
+        await in_thread(self._create, self.directory(name))
+
+    def mailbox(self, name: FolderName) -> MaildirMailbox:
+        """The folder as a replica; it need not exist. Raises `FolderError` for a name no directory can hold."""
+        return MaildirMailbox(
+            self.root / self.directory(name),
+            root=self.root,
+            names=self._names,
+            fsync=self._fsync,
+            clock=self._clock,
+            read_only=self._read_only,
+            warn=self._warn,
+        )
+
+    def directory(self, name: FolderName) -> str:
+        """Where the folder lies below the root: where it was found, else where it would be made."""
+        return self._found.get(name) or self.layout.directory(name)
+
+    # What follows runs in a thread.
+
+    def _find_all(self) -> Listed:
+        found: dict[FolderName, str] = {}
+        unusable: list[str] = []
+        if not self.root.is_dir():
+            return Listed([], [])
+        for directory, problem in self._walk():
+            name = None if problem else self.layout.name(directory)
+            if name is None:
+                unusable.append(f"{self.root / directory}: {problem or 'its name is not one of this layout'}")
+            elif name not in found:
+                found[name] = directory
+            else:
+                own = self.layout.directory(name)
+                kept, other = (own, found[name]) if directory == own else (found[name], directory)
+                found[name] = kept
+                unusable.append(f"{self.root / other}: is the same folder as {self.root / kept}")
+        self._found = found
+        return Listed(sorted(found), [printable(text) for text in unusable])
+
+    def _walk(self) -> Iterator[tuple[str, str]]:
+        """Directories of Maildirs, relative to the root, each with what is wrong with it or ""."""
+        pending = [""]
+        while pending:
+            directory = pending.pop()
+            below, problem = self._open_and_look(directory)
+            if problem is not None and (directory or self.layout.kind == "maildir++"):
+                yield directory, problem
+            for step, is_link in sorted(below, reverse=True):
+                path = f"{directory}/{step}" if directory else step
+                if is_link:
+                    yield path, "is a symbolic link, which is not followed"
+                elif not directory or (self.layout.kind == "nested" and path.count("/") < DEEPEST):
+                    pending.append(path)
+
+    def _open_and_look(self, directory: str) -> _Look:
+        try:
+            fd = open_below(self.root, directory)
+            try:
+                return _look_into(fd)
+            finally:
+                os.close(fd)
+        except PermissionError as error:
+            if directory:  # such as lost+found: the others can be synced
+                return [], error.strerror
+            raise folder_error(error, self.root) from error
+        except FileNotFoundError:
+            return [], None  # removed since it was seen
+        except OSError as error:
+            raise folder_error(error, self.root / directory) from error
+
+    def _create(self, directory: str) -> None:
+        path = self.root / directory
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd = open_below(self.root, "")
+            try:
+                for step in directory.split("/") if directory else ():
+                    above, fd = fd, _ensure_directory(fd, step)
+                    os.close(above)
+                for name in SUBDIRECTORIES:
+                    os.close(_ensure_directory(fd, name))
+                if self.layout.kind == "maildir++" and directory:
+                    os.close(os.open("maildirfolder", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=fd))
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+        except FileExistsError:
+            raise FolderError(f"{path}: cannot be made, something that is no directory is in its way") from None
+        except OSError as error:
+            raise folder_error(error, path) from error
+
+
+def _look_into(fd: int) -> _Look:
+    below: list[tuple[str, bool]] = []
+    with os.scandir(fd) as entries:
+        for entry in entries:
+            link = entry.is_symlink()
+            if entry.name not in SUBDIRECTORIES and entry.is_dir():
+                below.append((entry.name, link))
+    missing = [name for name in SUBDIRECTORIES if not _is_directory(fd, name)]
+    if "cur" in missing and "new" in missing:
+        return below, None
+    return below, f"has no directory {' and no '.join(missing)}" if missing else ""
+
+
+def _is_directory(fd: int, name: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _ensure_directory(above: int, name: str) -> int:
+    """Open a directory, made durably when it is not there. Raises `OSError`."""
+    try:
+        os.mkdir(name, 0o700, dir_fd=above)
+    except FileExistsError:
+        return os.open(name, BELOW, dir_fd=above)
+    os.fsync(above)
+    return os.open(name, BELOW, dir_fd=above)

@@ -1,0 +1,316 @@
+"""A Maildir as one side of a folder pair (`sync.ports.Replica`).
+
+Other programs may rename, move and delete files at any moment. So where a file lies is only ever a hint, and a
+message counts as gone only when listings that cannot have missed it agree.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from postboat.errors import FolderError, FolderGone, MessageError, StoreMissing
+from postboat.maildir import names, reader, system
+from postboat.maildir.compare import Agreed, Difference, difference, pair_renamed
+from postboat.maildir.content import ToWire
+from postboat.maildir.identity import ensure_identity, read_identity
+from postboat.maildir.place import Place, in_thread
+from postboat.maildir.scan import Entry, Listing, checkpoint_now, mark_of, stat_entry
+from postboat.maildir.whereabouts import Whereabouts
+from postboat.maildir.writer import Writer
+from postboat.model import Changes, Content, Gone, Refused, Stored, Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from postboat.maildir.names import NameMaker
+    from postboat.maildir.place import OpenFolder
+    from postboat.model import Fingerprint, Flags, Intent, Key, Reflagging
+
+UNMARKED = "unmarked"
+"""Validity of a folder that has no identifier and may not be given one."""
+_READ_AT_ONCE = 16
+_FINGERPRINT_AT_ONCE = 128
+_CONFIRMATIONS = 2
+Warn = Callable[[str], None]
+
+
+class MaildirMailbox:
+    """One Maildir folder.
+
+    `root` is the directory above which symbolic links are the user's business; below it none is followed. `warn` is
+    told once of each file that is left alone. `read_only` writes nothing at all, not even the folder's identifier.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        names: NameMaker,
+        root: Path | None = None,
+        fsync: bool = True,
+        clock: Callable[[], float] = time.time,
+        read_only: bool = False,
+        warn: Warn = lambda _text: None,
+        new_id: Callable[[], str] = lambda: secrets.token_hex(8),
+    ) -> None:
+        root = path.parent if root is None else root
+        directory = path.relative_to(root).as_posix()
+        self._place = Place(root, "" if directory == "." else directory)
+        self._names = names
+        self._fsync = fsync
+        self._read_only = read_only
+        self._warn = warn
+        self._new_id = new_id
+        self._where = Whereabouts(clock)
+        self._writer = Writer(self._place, fsync=fsync)
+        self._warned: set[str] = set()
+
+    @property
+    def path(self) -> Path:
+        """Where the folder lies."""
+        return self._place.path
+
+    async def validity(self) -> str:
+        """The identifier kept in `.postboat-id`, made when there is none; "" while the folder does not exist."""
+        try:
+            return await in_thread(self._validity)
+        except (FolderGone, StoreMissing):
+            return ""
+
+    async def changes(self, agreed: Agreed) -> Changes:
+        """Compare the folder with what was agreed; without a listing when neither new/ nor cur/ changed since.
+
+        Raises `FolderGone` or `StoreMissing` when messages were agreed on and the folder is not there.
+        """
+        try:
+            listing = await in_thread(self._look, agreed.validity, agreed.checkpoint)
+        except (FolderGone, StoreMissing):
+            if await agreed.count():
+                raise
+            return Changes()
+        if listing is None:
+            return Changes(checkpoint=agreed.checkpoint)
+        self._tell(listing)
+        base = await agreed.flags()
+        found = await in_thread(self._compare, listing, base)
+        renamed, appeared = pair_renamed(await agreed.marks(found.vanished), found) if found.vanished else ({}, None)
+        return Changes(
+            appeared=found.appeared if appeared is None else appeared,
+            reflagged=found.reflagged,
+            vanished=found.vanished - renamed.keys(),
+            renamed=renamed,
+            checkpoint=found.checkpoint,
+        )
+
+    async def fingerprints(self, keys: Collection[Key]) -> Mapping[Key, Fingerprint]:
+        """Hash headers and measure messages; those that are gone or unreadable are left out."""
+        prints: dict[Key, Fingerprint] = {}
+        for slice_ in _slices(list(keys), _FINGERPRINT_AT_ONCE):
+            prints |= await in_thread(self._fingerprints, slice_)
+        return prints
+
+    async def read(self, keys: Sequence[Key]) -> AsyncIterator[Content | Gone | Unreadable]:
+        """Yield every message once; those above `reader.SMALL` octets as a stream."""
+        for slice_ in _slices(keys, _READ_AT_ONCE):
+            for found in await in_thread(self._read, slice_):
+                yield self._streamed(found) if isinstance(found, reader.Large) else found
+
+    async def intend(self, contents: Sequence[Content]) -> Sequence[str]:
+        """Choose the unique names that the messages will bear."""
+        return [self._names.make() for _ in contents]
+
+    async def store(self, contents: Sequence[Content], tokens: Sequence[str]) -> Sequence[Stored | Refused]:
+        """Deliver by the Maildir rules, durably if `fsync`. Raises `FolderError` when the disk is full."""
+        self._must_be_writable()
+        outcomes = await self._writer.deliver(contents, tokens)
+        for content, outcome in zip(contents, outcomes, strict=True):
+            if isinstance(outcome, Stored):
+                sub, name = names.place_for(outcome.key, content.flags)
+                self._where.note(outcome.key, Entry(sub, name, names.parse(name).flags))
+        return outcomes
+
+    async def find(self, intents: Sequence[Intent]) -> Mapping[Key, Stored]:
+        """Look for the names of intents; what an interrupted delivery left in tmp/ is removed."""
+        return await in_thread(self._find, intents) if intents else {}
+
+    async def reflag(self, reflaggings: Sequence[Reflagging]) -> Sequence[Refused]:
+        """Rename files to show the flags; letters that are not ours stay."""
+        self._must_be_writable()
+        return await in_thread(self._reflag, {r.key: r for r in reflaggings})
+
+    async def delete(self, keys: Sequence[Key], *, expunge: bool) -> Sequence[Refused]:
+        """Remove files, whatever `expunge` says."""
+        self._must_be_writable()
+        return await in_thread(self._delete, list(keys))
+
+    def _must_be_writable(self) -> None:
+        if self._read_only:
+            raise FolderError(f"{self.path}: is read-only for Postboat and was to be changed")
+
+    def _tell(self, listing: Listing) -> None:
+        for reason in listing.untouchable.values():
+            if reason not in self._warned:
+                self._warned.add(reason)
+                self._warn(f"{self.path}: {reason}; left alone")
+
+    # What follows runs in a thread.
+
+    def _validity(self) -> str:
+        with self._place.open() as folder:
+            if self._read_only:
+                return read_identity(folder) or UNMARKED
+            return ensure_identity(folder, self._new_id)
+
+    def _look(self, validity: str | None, checkpoint: str | None) -> Listing | None:
+        """List the folder; None when it is as it was at the checkpoint."""
+        with self._place.open() as folder:
+            same = checkpoint is not None and checkpoint_now(folder) == checkpoint
+            if same and validity == (read_identity(folder) or UNMARKED):
+                return None
+            return self._where.look(folder)
+
+    def _compare(self, listing: Listing, base: Mapping[Key, Flags]) -> Difference:
+        """Compare, and list again until what is missing is sure to be missing."""
+        with self._place.open() as folder:
+            found = difference(listing, base)
+            for _ in range(_CONFIRMATIONS):
+                if not found.vanished or listing.steady:
+                    break
+                listing = self._where.look(folder)
+                again = difference(listing, base)
+                found = again.without(again.vanished - found.vanished)
+            return found.with_marks(lambda entry: _mark(folder, entry))
+
+    def _fingerprints(self, keys: Sequence[Key]) -> dict[Key, Fingerprint]:
+        prints: dict[Key, Fingerprint] = {}
+        with self._place.open() as folder:
+
+            def take(key: Key, entry: Entry) -> None:
+                try:
+                    prints[key] = reader.fingerprint(folder, entry)
+                except FileNotFoundError:
+                    raise
+                except OSError:
+                    pass  # reading it for the transfer says what is wrong with it
+
+            self._where.visit(folder, keys, take)
+        return prints
+
+    def _read(self, keys: Sequence[Key]) -> list[Content | reader.Large | Gone | Unreadable]:
+        found: list[Content | reader.Large | Gone | Unreadable] = []
+        with self._place.open() as folder:
+
+            def take(key: Key, entry: Entry) -> None:
+                try:
+                    found.append(reader.read_message(folder, key, entry))
+                except reader.ChangedMeanwhile:
+                    found.append(Gone(key))
+
+            gone, refused = self._where.visit(folder, keys, take)
+        found += [Gone(key) for key in gone]
+        return [*found, *(Unreadable(key, reason) for key, reason in refused.items())]
+
+    def _streamed(self, large: reader.Large) -> Content:
+        async def chunks() -> AsyncIterator[bytes]:
+            wire, offset = ToWire(), 0
+            while piece := await in_thread(self._piece, large, offset):
+                offset += len(piece)
+                yield wire.feed(piece)
+
+        return Content(large.key, large.flags, large.date, large.size, chunks=chunks)
+
+    def _piece(self, large: reader.Large, offset: int) -> bytes:
+        pieces: list[bytes] = []
+        with self._place.open() as folder:
+
+            def take(_key: Key, entry: Entry) -> None:
+                pieces.append(reader.read_piece(folder, entry, large.mark, offset))
+
+            try:
+                self._where.visit(folder, [large.key], take)
+            except reader.ChangedMeanwhile:
+                pieces.clear()
+        if not pieces:
+            raise MessageError(f"{self.path}: message {large.key} changed or vanished while it was read")
+        return pieces[0]
+
+    def _find(self, intents: Sequence[Intent]) -> dict[Key, Stored]:
+        stored: dict[Key, Stored] = {}
+        with self._place.open() as folder:
+            listing = self._where.look(folder)
+            for intent in intents:
+                entry = listing.entries.get(intent.token)
+                if entry is not None:
+                    stored[intent.origin] = Stored(intent.origin, intent.token, _mark(folder, entry))
+                elif not self._read_only:
+                    _remove_draft(folder, intent.token)
+        return stored
+
+    def _reflag(self, work: Mapping[Key, Reflagging]) -> list[Refused]:
+        with self._place.open() as folder:
+
+            def rename(key: Key, entry: Entry) -> None:
+                self._rename(folder, work[key], entry)
+
+            return self._change(folder, work, rename)
+
+    def _rename(self, folder: OpenFolder, work: Reflagging, entry: Entry) -> None:
+        flags = (entry.flags | work.add) - work.remove
+        if names.letters(flags) == names.letters(entry.flags):
+            stat_entry(folder, entry)
+            return
+        name = names.parse(entry.name).under(flags)
+        system.move(folder.sub(entry.sub), entry.name, folder.cur, name)
+        self._where.note(work.key, Entry("cur", name, names.parse(name).flags))
+
+    def _delete(self, keys: Sequence[Key]) -> list[Refused]:
+        with self._place.open() as folder:
+
+            def remove(key: Key, entry: Entry) -> None:
+                os.unlink(entry.name, dir_fd=folder.sub(entry.sub))
+                self._where.forget(key)
+
+            return self._change(folder, keys, remove)
+
+    def _change(self, folder: OpenFolder, keys: Collection[Key], act: Callable[[Key, Entry], None]) -> list[Refused]:
+        """Act on files and make it durable; one message's error is its own."""
+        failed: dict[Key, str] = {}
+
+        def guarded(key: Key, entry: Entry) -> None:
+            try:
+                act(key, entry)
+            except FileNotFoundError:
+                raise
+            except FileExistsError:
+                failed[key] = f"{entry}: another file has the name it would get"
+            except PermissionError as error:
+                failed[key] = f"{entry}: {error.strerror}"
+
+        _, refused = self._where.visit(folder, keys, guarded)
+        if self._fsync:
+            os.fsync(folder.new)
+            os.fsync(folder.cur)
+        return [Refused(key, reason) for key, reason in (failed | refused).items()]
+
+
+def _mark(folder: OpenFolder, entry: Entry) -> str:
+    try:
+        return mark_of(stat_entry(folder, entry))
+    except FileNotFoundError:
+        return ""
+
+
+def _remove_draft(folder: OpenFolder, token: str) -> None:
+    try:
+        os.unlink(token, dir_fd=folder.tmp)
+    except FileNotFoundError:
+        pass
+
+
+def _slices(keys: Sequence[Key], size: int) -> list[Sequence[Key]]:
+    return [keys[at : at + size] for at in range(0, len(keys), size)]

@@ -1,0 +1,66 @@
+"""Two calls of the kernel that Python does not offer. Each says whether it was there to be used."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import sys
+from functools import cache
+
+_NOREPLACE = 1
+_NOT_OFFERED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)
+
+
+@cache
+def _libc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def sync_filesystem(fd: int) -> bool:
+    """Make everything written to the file system of `fd` durable (syncfs(2)); False where that is not offered.
+
+    Raises `OSError` when the disk could not take it.
+    """
+    libc = _libc()
+    if libc is None or not hasattr(libc, "syncfs"):
+        return False
+    if libc.syncfs(fd) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in _NOT_OFFERED:
+        return False
+    raise OSError(code, os.strerror(code))
+
+
+def move(source: int, name: str, target: int, new_name: str) -> None:
+    """Rename a file from one open directory to another and never replace what is there.
+
+    Raises `FileExistsError`, or `FileNotFoundError` when there is nothing to move.
+    """
+    libc = _libc()
+    if libc is not None and hasattr(libc, "renameat2"):
+        if libc.renameat2(source, os.fsencode(name), target, os.fsencode(new_name), _NOREPLACE) == 0:
+            return
+        code = ctypes.get_errno()
+        if code not in _NOT_OFFERED:
+            raise OSError(code, os.strerror(code), new_name)
+    _link_and_unlink(source, name, target, new_name)
+
+
+def _link_and_unlink(source: int, name: str, target: int, new_name: str) -> None:
+    try:
+        os.link(name, new_name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in (*_NOT_OFFERED, errno.EMLINK):
+            raise
+    else:
+        os.unlink(name, dir_fd=source)
+        return
+    # Neither way here (FAT, some network file systems): look first. Our names are unique, so the gap is harmless.
+    try:
+        os.stat(new_name, dir_fd=target, follow_symlinks=False)
+    except FileNotFoundError:
+        os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
+    else:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new_name)

@@ -1,0 +1,78 @@
+"""Finding a message's file at the moment of use, since other programs rename files whenever they like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postboat.maildir.scan import Listing, list_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from postboat.maildir.place import OpenFolder
+    from postboat.maildir.scan import Entry
+    from postboat.model import Key
+
+_LOOKS = 8
+
+
+class Whereabouts:
+    """Where each message's file was last seen: hints that every use proves against the disk."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._listing = Listing()
+
+    def look(self, folder: OpenFolder) -> Listing:
+        """List the folder and remember what is where. Raises `OSError`."""
+        self._listing = list_folder(folder, self._clock())
+        return self._listing
+
+    def note(self, key: Key, entry: Entry) -> None:
+        """Remember where a file is now."""
+        self._listing.entries[key] = entry
+
+    def forget(self, key: Key) -> None:
+        """Remember nothing about a file."""
+        self._listing.entries.pop(key, None)
+
+    def visit(
+        self, folder: OpenFolder, keys: Iterable[Key], act: Callable[[Key, Entry], None]
+    ) -> tuple[frozenset[Key], dict[Key, str]]:
+        """Call `act` once for the file of each key; returns the keys that are gone, and the refused with the reason.
+
+        `act` raises `FileNotFoundError` when the file is not where it was seen: it is then looked for again. A file
+        is gone when two listings in a row lack it; one alone may miss a file that is renamed while it is made.
+        """
+        pending, absent = list(keys), frozenset[str]()
+        gone: set[Key] = set()
+        refused: dict[Key, str] = {}
+        for look in range(_LOOKS):
+            if look:
+                self.look(folder)
+            pending = self._attempt(pending, act, refused)
+            lacking = frozenset(key for key in pending if look and key not in self._listing.entries)
+            gone |= lacking & absent
+            pending = [key for key in pending if key not in gone]
+            absent = lacking
+            if not pending:
+                break
+        refused |= dict.fromkeys(pending, "another program keeps renaming its file")
+        return frozenset(gone), refused
+
+    def _attempt(self, keys: list[Key], act: Callable[[Key, Entry], None], refused: dict[Key, str]) -> list[Key]:
+        """Act on each key where it was last seen; returns those that were not there."""
+        missed: list[Key] = []
+        for key in keys:
+            reason = self._listing.untouchable.get(key)
+            entry = self._listing.entries.get(key)
+            if reason:
+                refused[key] = reason
+            elif entry is None:
+                missed.append(key)
+            else:
+                try:
+                    act(key, entry)
+                except FileNotFoundError:
+                    missed.append(key)
+        return missed
