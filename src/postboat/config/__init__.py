@@ -1,1 +1,1 @@
-"""What the user wants: reads TOML or OfflineIMAP's file into `schema.Config` and proves it. See `schema`, then `load`."""
+"""What the user wants: TOML or OfflineIMAP's file becomes a `schema.Config` and is proved. Start with `schema`."""

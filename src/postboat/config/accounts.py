@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from postboat.config import paths
@@ -87,13 +88,27 @@ class Builder:
         utf8 = options.flag("utf8foldernames", True)
         local_options = self._repository(options, "localrepository")
         remote_options = self._repository(options, "remoterepository")
-        local = local_options and local_repository(local_options, self._python, utf8foldernames=utf8)
-        remote = remote_options and remote_repository(
-            remote_options, self._python, utf8foldernames=utf8, timeout=timeout
+        local = local_repository(local_options, self._python, utf8foldernames=utf8) if local_options else None
+        remote = (
+            remote_repository(remote_options, self._python, utf8foldernames=utf8, timeout=timeout)
+            if remote_options
+            else None
         )
         autorefresh = options.number("autorefresh", 0, "minutes") or None
         quick = options.whole("quick", 0, -1)
+        if local is not None and "utf8foldernames" not in options.section.entries:
+            self._check_utf7(options, local.localfolders)
         return AccountConfig(name, local, remote, autorefresh, quick) if local and remote else None
+
+    def _check_utf7(self, options: Options, localfolders: Path) -> None:
+        """Refuse to take folders that OfflineIMAP named in modified UTF-7 for new ones, to be copied to the server."""
+        for name in _directories(localfolders):
+            if _is_modified_utf7(name):
+                what = f"is missing, and {localfolders} has names in modified UTF-7, such as {name!r}"
+                right = "write utf8foldernames = {} to go on with them, or {} if they are meant as they are"
+                answers = ("no", "yes") if not self._document.toml else ("false", "true")
+                options.wrong("utf8foldernames", f"{what}; {right.format(*answers)}")
+                return
 
     def _repository(self, options: Options, option: str) -> Options | None:
         name = options.text(option)
@@ -147,3 +162,24 @@ class Builder:
                 self._general.wrong(
                     "metadata", f"{metadata} is where account {account.name} keeps its mail; use another"
                 )
+
+
+def _directories(path: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in path.iterdir() if "&" in entry.name and entry.is_dir())
+    except OSError:
+        return []
+
+
+def _is_modified_utf7(name: str) -> bool:
+    """Whether a name holds characters encoded as RFC 3501 section 5.1.3 says."""
+    import binascii
+
+    for shifted in re.findall(r"&([A-Za-z0-9+,]+)-", name):
+        try:
+            octets = binascii.a2b_base64(shifted.replace(",", "/") + "=" * (-len(shifted) % 4))
+            if octets and not octets.decode("utf-16-be").isascii():
+                return True
+        except ValueError:
+            pass
+    return False

@@ -119,12 +119,12 @@ def _in_order(lines: list[tuple[int, str]]) -> list[str]:
     return list(dict.fromkeys(text for _, text in sorted(lines, key=lambda pair: pair[0])))
 
 
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
+def did_you_mean(word: str, choices: Iterable[str], *, cutoff: float = 0.6) -> str:
     """A phrase to append: the choice that `word` is probably a typo of, or nothing."""
     from difflib import get_close_matches  # only wrong configurations pay for it
 
     by_fold = {choice.casefold(): choice for choice in choices}
-    close = get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.6)
+    close = get_close_matches(word.casefold(), by_fold, n=1, cutoff=cutoff)
     return f"; did you mean {by_fold[close[0]]}?" if close else ""
 
 

@@ -65,7 +65,8 @@ class Options:
 
     def missing(self, option: str, example: str) -> None:
         """Note that a required option is not there, or empty."""
-        self.wrong(option, f"is missing; write {option} = {self.example(example)}")
+        typo = did_you_mean(option, self.section.entries.keys() - {option}, cutoff=0.8)
+        self.wrong(option, f"is missing; write {option} = {self.example(example)}{typo}")
 
     def example(self, text: str) -> str:
         """A value as this file's format writes it."""
