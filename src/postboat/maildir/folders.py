@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from postboat.errors import FolderError
-from postboat.maildir.layout import DEEPEST, SUBDIRECTORIES
+from postboat.maildir.layout import DEEPEST, SUBDIRECTORIES, Layout
 from postboat.maildir.mailbox import MaildirMailbox
 from postboat.maildir.names import NameMaker, printable
 from postboat.maildir.place import BELOW, folder_error, in_thread, open_below
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from postboat.maildir.layout import Layout
     from postboat.maildir.mailbox import Warn
     from postboat.model import FolderName
 
@@ -35,12 +34,13 @@ _Look = tuple[list[tuple[str, bool]], str | None]
 
 
 class MaildirStore:
-    """Maildirs below one root, laid out in one way."""
+    """Maildirs below one root, laid out in one way (see `Layout`). Raises `ConfigError` for an impossible layout."""
 
     def __init__(
         self,
         root: Path,
-        layout: Layout,
+        layout: str = "flat",
+        sep: str = ".",
         *,
         fsync: bool = True,
         read_only: bool = False,
@@ -49,7 +49,7 @@ class MaildirStore:
         warn: Warn = lambda _text: None,
     ) -> None:
         self.root = root
-        self.layout = layout
+        self.layout = Layout(layout, sep)
         self._fsync = fsync
         self._read_only = read_only
         self._names = names or NameMaker(clock, os.getpid(), socket.gethostname())
