@@ -32,6 +32,7 @@ from postboat.model import (
     Refused,
     Stored,
     Unreadable,
+    Unsettled,
 )
 
 if TYPE_CHECKING:
@@ -103,6 +104,10 @@ class MemoryReplica:
         self.refuse_store: Callable[[bytes], str | None] = lambda wire: None
         self.refuse_reflag: Callable[[Reflagging], str | None] = lambda reflagging: None
         self.refuse_delete: Callable[[Key], str | None] = lambda key: None
+        self.readonly = False
+        """Whether looks report that nothing can be written here."""
+        self.withhold_key: Callable[[bytes], bool] = lambda wire: False
+        """Of which contents the key is not told once they are stored (a server without UIDPLUS)."""
         self.partial = False
         """Whether looks see only a part, so that absence proves nothing."""
         self.incremental = True
@@ -174,7 +179,7 @@ class MemoryReplica:
             del appeared[message.key]
         vanished = frozenset() if self.partial else frozenset(known.keys() - self.messages.keys() - renamed.keys())
         checkpoint = None if self.partial else json.dumps([self.identity, self._modseq])
-        return Changes(appeared, reflagged, vanished, renamed, self.holds, checkpoint, not self.partial)
+        return Changes(appeared, reflagged, vanished, renamed, self.holds, checkpoint, not self.partial, self.readonly)
 
     async def fingerprints(self, keys: Collection[Key]) -> Mapping[Key, Fingerprint]:
         self._command("fingerprints")
@@ -203,7 +208,7 @@ class MemoryReplica:
             return [self._name() for _ in contents]
         return [json.dumps([self._next, c.size, _digest(c.data)]) for c in contents]
 
-    async def store(self, contents: Sequence[Content], tokens: Sequence[str]) -> Sequence[Stored | Refused]:
+    async def store(self, contents: Sequence[Content], tokens: Sequence[str]) -> Sequence[Stored | Refused | Unsettled]:
         self._command("store")
         assert len(contents) == len(tokens), "every content has its token"
         return [await self._store(content, token) for content, token in zip(contents, tokens, strict=True)]
@@ -312,7 +317,7 @@ class MemoryReplica:
 
         return Content(key, held.flags, held.date, len(held.wire), chunks=chunks)
 
-    async def _store(self, content: Content, token: str) -> Stored | Refused:
+    async def _store(self, content: Content, token: str) -> Stored | Refused | Unsettled:
         wire = content.data
         if wire is None:
             assert content.chunks is not None, "a content has data or chunks"
@@ -324,6 +329,8 @@ class MemoryReplica:
         await self._before("store")
         key = self._add(wire, content.flags, content.date, token if self.naming == "name" else self._name())
         self._after("store")
+        if self.withhold_key(wire):
+            return Unsettled(content.key, "the key is not known yet")
         return Stored(content.key, key, self.messages[key].mark)
 
     def _is(self, key: Key, token: str) -> bool:

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from contextlib import closing, contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postboat.errors import LedgerUnusable, Retry
@@ -24,7 +25,6 @@ from postboat.model import Flags, Intent, Key, Pairing, Side
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
-    from pathlib import Path
 
 _KEYS_AT_ONCE = 500
 """SQLite allows 999 variables in a statement, or more, as it was built."""
@@ -56,9 +56,14 @@ class Database:
     def open(self) -> None:
         """Create or open the file and bring its tables up to date."""
         with self._translating():
-            self._connected = self._copied() if self._copy or self._path is None else self._created(self._path)
-            self._connected.execute("PRAGMA foreign_keys = ON")
-            self._migrate(self._connected)
+            on_disk = self._path is not None and not self._copy
+            self._connected = connection = self._created() if on_disk else self._copied()
+            self._version(connection)  # refuses a file that is not ours before anything is written to it
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {'FULL' if self._fsync else 'NORMAL'}")
+            connection.execute(f"PRAGMA fullfsync = {'ON' if self._fsync else 'OFF'}")
+            connection.execute("PRAGMA foreign_keys = ON")
+            self._migrate(connection)
 
     def close(self) -> None:
         """Close the file; harmless when it is not open."""
@@ -67,16 +72,14 @@ class Database:
             with self._translating():
                 connected.close()
 
-    def _created(self, path: Path) -> sqlite3.Connection:
+    def _created(self) -> sqlite3.Connection:
+        path = self._path
+        assert path is not None
         make_private(path.parent)
         if not path.exists():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._sync_directory(path.parent)
-        connection = _connect(path)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {'FULL' if self._fsync else 'NORMAL'}")
-        connection.execute(f"PRAGMA fullfsync = {'ON' if self._fsync else 'OFF'}")
-        return connection
+        return _connect(path)
 
     def _sync_directory(self, directory: Path) -> None:
         if self._fsync:
@@ -89,10 +92,7 @@ class Database:
     def _copied(self) -> sqlite3.Connection:
         memory = _connect(":memory:")
         if self._path is not None and self._path.exists():
-            # With no log beside it the file is complete, and SQLite must not make a log only to read.
-            log = self._path.with_name(self._path.name + "-wal")
-            how = "mode=ro" if log.exists() else "immutable=1"
-            with closing(_connect(f"{self._path.absolute().as_uri()}?{how}", uri=True)) as source:
+            with _readable(self._path) as uri, closing(_connect(uri, uri=True)) as source:
                 source.backup(memory)
         return memory
 
@@ -312,6 +312,24 @@ class Database:
 
 def _connect(target: Path | str, *, uri: bool = False) -> sqlite3.Connection:
     return sqlite3.connect(target, timeout=_BUSY_SECONDS, isolation_level=None, uri=uri)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[str]:
+    """A URI by which SQLite reads a ledger without making a file beside it."""
+    log, index = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
+    if not log.exists():  # complete: whoever used it last has closed it
+        yield f"{path.absolute().as_uri()}?immutable=1"
+    elif index.exists():  # in use, or left by a run that was killed
+        yield f"{path.absolute().as_uri()}?mode=ro"
+    else:  # left by a power cut: SQLite would make the index anew
+        from shutil import copy  # here, since hardly any run needs them
+        from tempfile import TemporaryDirectory
+
+        with TemporaryDirectory(prefix="postboat-") as directory:
+            for file in (path, log):
+                copy(file, directory)
+            yield (Path(directory) / path.name).as_uri()
 
 
 def _names(pair: PairOfFolders) -> tuple[str, str]:

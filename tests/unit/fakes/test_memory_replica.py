@@ -19,11 +19,13 @@ from postboat.model import (
     FlagsHeld,
     Gone,
     Intent,
+    Marked,
     Reflagging,
     Refused,
     Side,
     Stored,
     Unreadable,
+    Unsettled,
 )
 
 if TYPE_CHECKING:
@@ -169,6 +171,22 @@ async def test_what_is_refused_leaves_no_trace() -> None:
     assert len(replica.messages) == 1
 
 
+async def test_a_withheld_key_is_found_by_the_token() -> None:
+    replica = MemoryReplica()
+    replica.withhold_key = lambda wire: True
+    tokens = await replica.intend([content("a")])
+    (outcome,) = await replica.store([content("a")], tokens)
+    assert isinstance(outcome, Unsettled) and outcome.key == "a"
+    found = await replica.find([Intent(Side.REMOTE, "a", tokens[0], frozenset())])
+    assert found["a"].key in replica.messages
+
+
+async def test_a_look_tells_that_nothing_can_be_written() -> None:
+    replica = MemoryReplica()
+    replica.readonly = True
+    assert (await replica.changes(Known())).readonly
+
+
 async def test_contents_that_are_not_in_wire_form_are_a_defect_of_the_caller() -> None:
     with pytest.raises(AssertionError):
         await MemoryReplica().store([content("a", b"Subject: x\n\n")], ["[1, 0, null]"])
@@ -186,7 +204,9 @@ async def test_flags_are_added_and_removed_and_gone_is_no_error() -> None:
 async def test_without_expunge_a_mailbox_marks_and_a_maildir_removes() -> None:
     for naming, left in (("uid", [(WIRE, {DELETED})]), ("name", [])):
         replica = MemoryReplica(naming=naming)  # type: ignore[arg-type]
-        await replica.delete([replica.put(WIRE), "99"], expunge=False)
+        key = replica.put(WIRE)
+        outcomes = await replica.delete([key, "99"], expunge=False)
+        assert outcomes == ([Marked(key)] if left else [])
         assert replica.contents() == left
 
 

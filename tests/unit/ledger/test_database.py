@@ -1,0 +1,210 @@
+"""The file itself: who may read it, what is said when it cannot be used, how much it takes."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from postboat.errors import LedgerUnusable, Retry
+from postboat.ledger import schema
+from postboat.ledger.database import Database
+from postboat.ledger.rows import PairOfFolders
+from postboat.model import INBOX, NO_FLAGS, SEEN, Pairing, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PAIR = PairOfFolders(INBOX, INBOX)
+VALID = {Side.REMOTE: "17", Side.LOCAL: "abc"}
+
+
+def opened(path: Path | None, account: str = "test", **options: bool) -> Database:
+    database = Database(path, account=account, **options)
+    database.open()
+    return database
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "postboat" / "test.ledger"
+
+
+@pytest.fixture
+def made(path: Path) -> Path:
+    database = opened(path)
+    database.open_folder(PAIR, VALID)
+    database.record(PAIR, pairings(range(1, 2000)), [], [])
+    database.close()
+    return path
+
+
+def pairings(numbers: range) -> list[Pairing]:
+    return [Pairing(str(n), f"{n}.host", NO_FLAGS) for n in numbers]
+
+
+def refusal(path: Path, account: str = "test") -> LedgerUnusable:
+    with pytest.raises(LedgerUnusable) as caught:
+        opened(path, account)
+    assert str(path) in str(caught.value)
+    return caught.value
+
+
+def test_only_the_owner_can_read_it(path: Path) -> None:
+    database = opened(path)
+    database.open_folder(PAIR, VALID)
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}
+    assert len(list(path.parent.iterdir())) == 3, "the log and its index are there and private too"
+    database.close()
+
+
+def test_commits_reach_the_disk_unless_told_otherwise(tmp_path: Path) -> None:
+    for fsync, synchronous in ((True, 2), (False, 1)):
+        database = opened(tmp_path / f"{fsync}.ledger", fsync=fsync)
+        connection = database._connected
+        assert connection is not None
+        assert connection.execute("PRAGMA synchronous").fetchone() == (synchronous,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
+        database.close()
+
+
+def test_a_newer_version_is_refused_and_says_so(made: Path) -> None:
+    with sqlite3.connect(made) as connection:
+        connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+    connection.close()
+    error = refusal(made)
+    assert "newer version" in str(error) and error.retry is Retry.NEVER
+
+
+def test_another_accounts_ledger_is_refused(made: Path) -> None:
+    assert "'test'" in str(refusal(made, "other"))
+
+
+def test_another_programs_database_is_refused_and_untouched(tmp_path: Path) -> None:
+    file = tmp_path / "places.sqlite"
+    connection = sqlite3.connect(file)
+    connection.execute("CREATE TABLE moz_places (url)")
+    connection.close()
+    before = file.read_bytes()
+    assert "another program" in str(refusal(file))
+    assert file.read_bytes() == before
+
+
+def overwrite_all(file: Path) -> None:
+    file.write_bytes(b"this was a ledger once" * 1000)
+
+
+def cut_short(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def scratch(file: Path) -> None:
+    whole = bytearray(file.read_bytes())
+    for start in range(4096, len(whole), 4096):
+        whole[start : start + 100] = b"\xff" * 100
+    file.write_bytes(whole)
+
+
+@pytest.mark.parametrize("harm", [overwrite_all, cut_short, scratch])
+def test_a_damaged_file_is_named_with_what_to_do(made: Path, harm: Callable[[Path], None]) -> None:
+    harm(made)
+    database = Database(made, account="test")
+    with pytest.raises(LedgerUnusable) as caught:
+        database.open()
+        database.flags(PAIR, Side.REMOTE)
+    database.close()
+    text = str(caught.value)
+    assert str(made) in text and "damaged" in text and "move it aside" in text
+    assert caught.value.retry is Retry.NEVER
+
+
+def test_a_full_disk_is_told_and_the_transaction_undone(made: Path) -> None:
+    database = opened(made)
+    connection = database._connected
+    assert connection is not None
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(LedgerUnusable, match="disk is full") as caught:
+        database.record(PAIR, pairings(range(3000, 9000)), [], [])
+    assert caught.value.retry is Retry.LATER
+    assert database.count(PAIR) == 1999
+    database.record(PAIR, [Pairing("1", "1.host", frozenset({SEEN}))], [], [])
+    database.close()
+
+
+def test_a_file_that_may_not_be_written_is_told(made: Path) -> None:
+    connection = sqlite3.connect(made)
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+    database = opened(made)
+    assert database._connected is not None
+    database._connected.execute("PRAGMA query_only = ON")
+    with pytest.raises(LedgerUnusable, match="may not be written"):
+        database.open_folder(PAIR, {Side.REMOTE: "18"})
+    database.close()
+
+
+def test_a_place_where_no_file_can_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    refusal(tmp_path / "file" / "test.ledger")
+    refusal(tmp_path)
+
+
+def test_a_ledger_that_another_program_keeps_locked_is_told(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("postboat.ledger.database._BUSY_SECONDS", 0.01)
+    other = sqlite3.connect(made, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    database = opened(made)
+    with pytest.raises(LedgerUnusable, match="locked"):
+        database.open_folder(PAIR, {Side.REMOTE: "18"})
+    other.execute("ROLLBACK")
+    assert not database.open_folder(PAIR, {Side.REMOTE: "18"})[0]
+    database.close()
+    other.close()
+
+
+def test_a_failing_record_changes_nothing(made: Path) -> None:
+    database = opened(made)
+    bad = Pairing("3000", "x", frozenset({"two words"}))
+    with pytest.raises(ValueError, match="two words"):
+        database.record(PAIR, [Pairing("2999", "y", NO_FLAGS), bad], pairings(range(1, 10)), [])
+    assert database.count(PAIR) == 1999
+    database.close()
+
+
+def test_as_many_keys_as_there_are_can_be_asked_for(made: Path) -> None:
+    database = opened(made)
+    local = [f"{n}.host" for n in range(5000)]
+    assert len(database.pairings(PAIR, Side.LOCAL, local)) == 1999
+    assert len(database.marks(PAIR, Side.REMOTE, [str(n) for n in range(5000)])) == 1999
+    database.close()
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_looking_up_keys_reads_only_their_rows(made: Path, side: Side) -> None:
+    """Left to itself, SQLite would walk through the whole folder for each lookup of local keys."""
+    database = opened(made)
+    assert database._connected is not None
+    for statement in (schema.pairings_by(side.value, 3), schema.marks_by(side.value, 3)):
+        plan = database._connected.execute(f"EXPLAIN QUERY PLAN {statement}", (1, "a", "b", "c")).fetchall()
+        assert len(plan) == 1 and f"folder=? AND {side.value}=?" in plan[0][3]
+    database.close()
+
+
+def test_equal_flags_are_one_object(made: Path) -> None:
+    database = opened(made)
+    database.record(PAIR, [Pairing(str(n), f"{n}.host", frozenset({SEEN})) for n in range(1, 500)], [], [])
+    database.close()
+    database = opened(made)
+    assert len({id(flags) for flags in database.flags(PAIR, Side.REMOTE).values()}) == 2
+    database.close()
+
+
+def test_closing_what_is_not_open_is_harmless(path: Path) -> None:
+    Database(path, account="test").close()
+    assert not path.exists()
