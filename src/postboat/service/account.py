@@ -1,0 +1,169 @@
+"""One account's coroutine: list the folders of both sides, pair them, sync every pair over the shared pool."""
+
+from __future__ import annotations
+
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from postboat.errors import AccountError, ConnectionLost, PostboatError, StoreMissing
+from postboat.events import (
+    AccountFinished,
+    AccountStarted,
+    Counts,
+    FolderCreated,
+    FolderFailed,
+    FolderLeftAlone,
+    FoldersListed,
+    PlanShown,
+    Warned,
+)
+from postboat.ledger.ledger import AccountLedger
+from postboat.ledger.lock import lock_account
+from postboat.model import Side
+from postboat.service.tree import read_tree
+from postboat.sync.folder_pair import FolderPair, plan_folder_pair, sync_folder_pair
+from postboat.sync.tally import describe
+from postboat.sync.tasks import each
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from postboat.events import Publish
+    from postboat.operations import Operation
+    from postboat.service.assemble import AccountParts
+    from postboat.service.supervisor import RunOptions
+    from postboat.service.tree import Tree
+    from postboat.sync.folder_tree import FolderTask
+
+ATTEMPTS = 2
+"""How often a folder is begun in one run when its connection breaks: the second time on a new connection."""
+
+
+async def sync_account(parts: AccountParts, options: RunOptions, publish: Publish) -> int:
+    """Sync all of an account's folders; return its exit code. Raises `AccountError` for what stops it as a whole."""
+    publish(AccountStarted(parts.name))
+    began = time.monotonic()
+    async with _opened(parts, options) as ledger:
+        await _refuse_if_root_is_missing(parts, ledger)
+        tree = await read_tree(parts, ledger, options.folders)
+        run = _AccountRun(parts, options, publish, ledger, tree)
+        await run.sync_folders()
+    seconds = time.monotonic() - began
+    publish(AccountFinished(parts.name, run.done, len(tree.plan.tasks), run.failed_folders, seconds))
+    return 3 if run.failed_folders or run.done.failed else 0
+
+
+@asynccontextmanager
+async def _opened(parts: AccountParts, options: RunOptions) -> AsyncIterator[AccountLedger]:
+    """Lock the account, open its ledger, and in the end close it and all connections. A dry run takes no lock."""
+    if options.dry_run:
+        async with _ledger(parts, dry_run=True) as ledger:
+            yield ledger
+    else:
+        async with lock_account(parts.lock_path, wait=options.wait), _ledger(parts, dry_run=False) as ledger:
+            yield ledger
+
+
+@asynccontextmanager
+async def _ledger(parts: AccountParts, *, dry_run: bool) -> AsyncIterator[AccountLedger]:
+    ledger = await AccountLedger.open(parts.ledger_path, account=parts.name, fsync=parts.fsync, dry_run=dry_run)
+    try:
+        yield ledger
+    finally:
+        try:
+            await parts.pool.close()
+        finally:
+            await ledger.close()
+
+
+async def _refuse_if_root_is_missing(parts: AccountParts, ledger: AccountLedger) -> None:
+    """An unmounted disk is not an instruction to delete: a root that was there before must be there now."""
+    if await parts.store.exists():
+        return
+    known = [folder for folder in await ledger.folders() if folder.has_pairings]
+    if known:
+        raise StoreMissing(
+            f"{parts.config.local.localfolders} is missing, though {len(known)} folders were synced to it before. "
+            f"Is its disk mounted? Nothing was changed. To start over in an empty place, remove {parts.ledger_path}"
+        )
+
+
+class _AccountRun:
+    """One run over an account's folders under way."""
+
+    def __init__(
+        self, parts: AccountParts, options: RunOptions, publish: Publish, ledger: AccountLedger, tree: Tree
+    ) -> None:
+        self.parts, self.options, self.publish, self.ledger, self.tree = parts, options, publish, ledger, tree
+        self.done = Counts()
+        self.failed_folders = 0
+
+    async def sync_folders(self) -> None:
+        """Sync folder after folder, as many at once as there may be connections."""
+        plan = self.tree.plan
+        self.publish(FoldersListed(self.parts.name, len(plan.tasks)))
+        for alone in plan.left_alone:
+            self.publish(FolderLeftAlone(self.parts.name, str(alone.name), alone.reason))
+        for problem in self.tree.problems:
+            self.publish(Warned(problem, self.parts.name))
+        await each(plan.tasks, self._sync_or_tell, width=self.parts.config.remote.maxconnections)
+
+    async def _sync_or_tell(self, task: FolderTask) -> None:
+        """Sync one folder; a failure that stops it stops no other, but one of the account does."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return await self._sync(task)
+            except AccountError:
+                raise
+            except ConnectionLost as failure:
+                if attempt == ATTEMPTS:
+                    self._failed(task, failure)
+            except PostboatError as failure:
+                return self._failed(task, failure)
+        return None
+
+    def _failed(self, task: FolderTask, failure: PostboatError) -> None:
+        self.failed_folders += 1
+        self.publish(FolderFailed(self.parts.name, str(task.remote), str(failure)))
+
+    async def _sync(self, task: FolderTask) -> None:
+        if task.create:
+            await self._create(task)
+        pair = await self._pair(task)
+        if self.options.dry_run:
+            await self._show(pair)
+        else:
+            self.done += await sync_folder_pair(pair, self.publish)
+
+    async def _create(self, task: FolderTask) -> None:
+        """Create the folder on the side that lacks it, or say that it would be."""
+        name = task.remote if task.create is Side.REMOTE else task.local
+        if not self.options.dry_run:
+            if task.create is Side.REMOTE:
+                await self.parts.folders.create(name, self.tree.remote)
+            else:
+                await self.parts.store.create(name)
+        assert task.create is not None
+        self.publish(FolderCreated(self.parts.name, str(task.remote), task.create.value, str(name)))
+
+    async def _pair(self, task: FolderTask) -> FolderPair:
+        parts, dry_run = self.parts, self.options.dry_run
+        wire = parts.folders.wire_name(task.remote, self.tree.remote)
+        read_only = dry_run or Side.REMOTE in parts.policy.readonly
+        return FolderPair(
+            account=parts.name,
+            name=str(task.remote),
+            remote=parts.folders.mailbox(wire, read_only=read_only, may_be_missing=dry_run),
+            local=parts.store.mailbox(task.local),
+            ledger=self.ledger.folder(task.remote, task.local),
+            policy=parts.policy,
+            width=parts.config.remote.maxconnections,
+        )
+
+    async def _show(self, pair: FolderPair) -> None:
+        """Publish what a sync of the folder would do."""
+        plan = await plan_folder_pair(pair)
+        operations: list[Operation] = [*plan.copies, *plan.reflags, *plan.deletes]
+        told = tuple(fact for operation in operations if (fact := describe(operation)))
+        self.publish(PlanShown(pair.account, pair.name, told))

@@ -1,0 +1,86 @@
+"""Config to objects: the only place that knows every department, and where clock and chance enter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from postboat.config.secrets import PasswordGiver
+from postboat.events import Warned
+from postboat.imap.dial import connect
+from postboat.imap.folders import ImapFolders
+from postboat.imap.pool import Pool
+from postboat.ledger.files import ledger_file, lock_file
+from postboat.maildir.folders import MaildirStore
+from postboat.model import Policy, Side
+
+if TYPE_CHECKING:
+    import asyncio
+    from pathlib import Path
+
+    from postboat.config.schema import AccountConfig, Config
+    from postboat.config.secrets import Prompter
+    from postboat.events import Publish
+    from postboat.imap.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class AccountParts:
+    """One account, ready to run: nothing is connected, opened or created yet."""
+
+    config: AccountConfig
+    pool: Pool[Session]
+    folders: ImapFolders
+    store: MaildirStore
+    policy: Policy
+    ledger_path: Path
+    lock_path: Path
+    fsync: bool
+
+    @property
+    def name(self) -> str:
+        """The account's name."""
+        return self.config.name
+
+
+def assemble(
+    account: AccountConfig,
+    config: Config,
+    publish: Publish,
+    prompter: Prompter | None,
+    prompting: asyncio.Lock,
+    *,
+    dry_run: bool,
+) -> AccountParts:
+    """Introduce the departments to one another for one account. `prompting` keeps accounts from asking at once."""
+    remote, local = account.remote, account.local
+    passwords = PasswordGiver(account.name, remote, prompter, prompting)
+    pool = Pool(lambda: connect(remote, passwords), remote.maxconnections)
+    store = MaildirStore(
+        local.localfolders,
+        local.layout,
+        local.sep,
+        fsync=config.fsync,
+        read_only=dry_run or local.readonly,
+        warn=lambda text: publish(Warned(text, account.name)),
+    )
+    return AccountParts(
+        config=account,
+        pool=pool,
+        folders=ImapFolders(pool, utf8=remote.rules.utf8foldernames),
+        store=store,
+        policy=policy_of(account),
+        ledger_path=ledger_file(config.metadata, account.name),
+        lock_path=lock_file(config.metadata, account.name),
+        fsync=config.fsync,
+    )
+
+
+def policy_of(account: AccountConfig) -> Policy:
+    """What the account's options allow."""
+    sides = {Side.REMOTE: account.remote, Side.LOCAL: account.local}
+    return Policy(
+        readonly=frozenset(side for side, config in sides.items() if config.readonly),
+        sync_deletes=frozenset(side for side, config in sides.items() if config.sync_deletes),
+        expunge=account.remote.expunge,
+    )

@@ -1,0 +1,169 @@
+"""Looks at every account without changing anything: what `postboat check` and `postboat folders` show."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from postboat.errors import CommandFailed, FolderRulesRefused, PostboatError
+from postboat.ledger.ledger import AccountLedger
+from postboat.service.assemble import assemble
+from postboat.service.tree import read_tree
+from postboat.sync.tasks import each
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postboat.config.schema import AccountConfig, Config, FolderRules
+    from postboat.config.secrets import Prompter
+    from postboat.events import Event
+    from postboat.service.assemble import AccountParts
+    from postboat.service.supervisor import RunOptions
+    from postboat.service.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class FolderReport:
+    """A folder by its names on both sides, and whether it would be synced."""
+
+    remote: str
+    local: str
+    synced: bool
+    why: str = ""
+    """Why it is not synced, or what a sync would do first."""
+    messages: int | None = None
+    """How many the server has; None when it was not asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReport:
+    """What was found out about an account."""
+
+    account: str
+    exit_code: int = 0
+    server: str = ""
+    tls: str = ""
+    certificate: str = ""
+    capabilities: tuple[str, ...] = ()
+    folders: tuple[FolderReport, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether a sync could begin."""
+        return self.exit_code == 0
+
+
+async def check(config: Config, options: RunOptions, prompter: Prompter | None) -> list[AccountReport]:
+    """Connect to every account and report what a sync would meet there, with the number of messages."""
+    return await _inspect(config, options, prompter, count=True)
+
+
+async def folders(config: Config, options: RunOptions, prompter: Prompter | None) -> list[AccountReport]:
+    """The folders of every account in both namings, without counting messages."""
+    return await _inspect(config, options, prompter, count=False)
+
+
+async def _inspect(
+    config: Config, options: RunOptions, prompter: Prompter | None, *, count: bool
+) -> list[AccountReport]:
+    chosen = [account for account in config.accounts if not options.accounts or account.name in options.accounts]
+    prompting = asyncio.Lock()
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_account(a, config, prompter, prompting, count=count)) for a in chosen]
+    return [task.result() for task in tasks]
+
+
+async def _account(
+    account: AccountConfig, config: Config, prompter: Prompter | None, prompting: asyncio.Lock, *, count: bool
+) -> AccountReport:
+    report = AccountReport(account.name)
+    told: list[Event] = []
+    parts = assemble(account, config, told.append, prompter, prompting, dry_run=True)
+    try:
+        report = await _server(parts, report)
+        tree = await _tree(parts)
+        report = replace(report, folders=await _folders(parts, tree, count=count))
+        problems = (*tree.problems, *_local_problems(parts, await parts.store.exists()), *_unused(account, tree))
+        return replace(report, problems=problems)
+    except FolderRulesRefused as refused:
+        return replace(report, problems=tuple(str(refused).splitlines()), exit_code=refused.exit_code)
+    except PostboatError as failure:
+        return replace(report, problems=(str(failure),), exit_code=failure.exit_code)
+    finally:
+        await parts.pool.close()
+
+
+async def _server(parts: AccountParts, report: AccountReport) -> AccountReport:
+    async with parts.pool.session() as session:
+        return replace(
+            report,
+            server=session.server,
+            tls=session.tls,
+            certificate=session.certificate,
+            capabilities=tuple(sorted(session.capabilities)),
+        )
+
+
+async def _tree(parts: AccountParts) -> Tree:
+    ledger = await AccountLedger.open(parts.ledger_path, account=parts.name, dry_run=True)
+    try:
+        return await read_tree(parts, ledger)
+    finally:
+        await ledger.close()
+
+
+async def _folders(parts: AccountParts, tree: Tree, *, count: bool) -> tuple[FolderReport, ...]:
+    """Folders to sync in the order of work, then those left alone."""
+    counts = await _counts(parts, tree) if count else {}
+    told: list[FolderReport] = []
+    for task in tree.plan.tasks:
+        first = f"would be created on the {task.create.value} side" if task.create else ""
+        told.append(FolderReport(str(task.remote), str(task.local), True, first, counts.get(str(task.remote))))
+    known = {task.remote for task in tree.plan.tasks}
+    for alone in tree.plan.left_alone:
+        known.add(alone.name)
+        told.append(FolderReport(str(alone.name), "", False, alone.reason))
+    others = (folder.name for folder in tree.remote.folders if folder.selectable and folder.name not in known)
+    told += [FolderReport(str(name), "", False, "the folder rules leave it out") for name in others]
+    return tuple(told)
+
+
+async def _counts(parts: AccountParts, tree: Tree) -> dict[str, int]:
+    """How many messages each folder holds on the server; a folder that does not tell is left out."""
+    counts: dict[str, int] = {}
+    wires = {folder.name: folder.wire for folder in tree.remote.folders}
+
+    async def ask(name: object) -> None:
+        async with parts.pool.session() as session:
+            try:
+                counts[str(name)] = (await session.status(wires[name], ("MESSAGES",)))["MESSAGES"]  # type: ignore[index]
+            except (CommandFailed, KeyError):
+                pass
+
+    await each(
+        [task.remote for task in tree.plan.tasks if task.remote in wires], ask, width=parts.config.remote.maxconnections
+    )
+    return counts
+
+
+def _local_problems(parts: AccountParts, exists: bool) -> Iterator[str]:
+    if not exists and parts.ledger_path.exists():
+        yield f"{parts.config.local.localfolders} is missing though it was synced before: is its disk mounted?"
+
+
+def _unused(account: AccountConfig, tree: Tree) -> Iterator[str]:
+    """Folder rules that match nothing: most likely misspelt."""
+    rules: FolderRules = account.remote.rules
+    delimiter = tree.remote.delimiter or "/"
+    names = [delimiter.join(folder.name.parts) for folder in tree.remote.folders]
+    for option, globs in (("include", rules.include), ("exclude", rules.exclude)):
+        for glob in globs:
+            if not any(fnmatchcase(name, glob) or name == glob for name in names):
+                yield f"{option} {glob!r} matches no folder on the server"
+    for option, listed in (("folderincludes", rules.folderincludes), ("rename", tuple(rules.rename))):
+        for name in listed:
+            if name not in names:
+                yield f"{option} names {name!r}, which the server does not have"

@@ -1,0 +1,74 @@
+"""Runs the accounts side by side and adds their fates up to one exit code."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from postboat.errors import PostboatError
+from postboat.events import AccountFailed, RunFinished
+from postboat.service.account import sync_account
+from postboat.service.assemble import assemble
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from postboat.config.schema import AccountConfig, Config
+    from postboat.config.secrets import Prompter
+    from postboat.events import Publish
+
+GRAVEST_FIRST = (1, 2, 5, 4, 7, 6, 3, 0)
+"""Exit codes in the order in which one account's outranks another's: what needs the user comes before what may pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line asks of one run."""
+
+    accounts: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    """Remote folder names as the server spells them; empty: all that the rules want."""
+    dry_run: bool = False
+    wait: bool = False
+    """Wait for another run to end instead of failing with `LedgerLocked`."""
+    quick: bool = False
+
+
+async def run(config: Config, options: RunOptions, publish: Publish, prompter: Prompter | None) -> int:
+    """Sync every account once, at most `maxsyncaccounts` at a time; return the exit code."""
+    chosen = [account for account in config.accounts if not options.accounts or account.name in options.accounts]
+    slots = asyncio.Semaphore(config.maxsyncaccounts)
+    prompting = asyncio.Lock()
+
+    async def one(account: AccountConfig) -> int:
+        async with slots:
+            return await _sync_or_tell(account, config, options, publish, prompter, prompting)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(account), name=f"account {account.name}") for account in chosen]
+    code = gravest(task.result() for task in tasks)
+    publish(RunFinished(code))
+    return code
+
+
+async def _sync_or_tell(
+    account: AccountConfig,
+    config: Config,
+    options: RunOptions,
+    publish: Publish,
+    prompter: Prompter | None,
+    prompting: asyncio.Lock,
+) -> int:
+    """Sync one account; a failure that stops it stops no other."""
+    try:
+        parts = assemble(account, config, publish, prompter, prompting, dry_run=options.dry_run)
+        return await sync_account(parts, options, publish)
+    except PostboatError as failure:
+        publish(AccountFailed(account.name, str(failure), failure.exit_code))
+        return failure.exit_code
+
+
+def gravest(codes: Iterable[int]) -> int:
+    """The exit code that tells most of what the user must know."""
+    return min(codes, key=GRAVEST_FIRST.index, default=0)

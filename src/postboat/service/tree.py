@@ -1,0 +1,69 @@
+"""Reads the folders of both sides, proves the folder rules on them and pairs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from postboat.config.folder_names import NameMap
+from postboat.errors import FolderRulesRefused
+from postboat.imap.wire.utf7 import decode, encode
+from postboat.model import Side
+from postboat.sync.folder_tree import Folders, plan_tree
+from postboat.sync.tasks import together
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from postboat.imap.folders import RemoteFolders
+    from postboat.ledger.ledger import AccountLedger
+    from postboat.model import FolderName
+    from postboat.service.assemble import AccountParts
+    from postboat.sync.folder_tree import TreePlan
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """An account's folders: as the server lists them, what each is called locally, and what to do with them."""
+
+    remote: RemoteFolders
+    local: tuple[FolderName, ...]
+    names: NameMap
+    plan: TreePlan
+    problems: tuple[str, ...]
+    """Folders that cannot be handled, in words for people; the others go on."""
+
+
+async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[str] = ()) -> Tree:
+    """List both sides and pair their folders.
+
+    Raises `FolderRulesRefused` with every problem of the rules at once, before anything is created or changed.
+    """
+    config = parts.config
+    listing, (local, local_problems) = await together(
+        parts.folders.list(subscribed_only=config.remote.subscribedonly, reference=config.remote.reference),
+        parts.store.list(),
+    )
+    names = NameMap(
+        config.remote.rules,
+        config.local.rules,
+        delimiter=listing.delimiter,
+        namespace_prefix=listing.namespace_prefix,
+        encode=encode,
+        decode=decode,
+        local_sep=parts.store.layout.sep,
+        only=tuple(only),
+    )
+    remote = [folder.name for folder in listing.folders if folder.selectable]
+    may_create = frozenset(
+        side
+        for side, repository in ((Side.REMOTE, config.remote), (Side.LOCAL, config.local))
+        if repository.createfolders and not repository.readonly
+    )
+    problems = names.prove(remote, local, may_create_remote=Side.REMOTE in may_create)
+    if problems:
+        raise FolderRulesRefused("\n".join(problems))
+    known = await ledger.folders()
+    folders = Folders(set(remote), set(local), {pair.remote: pair.local for pair in known}, may_create)
+    plan = plan_tree(folders, names)
+    return Tree(listing, tuple(local), names, plan, (*listing.problems, *local_problems))
