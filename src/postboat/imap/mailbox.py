@@ -152,10 +152,13 @@ class ImapMailbox:
         return {origin: Stored(origin, str(uid)) for origin, uid in found.items()}
 
     async def reflag(self, reflaggings: Sequence[Reflagging]) -> Sequence[Refused]:
-        """Add and remove flags that the mailbox can keep; those it cannot are left out."""
+        """Add and remove flags that the mailbox can keep; those it cannot are left out.
+
+        The mailbox is opened afresh: a STORE passes silently over messages that an older selection does not show.
+        """
         if not reflaggings:
             return []
-        async with self._opening.opened(writing=True) as (session, selected):
+        async with self._opening.opened(fresh=True, writing=True) as (session, selected):
             return await change_flags(session, reflaggings, selected.holds)
 
     async def delete(self, keys: Sequence[Key], *, expunge: bool) -> Sequence[Refused | Marked]:

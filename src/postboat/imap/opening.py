@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from postboat.errors import CommandFailed, FolderError, FolderGone
+from postboat.errors import CommandFailed, FolderError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from postboat.imap.pool import Pool
     from postboat.imap.session import Selected, Session
-
-_GONE_CODES = frozenset({"NONEXISTENT", "TRYCREATE"})
-_GONE_TEXT = re.compile(
-    r"(does ?n[o']t|does not) exist|no such (mailbox|folder)|(unknown|non-?existent|no) (mailbox|folder)|not found",
-    re.I,
-)
 
 
 class Opening:
@@ -49,10 +42,7 @@ class Opening:
         for reading only what is to be written. A refused command inside the block becomes a `FolderError` too.
         """
         async with self._pool.session(prefer=self.name) as session:
-            try:
-                selected = await self._select(session, fresh=fresh)
-            except CommandFailed as failure:
-                raise refusal(failure) from failure
+            selected = await self._select(session, fresh=fresh)
             self._check(selected, writing=writing)
             try:
                 yield session, selected
@@ -81,10 +71,3 @@ class Opening:
             )
         if writing and selected.read_only:
             raise FolderError("the server opened the folder for reading only")
-
-
-def refusal(failure: CommandFailed) -> FolderError:
-    """What a refused SELECT means. Codes are rare among older servers, so the text counts too."""
-    if failure.code in _GONE_CODES or (not failure.code and _GONE_TEXT.search(failure.text)):
-        return FolderGone(f"the server has no such folder (any more): {failure.text}")
-    return FolderError(f"the server does not open the folder: {failure.text}")

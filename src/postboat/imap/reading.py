@@ -15,7 +15,7 @@ from postboat.imap.wire.uid_set import UidSet
 from postboat.model import Content, Fingerprint, Gone, Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
     from postboat.imap.session import Session
     from postboat.imap.wire.responses import Fetched
@@ -94,18 +94,17 @@ class Reading:
 
 async def read_large(session: Session, uid: int, holds: FlagsHeld) -> AsyncIterator[Content | Gone | Unreadable]:
     """Yield one large message as a stream; it must be consumed before the iterator is asked to go on."""
-    seen: dict[int, Fetched] = {}
+    said: list[Fetched] = []
 
-    def each(message: Fetched) -> None:
-        if message.uid is not None:
-            seen[message.uid] = message
+    def take(message: Fetched) -> bool:
+        said.append(message)
+        return True
 
-    await session.fetch(UidSet.of((uid,)), "UID FLAGS INTERNALDATE RFC822.SIZE", each)
-    if uid not in seen:
-        present = await present_of(session, UidSet.of((uid,)))
-        yield Unreadable(str(uid), NOT_SENT) if uid in present else Gone(str(uid))
+    await fetch_all(session, UidSet.of((uid,)), "UID FLAGS INTERNALDATE RFC822.SIZE", take)
+    about = next((message for message in said if message.uid == uid and message.flags is not None), None)
+    if about is None:
+        yield Gone(str(uid))
         return
-    about = seen[uid]
     async with aclosing(_Stream(session, uid)) as stream:
         try:
             size = await stream.open()
@@ -114,13 +113,11 @@ async def read_large(session: Session, uid: int, holds: FlagsHeld) -> AsyncItera
                 raise
             yield Unreadable(str(uid), f"the server does not send it: {failure.text}")
             return
-        if size is None:
-            yield Unreadable(str(uid), NOT_SENT)
-        elif size == 0:
-            yield Unreadable(str(uid), EMPTY)
-        else:
+        if size:
             flags = holds.mask(about.flags or frozenset())
             yield Content(str(uid), flags, about.date, size, chunks=stream.chunks)
+        else:
+            yield Unreadable(str(uid), NOT_SENT if size is None else EMPTY)
 
 
 class _Stream:
@@ -162,15 +159,31 @@ async def present_of(session: Session, uids: UidSet) -> UidSet:
     return await session.search(f"UID {uids}") & uids
 
 
-async def fingerprints_of(session: Session, uids: Sequence[int]) -> dict[Key, Fingerprint]:
-    """Fingerprints of the messages that are still there; headers are digested as they arrive, not kept."""
-    found: dict[Key, Fingerprint] = {}
+async def fetch_all(session: Session, wanted: UidSet, items: str, take: Callable[[Fetched], bool]) -> None:
+    """Give `take` the data of every message that is there, and ask again for those that an answer passed over.
+
+    `take` says whether what it got is all that was asked for of the message.
+    """
+    taken: set[int] = set()
 
     def each(message: Fetched) -> None:
-        if message.uid is not None and message.header is not None:
-            found[str(message.uid)] = Fingerprint(digest(header_of(message.header)), message.size)
+        if message.uid is not None and take(message):
+            taken.add(message.uid)
 
-    wanted = UidSet.of(uids)
-    if wanted:
-        await session.fetch(wanted, "UID RFC822.SIZE BODY.PEEK[HEADER]", each)
-    return {key: found[key] for key in map(str, uids) if key in found}
+    await session.fetch(wanted, items, each)
+    missing = UidSet.of(uid for uid in wanted if uid not in taken)
+    if missing and (present := await present_of(session, missing)):
+        await session.fetch(present, items, each)
+
+
+async def fingerprints_of(session: Session, uids: Sequence[int]) -> dict[Key, Fingerprint]:
+    """Fingerprints of the messages that are still there; headers are digested as they arrive, not kept."""
+    found: dict[int, Fingerprint] = {}
+
+    def take(message: Fetched) -> bool:
+        if message.uid is not None and message.header is not None:
+            found[message.uid] = Fingerprint(digest(header_of(message.header)), message.size)
+        return message.header is not None
+
+    await fetch_all(session, UidSet.of(uids), "UID RFC822.SIZE BODY.PEEK[HEADER]", take)
+    return {str(uid): found[uid] for uid in uids if uid in found}

@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from postboat.errors import MessageError
 from postboat.imap.headers import header_of, header_of_content, lenient_digest
 
 if TYPE_CHECKING:
@@ -70,8 +71,14 @@ _STRICT: tuple[Callable[[Token | Candidate], Hashable], ...] = (
 
 
 async def token_for(content: Content, validity: str, uidnext: int) -> Token:
-    """What to write down of `content` before it is sent to a folder whose next UID is `uidnext`."""
-    header = lenient_digest(await header_of_content(content))
+    """What to write down of `content` before it is sent to a folder whose next UID is `uidnext`.
+
+    One that cannot be read any more gets a token that matches nothing: it will not be sent.
+    """
+    try:
+        header = lenient_digest(await header_of_content(content))
+    except MessageError:
+        header = ""
     return Token(validity, uidnext, content.size, header, None if content.date is None else int(content.date))
 
 
@@ -130,7 +137,7 @@ def _match_by(
     for candidate in candidates:
         if candidate.uid not in given:
             free[trait(candidate)].append(candidate.uid)
-    for key, token in reversed(tokens.items()):
+    for key, token in reversed(list(tokens.items())):
         waiting = free.get(trait(token), [])
         if key not in matched and waiting and waiting[-1] >= token.uidnext:
             matched[key] = waiting.pop()

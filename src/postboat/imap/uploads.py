@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postboat.errors import CommandFailed, FolderGone
+from postboat.errors import CommandFailed, ConnectionLost, FolderGone, MessageError
 from postboat.imap.recover import Token, candidates_from, match_stored
 from postboat.model import Content, Refused, Stored, Unsettled
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from postboat.imap.session import Session
     from postboat.model import Key
@@ -54,11 +54,14 @@ class Uploads:
 
     async def _send(self, contents: Sequence[Content]) -> None:
         holds = self._session.selected.holds if self._session.selected else None
-        items = [
-            (holds.mask(c.flags) if holds else c.flags, c.date, c.size, c.data if c.data is not None else c.chunks)
-            for c in contents
-        ]
-        answers = await self._session.append_many(self._name, items)
+        items = [(holds.mask(c.flags) if holds else c.flags, c.date, c.size, octets_of(c)) for c in contents]
+        try:
+            answers = await self._session.append_many(self._name, items)
+        except MessageError as error:
+            if len(contents) != 1:
+                raise ConnectionLost(f"a message could not be sent to its end: {error}") from error
+            self._outcomes[contents[0].key] = Refused(contents[0].key, str(error))
+            return
         for content, answer in zip(contents, answers, strict=True):
             self._judge(content, answer)
 
@@ -109,21 +112,25 @@ async def reason_to_refuse(content: Content, limit: int | None) -> str | None:
         return "it is empty, and IMAP servers store no empty messages"
     if limit is not None and content.size > limit:
         return f"it has {content.size} octets, and the server takes at most {limit}"
-    if await _holds_nul(content):
-        return "it holds a NUL octet, which IMAP cannot carry (RFC 3501 section 4.3)"
+    try:
+        if await _holds_nul(content):
+            return "it holds a NUL octet, which IMAP cannot carry (RFC 3501 section 4.3)"
+    except MessageError as error:
+        return str(error)
     return None
 
 
 async def _holds_nul(content: Content) -> bool:
     """A server would refuse such a message, or store other octets than it was sent."""
+    octets = octets_of(content)
+    if isinstance(octets, bytes):
+        return b"\0" in octets
+    return any([b"\0" in chunk async for chunk in octets()])
+
+
+def octets_of(content: Content) -> bytes | Callable[[], AsyncIterator[bytes]]:
+    """A message's octets, or what yields them."""
     if content.data is not None:
-        return b"\0" in content.data
+        return content.data
     assert content.chunks is not None, "a content has data or chunks"
-    return await _any_nul(content.chunks())
-
-
-async def _any_nul(chunks: AsyncIterator[bytes]) -> bool:
-    found = False
-    async for chunk in chunks:
-        found = found or b"\0" in chunk
-    return found
+    return content.chunks

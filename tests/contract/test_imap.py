@@ -1,0 +1,75 @@
+"""A mailbox keeps the contract of replicas on every server that runs here, and on a Dovecot with its gifts hidden."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.contract.imap_world import ImapWorld
+from tests.contract.replica_contract import ReplicaContract
+from tests.servers.dovecot import DovecotServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from tests.servers.courier import CourierServer
+    from tests.servers.cyrus import CyrusServer
+    from tests.servers.process import Account
+    from tests.servers.pymap import PymapServer
+
+pytestmark = pytest.mark.real
+PLAIN = "IMAP4rev1 UNSELECT NAMESPACE"
+
+
+class ImapContract(ReplicaContract):
+    """Subclasses give a fixture `account`."""
+
+    @pytest.fixture
+    async def world(self, account: Account) -> AsyncIterator[ImapWorld]:
+        world = ImapWorld(account)
+        await world.open()
+        yield world
+        await world.close()
+
+
+class TestDovecot(ImapContract):
+    @pytest.fixture
+    def account(self, dovecot: DovecotServer) -> Account:
+        return dovecot.account()
+
+
+class TestDovecotSdbox(ImapContract):
+    @pytest.fixture
+    def account(self, dovecot_sdbox: DovecotServer) -> Account:
+        return dovecot_sdbox.account()
+
+
+class TestDovecotWithoutExtensions(ImapContract):
+    """No CONDSTORE, UIDPLUS, LITERAL+ or ESEARCH is told: every fallback is taken."""
+
+    @pytest.fixture(scope="class")
+    def server(self) -> Iterator[DovecotServer]:
+        with DovecotServer(capability=PLAIN) as server:
+            yield server
+
+    @pytest.fixture
+    def account(self, server: DovecotServer) -> Account:
+        return server.account()
+
+
+class TestCyrus(ImapContract):
+    @pytest.fixture
+    def account(self, cyrus: CyrusServer) -> Account:
+        return cyrus.account()
+
+
+class TestCourier(ImapContract):
+    @pytest.fixture
+    def account(self, courier: CourierServer) -> Account:
+        return courier.account()
+
+
+class TestPymap(ImapContract):
+    @pytest.fixture
+    def account(self, pymap: PymapServer) -> Account:
+        return pymap.account()
