@@ -126,10 +126,11 @@ class Pool(Generic[S]):
             try:
                 return self._rested(prefer) or await self._first_or_further(prefer)
             except TooManyConnections:
-                if self.size <= 1 or not self._open:
+                if not self._open:
                     self._slots.release()
                     raise
-                # The slot is kept for ever: the server allows one session less than we thought.
+                # The slot is kept for ever: the server allows one session less than we thought. Another slot is left, the
+                # one that the open session came with.
                 self.size -= 1
             except BaseException:
                 self._slots.release()

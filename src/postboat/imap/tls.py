@@ -63,7 +63,7 @@ def check_pin(remote: RemoteConfig, certificate: bytes | None) -> None:
 
 def refused(error: ssl.SSLCertVerificationError, certificate: bytes | None) -> CertificateRefused:
     """Say why a certificate failed, and what the user can do; `certificate` is what the server shows (DER)."""
-    reason = error.verify_message or error.reason or str(error)
+    reason = error.verify_message
     advice = "If this is the right server, name the authority that signed it in sslcacertfile"
     if certificate is None:
         return CertificateRefused(f"the server's certificate is not trusted: {reason}. {advice}")

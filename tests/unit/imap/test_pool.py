@@ -120,6 +120,18 @@ async def test_the_first_connection_is_made_alone():
     assert len({id(s) for s in await asyncio.gather(*tasks)}) == 3
 
 
+async def test_who_waited_for_the_first_connection_takes_it_when_it_rests_already():
+    server = Server()
+    server.gate.clear()
+    pool = Pool(server.connect, 2)
+    tasks = [asyncio.create_task(borrow(pool)) for _ in range(2)]
+    await settle()
+    server.gate.set()
+    one, two = await asyncio.gather(*tasks)
+    assert one is two
+    assert server.asked == 1
+
+
 async def test_a_wrong_password_is_sent_once_for_all_who_wait():
     server = Server(SignInRefused("no"))
     server.gate.clear()

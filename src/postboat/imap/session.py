@@ -1,0 +1,323 @@
+"""A signed-in conversation with a server: what Postboat asks of it, in the words of mailboxes and messages.
+
+Commands are pipelined where one does not depend on another. Sequence numbers are never sent, and data that arrives
+without a UID is nobody's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from postboat import __version__
+from postboat.errors import CommandFailed, FolderError, FolderGone, PostboatError
+from postboat.imap.selected import Selected, Selecting, is_gone
+from postboat.imap.wire import commands
+from postboat.imap.wire.responses import Condition, ESearched, Fetched, Listed, Namespaces, Searched, StatusData
+from postboat.imap.wire.uid_set import UidSet
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+
+    from postboat.imap.connection import Connection
+    from postboat.imap.tunnel import Tunnel
+    from postboat.imap.wire.commands import Command
+    from postboat.imap.wire.responses import Response
+    from postboat.model import Flags
+
+    Chunks = Callable[[], AsyncIterator[bytes]]
+    ToAppend = tuple[Flags, float | None, int, bytes | Chunks]
+    """Flags, INTERNALDATE in seconds since the epoch, size in octets, and the octets or what yields them."""
+
+__all__ = ["AppendOutcome", "Selected", "Session"]
+
+LONGEST_SET = 7900
+"""Octets of UIDs in one command, which then stays below 8000 (RFC 2683 section 3.2.1.5)."""
+FAREWELL = 2.0
+"""Seconds that leaving may take."""
+
+AppendOutcome = tuple[int, int] | CommandFailed | None
+"""UIDVALIDITY and UID of what was stored, None when it was stored but the server tells no UID, or the refusal."""
+_NEEDLESS_AFTER = frozenset({"TRYCREATE", "NONEXISTENT", "OVERQUOTA", "READ-ONLY"})
+
+
+class Session:
+    """What a server does for us once we are signed in. Not to be shared by tasks: the pool lends it to one at a time."""
+
+    def __init__(self, connection: Connection, server: str, tunnel: Tunnel | None = None) -> None:
+        self._connection = connection
+        self._tunnel = tunnel
+        self.server = server
+        """Host and port, or the tunnel's command, for people."""
+        self.selected: Selected | None = None
+        """The selected mailbox, kept up to date by what the server says on the way."""
+        connection.listen(self._note)
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the server can do now, in capitals."""
+        return self._connection.capabilities
+
+    @property
+    def alive(self) -> bool:
+        """Whether the connection still stands, as far as this side knows."""
+        return self._connection.alive
+
+    @property
+    def busy(self) -> bool:
+        """Whether commands are without an answer."""
+        return self._connection.busy
+
+    def introduce(self) -> None:
+        """Say who we are where the server wants to know (RFC 2971): NetEase opens no mailbox for strangers.
+
+        Nobody waits for the answer, and a refusal does no harm.
+        """
+        if "ID" in self.capabilities:
+            self._connection.send(commands.id_({"name": "Postboat", "version": __version__}))
+
+    async def select(self, name: str, *, read_only: bool = False) -> Selected:
+        """Select a mailbox by its wire name, even when it is selected already.
+
+        Raises `FolderGone` when there is no such mailbox, `FolderError` when the server does not open it.
+        """
+        self.selected = None
+        selecting = Selecting(name, read_only=read_only)
+        build = commands.examine if read_only else commands.select
+        command = build(name, condstore=not self.capabilities.isdisjoint({"CONDSTORE", "QRESYNC"}))
+        try:
+            condition = await self._connection.run(command, on_untagged=selecting.note)
+        except CommandFailed as failure:
+            raise await self._not_opened(name, failure) from failure
+        self.selected = selecting.finish(condition)
+        return self.selected
+
+    async def ensure(self, name: str, *, read_only: bool = False) -> Selected:
+        """Select a mailbox unless it is selected in this way."""
+        selected = self.selected
+        if selected is not None and (selected.name, selected.asked_read_only) == (name, read_only):
+            return selected
+        return await self.select(name, read_only=read_only)
+
+    async def _not_opened(self, name: str, failure: CommandFailed) -> FolderError:
+        """What a refused SELECT means; when the refusal does not tell, the list of mailboxes does."""
+        if is_gone(failure) or (failure.status == "NO" and not failure.code and not await self._is_listed(name)):
+            return FolderGone(f"the server has no such folder (any more): {failure.text}")
+        return FolderError(f"the server does not open the folder: {failure.text}")
+
+    async def _is_listed(self, name: str) -> bool:
+        """Whether a mailbox is listed under exactly this name; yes when that cannot be learnt."""
+        try:
+            listed = await self.list("", name)
+        except CommandFailed:
+            return True
+        return any(one.name == name and "\\nonexistent" not in one.attributes for one in listed)
+
+    async def fetch(self, uids: UidSet | str, items: str, each: Callable[[Fetched], None]) -> Condition:
+        """Fetch `items` and give every message's data that has a UID to `each`, in the order of arrival.
+
+        Raises `CommandFailed` when the server refuses any part of it; what `each` got before that is valid.
+        """
+
+        def take(response: Response) -> None:
+            if isinstance(response, Fetched) and response.uid is not None:
+                each(response)
+
+        return await self._in_pieces(uids, lambda piece: commands.uid_fetch(piece, items), take)
+
+    @asynccontextmanager
+    async def stream(self, uid: int) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
+        """Fetch one message as its exact size in octets and its octets in pieces.
+
+        Raises LookupError when the server sends no body, `CommandFailed` when it refuses. What is not consumed when
+        the block ends is read and thrown away.
+        """
+        command = commands.uid_fetch(str(uid), "UID BODY.PEEK[]")
+        async with self._connection.run_streaming(command) as stream:
+            if stream.size is None:
+                raise LookupError(f"no body came for UID {uid}")
+            yield stream.size, stream
+
+    async def append(
+        self, name: str, flags: Flags, date: float | None, data: bytes | None, size: int, chunks: Chunks | None = None
+    ) -> tuple[int, int] | None:
+        """Store one message; UIDVALIDITY and UID where the server tells them. Raises `CommandFailed`."""
+        command = commands.append(name, flags, date, commands.Literal(data, size, chunks))
+        return _uid_of(await self._connection.run(command))
+
+    async def append_many(self, name: str, messages: Sequence[ToAppend]) -> list[AppendOutcome]:
+        """Store messages, all on their way at once where the server takes literals unasked; outcomes in their order.
+
+        After a refusal that speaks of the mailbox those not yet sent are not tried: their outcome is that refusal.
+        """
+        if self.capabilities.isdisjoint({"LITERAL+", "LITERAL-"}):
+            return await self._append_in_turn(name, messages)
+        conditions = await self._all([_append(name, message) for message in messages])
+        return [_outcome(condition) for condition in conditions]
+
+    async def _append_in_turn(self, name: str, messages: Sequence[ToAppend]) -> list[AppendOutcome]:
+        outcomes: list[AppendOutcome] = []
+        for message in messages:
+            outcome = _outcome(await self._connection.run(_append(name, message), check=False))
+            outcomes.append(outcome)
+            if isinstance(outcome, CommandFailed) and outcome.code in _NEEDLESS_AFTER:
+                return outcomes + [outcome] * (len(messages) - len(outcomes))
+        return outcomes
+
+    async def store(self, uids: UidSet, sign: str, flags: Flags) -> None:
+        """Add ("+") or remove ("-") flags. Raises `CommandFailed`; what the server did of it is then unknown."""
+        await self._in_pieces(uids, lambda piece: commands.uid_store(piece, sign, flags))
+
+    async def search(self, criteria: str) -> UidSet:
+        """UIDs of the messages that match `criteria` (RFC 3501 section 6.4.4). Raises `CommandFailed`."""
+        found: list[UidSet] = []
+
+        def take(response: Response) -> None:
+            if isinstance(response, Searched):
+                found.append(response.uids)
+            elif isinstance(response, ESearched) and response.all is not None:
+                found.append(response.all)
+
+        await self._connection.run(commands.uid_search(criteria), on_untagged=take)
+        return UidSet(piece for uids in found for piece in uids.ranges)
+
+    async def expunge_uids(self, uids: UidSet) -> None:
+        r"""Remove those of `uids` that are \Deleted (UIDPLUS). Raises `CommandFailed`."""
+        await self._in_pieces(uids, commands.uid_expunge)
+
+    async def expunge_all(self) -> None:
+        r"""Remove every \Deleted message of the mailbox, whoever marked it. Raises `CommandFailed`."""
+        await self._connection.run(commands.expunge())
+
+    async def list(self, reference: str = "", pattern: str = "*", *, subscribed: bool = False) -> list[Listed]:
+        """Mailboxes, each once, with `subscribed` only those subscribed to. Raises `CommandFailed`."""
+        found: dict[str, Listed] = {}
+        subscriptions: set[str] = set()
+
+        def take(response: Response) -> None:
+            if isinstance(response, Listed):
+                if response.is_lsub:
+                    subscriptions.add(_folded(response.name))
+                else:
+                    found[response.name] = _merged(found.get(response.name), response)
+
+        wanted = [commands.list_(reference, pattern)]
+        if subscribed:
+            wanted.append(commands.lsub(reference, pattern))
+        _require_all(wanted, await self._all(wanted, take))
+        return [one for one in found.values() if not subscribed or _folded(one.name) in subscriptions]
+
+    async def status(self, name: str, items: Iterable[str]) -> Mapping[str, int]:
+        """Numbers about a mailbox that is not selected, those that the server tells. Raises `CommandFailed`."""
+        numbers: dict[str, int] = {}
+
+        def take(response: Response) -> None:
+            if isinstance(response, StatusData) and _folded(response.name) == _folded(name):
+                numbers.update(response.items)
+
+        await self._connection.run(commands.status(name, items), on_untagged=take)
+        return numbers
+
+    async def create(self, name: str) -> None:
+        """Create a mailbox. Raises `CommandFailed`."""
+        await self._connection.run(commands.create(name))
+
+    async def subscribe(self, name: str) -> None:
+        """Subscribe to a mailbox. Raises `CommandFailed`."""
+        await self._connection.run(commands.subscribe(name))
+
+    async def noop(self) -> None:
+        """Let the server tell what it kept back. Raises `CommandFailed`."""
+        await self._connection.run(commands.noop())
+
+    async def namespace(self) -> Namespaces | None:
+        """Where the user's and others' mailboxes are (RFC 2342). Raises `CommandFailed`."""
+        found: list[Namespaces] = []
+
+        def take(response: Response) -> None:
+            if isinstance(response, Namespaces):
+                found.append(response)
+
+        await self._connection.run(commands.namespace(), on_untagged=take)
+        return found[0] if found else None
+
+    async def logout(self) -> None:
+        """Take leave and close, within two seconds each for the server and a tunnel; never raises."""
+        try:
+            async with asyncio.timeout(FAREWELL):
+                await self._connection.run(commands.logout(), check=False)
+                await self._connection.close()
+        except (PostboatError, OSError, TimeoutError):
+            pass
+        finally:
+            self._connection.abort()
+        if self._tunnel is not None:
+            await self._tunnel.end()
+
+    def abort(self) -> None:
+        """Cut the connection at once."""
+        self._connection.abort()
+        if self._tunnel is not None:
+            self._tunnel.kill()
+
+    def _note(self, response: Response) -> None:
+        if self.selected is not None:
+            self.selected.note(response)
+
+    async def _in_pieces(
+        self,
+        uids: UidSet | str,
+        build: Callable[[UidSet | str], Command],
+        take: Callable[[Response], None] | None = None,
+    ) -> Condition:
+        """Send one command, or as many as a long set takes; the last condition, or the one that has a code."""
+        pieces = list(uids.split(LONGEST_SET)) if isinstance(uids, UidSet) else [uids]
+        wanted = [build(piece) for piece in pieces]
+        conditions = await self._all(wanted, take)
+        _require_all(wanted, conditions)
+        return next((c for c in conditions if c.code is not None), conditions[-1] if conditions else Condition("OK"))
+
+    async def _all(
+        self, wanted: Sequence[Command], take: Callable[[Response], None] | None = None
+    ) -> list[Condition]:
+        """Send commands in one flight and wait for every answer, whatever it is."""
+        return [await answer for answer in [self._connection.send(command, on_untagged=take) for command in wanted]]
+
+
+def _append(name: str, message: ToAppend) -> Command:
+    flags, date, size, octets = message
+    literal = commands.Literal.of(octets) if isinstance(octets, bytes) else commands.Literal(None, size, octets)
+    return commands.append(name, flags, date, literal)
+
+
+def _outcome(condition: Condition) -> AppendOutcome:
+    return _uid_of(condition) if condition.status == "OK" else _failed("APPEND", condition)
+
+
+def _uid_of(condition: Condition) -> tuple[int, int] | None:
+    """The UID in `[APPENDUID validity uid]` (RFC 4315 section 3), when it is one."""
+    told = condition.code.appenduid if condition.code else None
+    return (told[0], told[1].last) if told is not None and len(told[1]) == 1 else None
+
+
+def _failed(name: str, condition: Condition) -> CommandFailed:
+    return CommandFailed(name, condition.status, condition.text, condition.code.name if condition.code else "")
+
+
+def _require_all(wanted: Sequence[Command], conditions: Sequence[Condition]) -> None:
+    for command, condition in zip(wanted, conditions, strict=True):
+        if condition.status != "OK":
+            raise _failed(command.name, condition)
+
+
+def _folded(name: str) -> str:
+    """A mailbox name for comparing: only INBOX has no case (RFC 3501 section 5.1)."""
+    return "INBOX" if name.upper() == "INBOX" else name
+
+
+def _merged(before: Listed | None, again: Listed) -> Listed:
+    """A mailbox that is listed twice: all attributes count, and a delimiter once told."""
+    if before is None:
+        return again
+    return Listed(again.name, again.delimiter or before.delimiter, before.attributes | again.attributes)

@@ -1,0 +1,93 @@
+"""A TCP connection to whichever address of a host answers first (RFC 8305), since uvloop leaves that to its users."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections import deque
+from itertools import chain, zip_longest
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+STAGGER = 0.25
+"""Seconds an address is given before the next one is tried beside it (RFC 8305 section 5)."""
+
+Address = tuple[int, Any]
+"""Address family and socket address."""
+
+
+async def reach(host: str, port: int) -> socket.socket:
+    """Connect to `host`. Raises OSError (`socket.gaierror` for an unknown name) when no address answers."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
+    return await _race(deque(interleaved([(family, address) for family, _, _, _, address in found])))
+
+
+def interleaved(addresses: Sequence[Address]) -> list[Address]:
+    """Take turns between the families, in the resolver's order: one that is broken then costs one pause only."""
+    if not addresses:
+        return []
+    first = [a for a in addresses if a[0] == addresses[0][0]]
+    others = [a for a in addresses if a[0] != addresses[0][0]]
+    return [a for a in chain.from_iterable(zip_longest(first, others)) if a is not None]
+
+
+def is_loopback(address: object) -> bool:
+    """Whether a peer's socket address is this machine's own, so that nobody is between."""
+    if not isinstance(address, tuple) or not address:
+        return False
+    try:
+        ip = ipaddress.ip_address(str(address[0]).partition("%")[0])
+    except ValueError:
+        return False
+    return (getattr(ip, "ipv4_mapped", None) or ip).is_loopback
+
+
+async def _race(waiting: deque[Address]) -> socket.socket:
+    """Try addresses, the next one when the last has failed or taken too long; the first that answers wins."""
+    racing: set[asyncio.Task[socket.socket]] = set()
+    failure = OSError("the host has no address")
+    try:
+        while waiting or racing:
+            if waiting:
+                racing.add(asyncio.create_task(_attempt(*waiting.popleft())))
+            pause = STAGGER if waiting else None
+            done, racing = await asyncio.wait(racing, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            while done:
+                task = done.pop()
+                if (error := task.exception()) is None:
+                    racing |= done
+                    return task.result()
+                if not isinstance(error, OSError):
+                    raise error
+                failure = error
+        raise failure
+    finally:
+        await _call_off(racing)
+
+
+async def _attempt(family: int, address: Any) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        await asyncio.get_running_loop().sock_connect(sock, address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def _call_off(racing: set[asyncio.Task[socket.socket]]) -> None:
+    """End the attempts that lost, and close what they may have reached in the meantime."""
+    for task in racing:
+        task.cancel()
+    for outcome in await asyncio.gather(*racing, return_exceptions=True):
+        if isinstance(outcome, socket.socket):
+            outcome.close()
