@@ -10,13 +10,13 @@ _SYSTEM_FLAGS = {
 }
 _ROUNDED = re.compile(rb"(\d{1,19})\.(\d{1,19})(?:[eE]\+?(\d{1,2}))?|(\d{1,19})[eE]\+?(\d{1,2})")
 _GLUED = re.compile(r"(\d+)([A-Za-z][A-Za-z0-9.]*)")
-_ZERO_IN_SET = re.compile(r"(?<![0-9])0+(?![0-9])")
+_ZERO_AT_START = re.compile(r"\A0+:(?=0*[1-9])")
 _EXTENDED_LIST_DATA = re.compile(rb' \("?(?:CHILDINFO|OLDNAME|TABLESPACE|VENDOR\.[^" ()]*)"? .*\)\Z', re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def canonical_flag(flag: str) -> str:
-    """Spell a system flag as RFC 3501 does and `$Forwarded` as RFC 5788 does (Cyrus, Dovecot: `\\seen`, `$forwarded`)."""
+    r"""Spell a system flag as RFC 3501 does, `$Forwarded` as RFC 5788 (Cyrus: `\seen`; Dovecot: `$forwarded`)."""
     return _SYSTEM_FLAGS.get(flag.lower(), flag)
 
 
@@ -63,8 +63,11 @@ def glued_number(word: str) -> tuple[str, str] | None:
 
 
 def without_zero_uid(uids: str) -> str:
-    """Replace UID 0 in a VANISHED set by 1, which then names no message more than it did (Dovecot 2.3: `0:1`)."""
-    return _ZERO_IN_SET.sub("1", uids) if uids.strip("0") else ""
+    """Let a VANISHED set that begins with UID 0 begin with 1, since no message is called 0 (Dovecot 2.3: `0:1`)."""
+    if "0" not in uids:
+        return uids
+    pieces = (_ZERO_AT_START.sub("1:", piece) for piece in uids.split(","))
+    return ",".join(piece for piece in pieces if piece.strip("0"))
 
 
 def usable_modseq(text: str) -> int | None:
