@@ -1,0 +1,197 @@
+"""A real account, a real Maildir and the real service between them, for tests that tell whole voyages."""
+
+from __future__ import annotations
+
+import imaplib
+import re
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from postboat.config.schema import AccountConfig, Config, LocalConfig, PasswordSources, RemoteConfig, Secret
+from postboat.events import AccountFinished, Counts, FolderFailed, MessageFailed
+from postboat.imap.wire import utf7
+from postboat.model import ANSWERED, DELETED, DRAFT, FLAGGED, FORWARDED, SEEN
+from postboat.service.supervisor import RunOptions, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from tests.servers.process import Account
+
+    from postboat.events import Event
+
+LETTERS = {DRAFT: "D", FLAGGED: "F", FORWARDED: "P", ANSWERED: "R", SEEN: "S", DELETED: "T"}
+
+
+@dataclass(frozen=True)
+class Sailed:
+    """What one run did and said."""
+
+    code: int
+    events: tuple[Event, ...]
+
+    @property
+    def done(self) -> Counts:
+        """What was done, over all accounts."""
+        return sum((e.done for e in self.events if isinstance(e, AccountFinished)), Counts())
+
+    def of(self, kind: type) -> list:
+        """The events of one kind, in order."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def assert_clean(self) -> None:
+        """Everything worked."""
+        problems = [*self.of(FolderFailed), *self.of(MessageFailed)]
+        assert self.code == 0 and not problems, (self.code, problems, self.events[-4:])
+
+
+def message(number: int, body: str = "hello", size: int = 0) -> bytes:
+    """A message in wire form."""
+    filling = "".join(f"{line:06} {'x' * 68}\r\n" for line in range(size // 77))
+    return f"Message-ID: <{number}@example.org>\r\nSubject: message {number}\r\n\r\n{body}\r\n{filling}".encode()
+
+
+class Voyage:
+    """One account of a real server, synced with a Maildir below `home`."""
+
+    def __init__(
+        self, home: Path, account: Account, *, name: str = "Test", local: dict | None = None, **remote
+    ) -> None:
+        self.account, self.name = account, name
+        self.mail, self.state = home / f"mail-{name}", home / "state"
+        options = {
+            "remotehost": account.host,
+            "remoteport": account.port,
+            "remoteuser": account.user,
+            "password": PasswordSources(remotepass=Secret(account.password)),
+            "ssl": False,
+            "starttls": False,
+            "timeout": 20,
+        }
+        self.config = AccountConfig(
+            name,
+            LocalConfig(name=f"{name}Local", localfolders=self.mail, **(local or {})),
+            RemoteConfig(name=f"{name}Remote", **(options | remote)),
+        )
+
+    @property
+    def whole(self) -> Config:
+        """The configuration of a run of this account alone."""
+        return configuration([self])
+
+    async def sync(self, options: RunOptions = RunOptions(), prompter=None) -> Sailed:
+        """One run of the program's own service."""
+        return await sail([self], options, prompter)
+
+    def vary(self, **remote) -> None:
+        """Change options of the remote repository."""
+        self.config = replace(self.config, remote=replace(self.config.remote, **remote))
+
+    # ---- the other client -------------------------------------------------------------------------------------
+
+    def phone(self, folder: str | None = None) -> imaplib.IMAP4:
+        """Another client of the account, signed in, with `folder` selected."""
+        client = imaplib.IMAP4(self.account.host, self.account.port)
+        if client.state != "AUTH":
+            client.login(self.account.user, self.account.password)
+        if folder is not None:
+            status, answer = client.select(wire(folder))
+            assert status == "OK", answer
+        return client
+
+    def deliver(self, *messages: bytes, folder: str = "INBOX", flags: str = "", date: str | None = None) -> None:
+        """Messages arrive on the server."""
+        with self.phone() as phone:
+            for each in messages:
+                status, answer = phone.append(wire(folder), flags, date, each)
+                assert status == "OK", answer
+
+    def create(self, *folders: str) -> None:
+        """Folders are made on the server."""
+        with self.phone() as phone:
+            for folder in folders:
+                status, answer = phone.create(wire(folder))
+                assert status == "OK", answer
+
+    def on_server(self, folder: str = "INBOX") -> dict[bytes, set[str]]:
+        """Digest of each message on the server, and its flags as Maildir letters."""
+        found: dict[bytes, set[str]] = {}
+        with self.phone() as phone:
+            status, _ = phone.select(wire(folder), readonly=True)
+            assert status == "OK"
+            parts = phone.uid("FETCH", "1:*", "(FLAGS BODY.PEEK[])")[1]
+            for head, after in zip(parts[::2], parts[1::2], strict=False):
+                if head is None:
+                    continue
+                said = head[0] + after
+                found[digest(head[1])] = {letter for flag, letter in LETTERS.items() if flag.encode() in said}
+        return found
+
+    def server_folders(self) -> set[str]:
+        """Names of the selectable folders on the server, decoded."""
+        with self.phone() as phone:
+            listed = phone.list()[1]
+        rows = [re.match(rb'\((?P<attributes>[^)]*)\) (?:"."|NIL) "?(?P<name>.*?)"?$', row) for row in listed if row]
+        return {utf7.decode(row["name"].decode()) for row in rows if row and b"\\Noselect" not in row["attributes"]}
+
+    # ---- the disk ---------------------------------------------------------------------------------------------
+
+    def folder(self, name: str = "INBOX") -> Path:
+        """The directory of a folder in the flat layout."""
+        return self.mail / name.replace("/", ".")
+
+    def files(self, name: str = "INBOX") -> list[Path]:
+        """The messages of a folder on disk, oldest name first."""
+        return sorted(
+            (file for part in ("new", "cur") for file in (self.folder(name) / part).iterdir()),
+            key=lambda file: file.name,
+        )
+
+    def on_disk(self, name: str = "INBOX") -> dict[bytes, set[str]]:
+        """Digest of each message on disk in wire form, and its flag letters."""
+        return {digest(file.read_bytes()): set(file.name.partition(":2,")[2]) for file in self.files(name)}
+
+    def drop(self, wire: bytes, name: str = "local.1", *, folder: str = "INBOX", flags: str | None = None) -> Path:
+        """Another program puts a message into the Maildir."""
+        place = self.folder(folder)
+        for part in ("cur", "new", "tmp"):
+            (place / part).mkdir(parents=True, exist_ok=True)
+        path = place / "new" / name if flags is None else place / "cur" / f"{name}:2,{flags}"
+        path.write_bytes(wire.replace(b"\r\n", b"\n"))
+        return path
+
+    def assert_same(self, *folders: str) -> None:
+        """Both sides hold the same messages under the same flags."""
+        for folder in folders or ("INBOX",):
+            assert self.on_disk(folder) == self.on_server(folder), folder
+
+
+def configuration(voyages: Sequence[Voyage], **options) -> Config:
+    """The configuration of a run of several accounts."""
+    first = voyages[0]
+    return Config(first.state / "config.toml", tuple(v.config for v in voyages), first.state, **options)
+
+
+async def sail(voyages: Sequence[Voyage], options: RunOptions = RunOptions(), prompter=None, **general) -> Sailed:
+    """One run over several accounts."""
+    events: list[Event] = []
+    code = await run(configuration(voyages, **general), options, events.append, prompter)
+    return Sailed(code, tuple(events))
+
+
+def digest(content: bytes) -> bytes:
+    """SHA-256 of the canonical form: every line ends in CRLF."""
+    return sha256(re.sub(rb"(?<!\r)\n", b"\r\n", content)).digest()
+
+
+def digests(messages: Iterable[bytes]) -> set[bytes]:
+    """Digests of messages."""
+    return {digest(each) for each in messages}
+
+
+def wire(folder: str) -> str:
+    """A folder's name as imaplib wants it."""
+    escaped = utf7.encode(folder).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
