@@ -11,7 +11,10 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.servers.courier import CourierServer
+from tests.servers.cyrus import CyrusServer
 from tests.servers.dovecot import DovecotServer
+from tests.servers.pymap_server import PymapServer
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -30,6 +33,27 @@ def dovecot() -> Iterator[DovecotServer]:
 def dovecot_sdbox() -> Iterator[DovecotServer]:
     """Return Dovecot keeping mail in sdbox, its own format."""
     with DovecotServer(storage="sdbox") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def cyrus() -> Iterator[CyrusServer]:
+    """Return Cyrus."""
+    with CyrusServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def courier() -> Iterator[CourierServer]:
+    """Return Courier, which is signed in from the greeting."""
+    with CourierServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pymap() -> Iterator[PymapServer]:
+    """Return pymap, which keeps mail in memory."""
+    with PymapServer() as server:
         yield server
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import imaplib
+import socket
 import ssl
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.servers.courier import CourierServer
 from tests.servers.dovecot import DovecotServer
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ def sign_in(account: Account) -> imaplib.IMAP4:
     return connection
 
 
-@pytest.fixture(params=["dovecot", "dovecot_sdbox"])
+@pytest.fixture(params=["dovecot", "dovecot_sdbox", "cyrus", "courier", "pymap"])
 def account(request: pytest.FixtureRequest) -> Account:
     return request.getfixturevalue(request.param).account()
 
@@ -35,7 +37,7 @@ def test_a_fresh_account_is_empty_and_stores_a_message(account: Account) -> None
         status, _ = connection.append("INBOX", r"(\Seen)", imaplib.Time2Internaldate(1_000_000_000), MESSAGE)
         assert status == "OK"
         assert connection.select("INBOX") == ("OK", [b"1"])
-        _, fetched = connection.uid("FETCH", "1", "(FLAGS BODY.PEEK[])")
+        _, fetched = connection.uid("FETCH", "1:4294967295", "(FLAGS BODY.PEEK[])")
         assert fetched[0][1] == MESSAGE
         assert b"\\Seen" in fetched[0][0] + fetched[1]
 
@@ -51,10 +53,11 @@ def test_another_test_gets_another_account(dovecot: DovecotServer) -> None:
     assert dovecot.account().user != dovecot.account().user
 
 
-def test_a_wrong_password_is_refused(dovecot: DovecotServer) -> None:
-    account = dovecot.account()
+@pytest.mark.parametrize("name", ["dovecot", "cyrus", "pymap"])
+def test_a_wrong_password_is_refused(name: str, request: pytest.FixtureRequest) -> None:
+    account = request.getfixturevalue(name).account()
     connection = imaplib.IMAP4(account.host, account.port, timeout=20)
-    with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"):
+    with pytest.raises(imaplib.IMAP4.error, match=r"(?i)authentication ?fail|invalid authentication"):
         connection.login(account.user, "wrong")
     connection.shutdown()
 
@@ -68,11 +71,13 @@ def test_the_certificate_is_valid_for_its_own_authority_only(dovecot: DovecotSer
         imaplib.IMAP4_SSL(account.host, account.tls_port, ssl_context=ssl.create_default_context(), timeout=20)
 
 
-def test_open_sessions_are_counted_at_the_server(dovecot: DovecotServer) -> None:
-    account = dovecot.account()
-    assert dovecot.connections(account.user) == 0
+@pytest.mark.parametrize("name", ["dovecot", "courier"])
+def test_open_sessions_are_counted_at_the_server(name: str, request: pytest.FixtureRequest) -> None:
+    server = request.getfixturevalue(name)
+    account = server.account()
+    assert server.connections(account.user) == 0
     with sign_in(account), sign_in(account):
-        assert dovecot.connections(account.user) == 2
+        assert server.connections(account.user) == 2
 
 
 def test_mail_delivered_behind_the_back_of_a_session_arrives(dovecot: DovecotServer) -> None:
@@ -103,3 +108,25 @@ def test_mail_and_ports_survive_a_restart() -> None:
         server.restart()
         with sign_in(account) as connection:
             assert connection.select("INBOX") == ("OK", [b"1"])
+
+
+def test_courier_serves_one_mailbox_by_port_and_by_tunnel(courier: CourierServer) -> None:
+    account = courier.account()
+    with sign_in(account) as connection:
+        assert b"PREAUTH" in connection.welcome
+        connection.append("INBOX", None, None, MESSAGE)
+        assert courier.connections(account.user) == 1
+    with imaplib.IMAP4_stream(courier.tunnel(account)) as connection:
+        assert connection.select("INBOX") == ("OK", [b"1"])
+
+
+def test_courier_without_a_notifier_greets_after_an_alert() -> None:
+    with CourierServer(notifier=False) as server, socket.create_connection(port_of(server), timeout=20) as connection:
+        lines = connection.makefile("rb")
+        assert lines.readline().startswith(b"* OK [ALERT]")
+        assert lines.readline() == b"* PREAUTH Ready.\r\n"
+
+
+def port_of(server: CourierServer) -> tuple[str, int]:
+    account = server.account()
+    return account.host, account.port

@@ -12,10 +12,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Self
 
 import trustme
-from tests.servers.process import HOST, PASSWORD, Account, AccountNames, Daemon, Home, ServerFailed, free_port
+from tests.servers.process import HOST, PASSWORD, Account, AccountNames, Home, ServerFailed, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.servers.process import Daemon
 
 CONFIGURATION = """
 base_dir = {home}/run
@@ -157,7 +159,7 @@ class DovecotServer:
 
     def _start(self) -> Daemon:
         program = self._home.programs / "usr/sbin/dovecot"
-        daemon = Daemon(self._home, program, "-F", "-c", self._configuration, cwd=self._home.path / "run")
+        daemon = self._home.daemon(program, "-F", "-c", self._configuration, cwd=self._home.path / "run")
         try:
             daemon.wait_for_greeting(self.port)
         except ServerFailed as error:

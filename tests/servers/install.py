@@ -51,6 +51,17 @@ RECIPES = {
         ),
         rewritten=DOVECOT_PATHS,
     ),
+    "cyrus": Recipe(
+        packages=("cyrus-imapd", "cyrus-common", "sasl2-bin", "libsasl2-modules", "libsasl2-modules-db"),
+        programs=(
+            "usr/sbin/saslpasswd2",
+            *(f"usr/lib/cyrus/bin/{name}" for name in ("master", "imapd", "ctl_cyrusdb")),
+        ),
+    ),
+    "courier": Recipe(
+        packages=("courier-imap", "courier-authlib", "gamin"),
+        programs=("usr/bin/imapd", "usr/libexec/gam_server"),
+    ),
 }
 
 
@@ -74,7 +85,7 @@ def main() -> int:
 
 def install(name: str, recipe: Recipe) -> bool:
     """Unpack one server unless this very recipe was unpacked before; say whether anything was done."""
-    home, stamp = SERVERS / name, hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    home, stamp = SERVERS / name, hashlib.sha256(repr(recipe).encode()).hexdigest()
     marker = home / "installed"
     if marker.is_file() and marker.read_text() == stamp:
         return False
@@ -186,7 +197,7 @@ def check_libraries(unpacked: Path, recipe: Recipe) -> None:
 def library_path(unpacked: Path) -> str:
     """Return the LD_LIBRARY_PATH under which the programs of an unpacked tree run."""
     plain = (*unpacked.glob("usr/lib/*-linux-gnu"), *unpacked.glob("lib/*-linux-gnu"))
-    own = (unpacked / "usr/lib" / name for name in ("dovecot", "dovecot/modules/old-stats", "courier-authlib", "cyrus"))
+    own = (unpacked / "usr/lib" / name for name in (".", "dovecot", "dovecot/modules/old-stats", "cyrus"))
     return ":".join(str(path) for path in (*own, *plain) if path.is_dir())
 
 

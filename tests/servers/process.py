@@ -15,9 +15,12 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING
 
 from tests.servers.install import SERVERS, library_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HOST = "127.0.0.1"
 PASSWORD = "pw"  # every account of every server has it, and no other is accepted
@@ -147,6 +150,10 @@ class Home:
             raise ServerFailed(f"{command}: exit status {done.returncode}: {(done.stderr + done.stdout).decode()}")
         return done.stdout.decode()
 
+    def daemon(self, *command: str | Path, cwd: Path | None = None) -> Daemon:
+        """Start the server's program as its user."""
+        return Daemon(self.owner.command(*command), cwd=cwd or self.path, env=self.environment)
+
     def remove(self) -> None:
         """Remove the directory and all mail in it."""
         shutil.rmtree(self.path, ignore_errors=True)
@@ -155,27 +162,36 @@ class Home:
 class Daemon:
     """A server process in the foreground, up once its port sends a greeting."""
 
-    def __init__(self, home: Home, *command: str | Path, cwd: Path | None = None) -> None:
-        self._log_path = home.path / "console.log"
-        self._log: IO[bytes] = self._log_path.open("wb")
+    def __init__(self, command: list[str], *, cwd: Path, env: dict[str, str] | None = None) -> None:
+        self._console = tempfile.TemporaryFile()  # noqa: SIM115 - closed by kill()
         self._process = subprocess.Popen(
-            home.owner.command(*command),
-            cwd=cwd or home.path,
-            env=home.environment,
+            command,
+            cwd=cwd,
+            env=env,
             stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
+            stdout=self._console,
+            stderr=self._console,
             start_new_session=True,
         )
 
     def wait_for_greeting(self, port: int) -> None:
         """Return when the server greets on `port`; raise ServerFailed if it ends or START_SECONDS pass."""
+        self.wait_until(lambda: greets(port), f"greeting on port {port}")
+
+    def wait_until(self, ready: Callable[[], bool], what: str) -> None:
+        """Return when `ready` says so; raise ServerFailed if the server ends before or START_SECONDS pass."""
         deadline = time.monotonic() + START_SECONDS
-        while not greets(port):
+        while not ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise ServerFailed(f"no greeting on port {port}: {self._log_path.read_text(errors='replace')[-4000:]}")
+                said = self.console()
+                self.kill()
+                raise ServerFailed(f"no {what}: {said}")
             time.sleep(0.02)
+
+    def console(self) -> str:
+        """Return what the server wrote to its standard output and error."""
+        self._console.seek(0)
+        return self._console.read().decode(errors="replace")
 
     def stop(self) -> None:
         """Ask the server to end, wait for it, and end whatever is left of it."""
@@ -193,7 +209,7 @@ class Daemon:
         except ProcessLookupError:
             pass
         self._process.wait()
-        self._log.close()
+        self._console.close()
 
 
 def greets(port: int) -> bool:
