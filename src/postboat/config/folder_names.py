@@ -7,10 +7,10 @@ splits at the server's separator into the parts of the local name.
 
 from __future__ import annotations
 
-import re
 from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
+from postboat.config.folder_filter import FolderFilter, called, described
 from postboat.errors import FolderRulesRefused
 from postboat.model import INBOX, FolderName
 
@@ -21,15 +21,14 @@ if TYPE_CHECKING:
 
     Codec = Callable[[str], str]
 
-_GMAIL_ROOTS = ("[Gmail]", "[Google Mail]")
-
 
 class NameMap:
     """The folder names of an account, both ways.
 
-    `delimiter` is the server's; None for a server without hierarchy. `encode` and `decode` are modified UTF-7 (RFC 3501
-    section 5.1.3). `local_sep` is what the local repository's own rules see between levels. `only`, if not empty,
-    names the remote folders to sync (`-f`) in place of the remote filters.
+    `delimiter` is the server's; None for a server without hierarchy. `encode` and `decode` are modified UTF-7 (RFC
+    3501 section 5.1.3), used when `utf8foldernames` is false; they are left out when remote names come encoded
+    already. `local_sep` is what the local repository's own rules see between levels. `only`, if not empty, names the
+    remote folders to sync (`-f`) in place of the remote filters.
     """
 
     def __init__(
@@ -39,8 +38,8 @@ class NameMap:
         delimiter: str | None,
         namespace_prefix: str = "",
         *,
-        encode: Codec,
-        decode: Codec,
+        encode: Codec = str,
+        decode: Codec = str,
         local_sep: str | None = None,
         only: Collection[str] = (),
     ) -> None:
@@ -53,8 +52,8 @@ class NameMap:
         self._strip = self._spelt(remote_rules.strip_prefix)
         self._renames = self._normal_renames(remote_rules.rename)
         self._only = {self._spelt(name): name for name in only}
-        self._passes_remote = _Filter(remote_rules)
-        self._passes_local = _Filter(local_rules)
+        self._passes_remote = FolderFilter(remote_rules)
+        self._passes_local = FolderFilter(local_rules)
 
     def wanted(self, remote: FolderName) -> bool:
         """Whether a remote folder is synced. Raises `FolderRulesRefused` when a rule fails."""
@@ -67,7 +66,8 @@ class NameMap:
         """What a remote folder is called locally. Raises `FolderRulesRefused` when that is no name."""
         text = self._remote_text(remote)
         translated = self._translate(text)
-        parts = tuple(translated.split(self._delimiter)) if self._delimiter else (translated,)
+        # A level of a name that no rule changed may hold the separator, if it came encoded.
+        parts = tuple(map(self._coded, remote.parts)) if translated == text else self._split(translated)
         if flaw := _flaw(parts):
             raise FolderRulesRefused(f"remote folder {text!r} would be called {translated!r} locally, which {flaw}")
         return FolderName.of(*parts)
@@ -114,26 +114,20 @@ class NameMap:
 
     def sort(self, folders: Iterable[FolderName]) -> list[FolderName]:
         """Remote folders in the order of work: INBOX, then by `foldersort`, else by their translated names."""
-        compare = self._rules.foldersort
-
-        def visible(folder: FolderName) -> str:
-            return self._translate(self._remote_text(folder))
-
-        among = set(folders)
-        rest = sorted(among - {INBOX}, key=lambda f: (visible(f).casefold(), f))
-        if compare is not None:
+        names = {folder: self._translate(self._remote_text(folder)) for folder in folders}
+        ordered = sorted(names, key=lambda folder: (folder != INBOX, names[folder].casefold(), folder))
+        if (compare := self._rules.foldersort) is not None:
+            key = cmp_to_key(compare)
             try:
-                rest.sort(key=lambda folder: cmp_to_key(compare)(visible(folder)))
-            except FolderRulesRefused:
-                raise
+                ordered.sort(key=lambda folder: (folder != INBOX, key(names[folder])))
             except Exception as error:
-                raise FolderRulesRefused(f"foldersort fails: {_described(error)}") from error
-        return [INBOX, *rest] if INBOX in among else rest
+                raise FolderRulesRefused(f"foldersort fails: {described(error)}") from error
+        return ordered
 
     # From remote to local
 
     def _remote_text(self, remote: FolderName) -> str:
-        return self._coded((self._delimiter or "/").join(remote.parts))
+        return self._coded(self._joined(remote))
 
     def _coded(self, text: str) -> str:
         return text if self._utf8 else self._encode(text)
@@ -141,7 +135,7 @@ class NameMap:
     def _translate(self, text: str) -> str:
         result: object = self._renamed(self._stripped(text))
         if self._rules.nametrans is not None:
-            result = _called(self._rules.nametrans, str(result), "nametrans", f"remote folder {text!r}")
+            result = called(self._rules.nametrans, str(result), "nametrans", f"remote folder {text!r}")
         if not isinstance(result, str):
             raise FolderRulesRefused(f"nametrans gives {result!r} for remote folder {text!r}; it must give a text")
         return result
@@ -162,9 +156,11 @@ class NameMap:
 
     def _way_up(self, local: FolderName) -> FolderName | None:
         """The remote name, None if it is filtered out. Raises `FolderRulesRefused` when none leads back."""
+        if not self._passes_local(self._local_text(local)):
+            return None
         tried: list[str] = []
         for text in self._candidates(local):
-            candidate = self._as_remote(text)
+            candidate = self._as_remote(text, local)
             if candidate is not None and self._leads_to(candidate, local):
                 return candidate if self.wanted(candidate) else None
             tried.append(text)
@@ -178,13 +174,13 @@ class NameMap:
 
     def _all_candidates(self, local: FolderName) -> Iterator[str]:
         joint = self._delimiter or "/"
-        plain = joint.join(local.parts)
+        plain = self._joined(local)
         if local == INBOX:
             yield plain
         if self._local_rules.nametrans is not None:
             for mark in dict.fromkeys((self._local_sep, joint)):
                 seen = mark.join(local.parts)
-                result = _called(self._local_rules.nametrans, seen, "the local nametrans", f"local folder {seen!r}")
+                result = called(self._local_rules.nametrans, seen, "the local nametrans", f"local folder {seen!r}")
                 if not isinstance(result, str):
                     told = f"the local nametrans gives {result!r} for local folder {seen!r}; it must give a text"
                     raise FolderRulesRefused(told)
@@ -199,40 +195,41 @@ class NameMap:
             yield self._coded(self._prefix) + plain
         yield plain
 
-    def _as_remote(self, text: str) -> FolderName | None:
+    def _as_remote(self, text: str, local: FolderName) -> FolderName | None:
+        """The remote folder of that name. A part of an unchanged name that holds the separator is left whole."""
+        parts = local.parts if text == self._joined(local) else self._split(text)
         if not self._utf8:
             try:
-                text = self._decode(text)
+                parts = tuple(map(self._decode, parts))
             except ValueError:
                 return None
-        parts = tuple(text.split(self._delimiter)) if self._delimiter else (text,)
         return None if _flaw(parts) else FolderName.of(*parts)
 
     def _leads_to(self, remote: FolderName, local: FolderName) -> bool:
-        if self._delimiter is None and len(local.parts) > 1:
-            return False
         try:
             return self.local_name(remote) == local
         except FolderRulesRefused:
             return False
 
     def _no_way_back(self, local: FolderName, tried: Sequence[str]) -> str:
+        ways = ", ".join(f"{text!r} ({self._fate(text, local)})" for text in tried)
         name = self._local_text(local)
-        if self._delimiter is None and len(local.parts) > 1:
-            return f"local folder {name!r} cannot be created on the server, which has no hierarchy of folders"
-        if self._delimiter and any(self._delimiter in part for part in local.parts):
-            return f"local folder {name!r} cannot be created on the server, whose separator is {self._delimiter!r}"
-        ways = ", ".join(f"{text!r} ({self._fate(text)})" for text in tried)
         return f"local folder {name!r} has no name on the server that leads back to it: tried {ways}; {_AMEND_BACK}"
 
-    def _fate(self, text: str) -> str:
-        remote = self._as_remote(text)
+    def _fate(self, text: str, local: FolderName) -> str:
+        remote = self._as_remote(text, local)
         if remote is None:
             return "is no folder name"
         try:
             return f"would be called {self._local_text(self.local_name(remote))!r} locally"
         except FolderRulesRefused:
             return "has no local name"
+
+    def _joined(self, folder: FolderName) -> str:
+        return (self._delimiter or "/").join(folder.parts)
+
+    def _split(self, text: str) -> tuple[str, ...]:
+        return tuple(text.split(self._delimiter)) if self._delimiter else (text,)
 
     def _local_text(self, local: FolderName) -> str:
         return self._local_sep.join(local.parts)
@@ -261,7 +258,7 @@ class NameMap:
 
     def _spellings(self, remote: FolderName, text: str) -> set[str]:
         """How the user may write a remote folder: as rules see it, or decoded."""
-        return {text, (self._delimiter or "/").join(remote.parts)}
+        return {text, self._joined(remote)}
 
     def _normal_renames(self, renames: Mapping[str, str]) -> dict[str, str]:
         """The table as it applies after the prefix is stripped, longest name first."""
@@ -280,36 +277,6 @@ _AMEND_BACK = (
 )
 
 
-class _Filter:
-    """Decides by `folderincludes`, `include`, `exclude` and `folderfilter`."""
-
-    def __init__(self, rules: FolderRules) -> None:
-        self._rules = rules
-        self._include = [_glob(glob) for glob in rules.include]
-        self._exclude = [_glob(glob) for glob in rules.exclude]
-
-    def __call__(self, name: str) -> bool:
-        if name in self._rules.folderincludes:
-            return True
-        if self._include and not any(glob.match(name) for glob in self._include):
-            return False
-        if any(glob.match(name) for glob in self._exclude):
-            return False
-        if self._rules.folderfilter is None:
-            return True
-        return bool(_called(self._rules.folderfilter, name, "folderfilter", f"folder {name!r}"))
-
-
-def _glob(glob: str) -> re.Pattern[str]:
-    """Compile a glob; the brackets of Gmail's root are a name, not a set of characters."""
-    from fnmatch import translate  # only declarative filters need it
-
-    for root in _GMAIL_ROOTS:
-        if glob.startswith(root):
-            glob = "[[]" + glob[1:]
-    return re.compile(translate(glob))
-
-
 def _flaw(parts: Sequence[str]) -> str:
     """What makes parts unusable as a folder name, or nothing."""
     if not all(parts):
@@ -319,17 +286,6 @@ def _flaw(parts: Sequence[str]) -> str:
     if any("\0" in part for part in parts):
         return "holds a NUL"
     return ""
-
-
-def _called(rule: Callable[[str], object], name: str, option: str, what: str) -> object:
-    try:
-        return rule(name)
-    except Exception as error:
-        raise FolderRulesRefused(f"{option} fails for {what}: {_described(error)}") from error
-
-
-def _described(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _did_you_mean(word: str, choices: Collection[str]) -> str:

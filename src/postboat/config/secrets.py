@@ -126,7 +126,7 @@ class PasswordGiver:
             return None
         question = f"Password for {user} on {self._host} (account {self._account}): "
         if refusal:
-            question = f"{self._host} refused the password: {_printable(refusal)}\n{question}"
+            question = f"{_printable(refusal)}\n{question}"
         async with self._prompting:
             answer = await self._prompter(question)
         return answer if answer is not None and answer.reveal() else None
@@ -142,9 +142,12 @@ class PasswordGiver:
         except Exception as error:
             raise self._eval_failed(_safely_described(error)) from None
         if isinstance(value, bytes):
-            value = value.decode("utf-8", "surrogateescape")
+            value = _text(value)
         if not isinstance(value, str) or not value:
-            raise self._eval_failed(f"must give a text, not {type(value).__name__ if value != '' else 'an empty one'}")
+            kind = (
+                "an empty one" if value == "" else "octets that are no UTF-8" if value is None else type(value).__name__
+            )
+            raise self._eval_failed(f"must give a text, not {kind}")
         return Secret(value)
 
     def _eval_failed(self, what: str) -> SignInRefused:
@@ -199,6 +202,13 @@ def _safely_described(error: Exception) -> str:
     elif isinstance(error, subprocess.CalledProcessError):
         text = f"exit status {error.returncode}"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _text(octets: bytes) -> str | None:
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _printable(text: str) -> str:

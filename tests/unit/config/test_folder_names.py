@@ -1,0 +1,293 @@
+"""Folder names, both ways, and the proof that the ways meet."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from postboat.config.folder_names import NameMap
+from postboat.config.schema import FolderRules
+from postboat.errors import FolderRulesRefused
+from postboat.model import INBOX, FolderName
+
+NONE = FolderRules()
+
+
+def name(text, sep="."):
+    return FolderName.of(*text.split(sep))
+
+
+def names(remote=NONE, local=NONE, delimiter=".", prefix="", **kwargs):
+    return NameMap(remote, local, delimiter, prefix, **kwargs)
+
+
+def local_of(rules, text, delimiter="."):
+    return names(rules, delimiter=delimiter).local_name(name(text, delimiter)).parts
+
+
+def courier(folder):
+    return re.sub(r"^INBOX\.", "", folder)
+
+
+def test_without_rules_a_folder_keeps_its_name_both_ways():
+    plain = names()
+    for folder in (INBOX, name("a.b"), name("[Gmail]/Sent Mail", "/")):
+        assert plain.local_name(folder) == folder
+        assert plain.remote_name(folder) == folder
+        assert plain.wanted(folder)
+
+
+def test_nametrans_sees_and_gives_names_with_the_servers_separator():
+    assert local_of(FolderRules(nametrans=courier), "INBOX.Lists.a") == ("Lists", "a")
+    assert local_of(FolderRules(nametrans=courier), "INBOX") == ("INBOX",)
+    assert local_of(FolderRules(nametrans=lambda n: n.replace("[Gmail]/", "g/")), "[Gmail]/Sent Mail", "/") == (
+        "g",
+        "Sent Mail",
+    )
+
+
+def test_the_filter_sees_the_name_before_translation():
+    seen = []
+    rules = FolderRules(nametrans=courier, folderfilter=lambda n: seen.append(n) or n != "INBOX.Spam")
+    assert not names(rules).wanted(name("INBOX.Spam"))
+    assert names(rules).wanted(name("INBOX.Sent"))
+    assert seen == ["INBOX.Spam", "INBOX.Sent"]
+
+
+def test_folderincludes_wins_over_all_filters():
+    rules = FolderRules(folderfilter=lambda n: False, exclude=("*",), include=("x",), folderincludes=("Keep.me",))
+    assert names(rules).wanted(name("Keep.me"))
+    assert not names(rules).wanted(name("Keep"))
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "folder", "wanted"),
+    [
+        (("INBOX", "Lists/*"), (), "Lists/a/b", True),
+        (("INBOX", "Lists/*"), (), "Lists", False),
+        (("INBOX", "Lists/*"), (), "lists/a", False),
+        ((), ("Spam",), "Spam", False),
+        ((), ("Spam",), "Spam/old", True),
+        (("Lists/*",), ("*/old",), "Lists/old", False),
+        ((), ("[Gmail]/*",), "[Gmail]/All Mail", False),
+        ((), ("[Gmail]/*",), "G/x", True),
+        ((), ("[ab]*",), "box", False),
+    ],
+)
+def test_globs_include_and_exclude(include, exclude, folder, wanted):
+    rules = FolderRules(include=include, exclude=exclude)
+    assert names(rules, delimiter="/").wanted(name(folder, "/")) is wanted
+
+
+def test_the_local_repositorys_filter_sees_the_local_name_with_its_own_separator():
+    local = FolderRules(folderfilter=lambda n: n != "Lists/a")
+    both = names(FolderRules(nametrans=courier), local, local_sep="/")
+    assert not both.wanted(name("INBOX.Lists.a"))
+    assert both.wanted(name("INBOX.Lists.b"))
+    assert both.remote_name(name("Lists.a")) is None
+    assert both.prove([INBOX], [name("Lists.a")]) == []
+
+
+def test_a_prefix_is_stripped_and_put_back():
+    both = names(FolderRules(strip_prefix="INBOX."))
+    assert both.local_name(name("INBOX.Sent.2024")) == name("Sent.2024")
+    assert both.remote_name(name("Sent.2024")) == name("INBOX.Sent.2024")
+    assert both.local_name(INBOX) == INBOX == both.remote_name(INBOX)
+
+
+def test_the_prefix_may_spell_inbox_in_any_case():
+    assert local_of(FolderRules(strip_prefix="Inbox."), "INBOX.Sent") == ("Sent",)
+
+
+def test_children_follow_a_renamed_parent_both_ways():
+    both = names(FolderRules(rename={"Sent Items": "Sent", "Sent Items.Old": "Archive.Sent"}))
+    pairs = {
+        "Sent Items": "Sent",
+        "Sent Items.2024": "Sent.2024",
+        "Sent Items.Old.x": "Archive.Sent.x",
+        "Sent Itemsx": "Sent Itemsx",
+    }
+    for remote, local in pairs.items():
+        assert both.local_name(name(remote)) == name(local)
+        assert both.remote_name(name(local)) == name(remote)
+
+
+@pytest.mark.parametrize("key", ["Sent Items", "INBOX.Sent Items"])
+def test_renaming_comes_after_stripping_whichever_way_the_table_is_written(key):
+    both = names(FolderRules(strip_prefix="INBOX.", rename={key: "Sent"}))
+    assert both.local_name(name("INBOX.Sent Items")) == name("Sent")
+    assert both.remote_name(name("Sent")) == name("INBOX.Sent Items")
+
+
+def test_nametrans_comes_last():
+    rules = FolderRules(strip_prefix="INBOX.", rename={"a": "b"}, nametrans=str.upper)
+    assert local_of(rules, "INBOX.a.c") == ("B", "C")
+
+
+def test_the_local_nametrans_is_the_way_back():
+    both = names(FolderRules(nametrans=lambda n: n[::-1]), FolderRules(nametrans=lambda n: n[::-1]))
+    assert both.remote_name(name("ab.cd")) == name("dc.ba")
+
+
+def test_the_local_nametrans_may_use_either_separator():
+    remote = FolderRules(nametrans=lambda n: re.sub("^Archive/", "", n))
+    for way_back in (lambda n: "Archive." + n, lambda n: "Archive/" + n):
+        both = names(remote, FolderRules(nametrans=way_back), delimiter="/", local_sep=".")
+        assert both.remote_name(FolderName.of("a", "b")) == FolderName.of("Archive", "a", "b")
+
+
+def test_the_namespaces_prefix_is_a_way_back_for_couriers_nametrans():
+    assert names(FolderRules(nametrans=courier), prefix="INBOX.").remote_name(name("Work")) == name("INBOX.Work")
+
+
+def test_without_a_namespace_a_name_that_maps_to_itself_will_do():
+    assert names(FolderRules(nametrans=courier)).remote_name(name("Work")) == name("Work")
+
+
+def test_a_local_folder_whose_remote_name_is_filtered_out_is_left_alone():
+    rules = FolderRules(nametrans=courier, folderfilter=lambda n: n != "INBOX.Spam")
+    both = names(rules, prefix="INBOX.")
+    assert both.remote_name(name("Spam")) is None
+    assert both.prove([INBOX], [INBOX, name("Spam")]) == []
+
+
+def test_two_folders_with_one_translated_name_are_refused_with_all_names():
+    (problem,) = names(FolderRules(nametrans=courier)).prove([name("INBOX.a"), name("a")], [])
+    assert "remote folders 'INBOX.a' and 'a' would both be called 'a' locally" in problem
+
+
+def test_inbox_in_another_case_is_the_inbox():
+    (problem,) = names(FolderRules(nametrans=lambda n: n.replace("Eingang", "inbox"))).prove(
+        [INBOX, name("Eingang")], []
+    )
+    assert "'INBOX'" in problem
+    assert "'Eingang'" in problem
+
+
+def test_a_collision_in_folders_that_are_not_synced_is_none():
+    rules = FolderRules(nametrans=courier, exclude=("a",))
+    assert names(rules).prove([name("INBOX.a"), name("a")], []) == []
+    assert names(FolderRules(nametrans=courier)).prove([name("INBOX.a"), name("a")], [], may_create_local=False) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "flaw"),
+    [
+        (lambda n: "", "is empty"),
+        (lambda n: "a..b", "has an empty level"),
+        (lambda n: ".b", "has an empty level"),
+        (lambda n: "\0", "holds a NUL"),
+        (lambda n: None, "nametrans gives None"),
+        (lambda n: 1 / 0, "nametrans fails"),
+    ],
+)
+def test_what_is_no_name_is_refused(rule, flaw):
+    (problem,) = names(FolderRules(nametrans=rule)).prove([name("Some.where")], [])
+    assert flaw in problem
+    assert "'Some.where'" in problem
+
+
+@pytest.mark.parametrize("escape", ["..", ".", "../x", "a/../../x", "a/."])
+def test_a_name_that_escapes_the_root_is_refused_with_both_names(escape):
+    (problem,) = names(FolderRules(nametrans=lambda n: escape), delimiter="/").prove([name("x")], [])
+    assert problem == f"remote folder 'x' would be called {escape!r} locally, which would lead out of its directory"
+
+
+def test_a_folder_of_the_server_that_escapes_the_root_is_refused():
+    (problem,) = names(delimiter="/").prove([FolderName.of("..", "etc")], [])
+    assert "'../etc'" in problem
+
+
+def test_a_failing_filter_is_told_with_the_folder():
+    (problem,) = names(FolderRules(folderfilter=lambda n: n.nosuch)).prove([name("a.b")], [])
+    assert problem.startswith("folderfilter fails for folder 'a.b': AttributeError")
+
+
+def test_a_mapping_that_cannot_be_inverted_is_refused_with_both_names():
+    both = names(FolderRules(nametrans=lambda n: "remote." + n))
+    (problem,) = both.prove([name("a")], [name("remote.a"), name("new")])
+    assert "local folder 'new' has no name on the server" in problem
+    assert "'new' (would be called 'remote.new' locally)" in problem
+    assert both.remote_name(name("new")) is None
+
+
+def test_where_nothing_may_be_created_nothing_needs_a_way_back():
+    both = names(FolderRules(nametrans=lambda n: "remote." + n))
+    assert both.prove([name("a")], [name("new")], may_create_remote=False) == []
+
+
+def test_a_way_back_that_leads_elsewhere_is_not_taken():
+    both = names(FolderRules(nametrans=str.lower), FolderRules(nametrans=lambda n: "X" + n))
+    assert both.remote_name(name("new")) == name("new")
+
+
+def test_only_the_named_folders_are_synced_whatever_the_remote_filters_say():
+    rules = FolderRules(folderfilter=lambda n: False, folderincludes=("other",), nametrans=courier)
+    both = names(rules, only=["inbox", "INBOX.a"])
+    assert [both.wanted(f) for f in (INBOX, name("INBOX.a"), name("other"))] == [True, True, False]
+
+
+def test_an_unknown_named_folder_is_told():
+    (problem,) = names(only=["Archve"]).prove([INBOX, name("Archive")], [])
+    assert problem == "there is no folder 'Archve' on the server; did you mean 'Archive'?"
+
+
+def test_a_named_folder_may_be_one_that_is_only_here_yet():
+    both = names(FolderRules(strip_prefix="INBOX."), only=["INBOX.new"])
+    assert both.prove([INBOX], [name("new"), name("other")]) == []
+    assert both.remote_name(name("new")) == name("INBOX.new")
+    assert both.remote_name(name("other")) is None
+
+
+def test_inbox_is_first_then_the_translated_names_whatever_their_case():
+    rules = FolderRules(rename={"z": "A"})
+    ordered = names(rules).sort([name("b"), name("z"), name("C"), INBOX])
+    assert ordered == [INBOX, name("z"), name("b"), name("C")]
+
+
+def test_foldersort_orders_all_but_the_inbox():
+    rules = FolderRules(foldersort=lambda x, y: (x < y) - (x > y))
+    assert names(rules).sort([name("a"), INBOX, name("z")]) == [INBOX, name("z"), name("a")]
+
+
+@pytest.mark.parametrize("rule", [lambda x, y: None, lambda x: 0, lambda x, y: 1 / 0])
+def test_a_failing_foldersort_is_told(rule):
+    with pytest.raises(FolderRulesRefused, match="foldersort fails"):
+        names(FolderRules(foldersort=rule)).sort([name("a"), name("b")])
+
+
+def encode(text):
+    return text.replace("ü", "&APw-")
+
+
+def decode(text):
+    return text.replace("&APw-", "ü")
+
+
+def test_rules_may_see_modified_utf7_and_the_disk_then_too():
+    seen = []
+    rules = FolderRules(utf8foldernames=False, folderfilter=lambda n: seen.append(n) or True)
+    both = names(rules, FolderRules(utf8foldernames=False), encode=encode, decode=decode)
+    assert both.wanted(name("Entwürfe"))
+    assert seen == ["Entw&APw-rfe"]
+    assert both.local_name(name("Entwürfe")) == name("Entw&APw-rfe")
+    assert both.remote_name(name("Entw&APw-rfe.x")) == name("Entwürfe.x")
+
+
+def test_the_named_folders_may_be_written_either_way():
+    rules = FolderRules(utf8foldernames=False)
+    for written in ("Entwürfe", "Entw&APw-rfe"):
+        both = names(rules, encode=encode, decode=decode, only=[written])
+        assert both.wanted(name("Entwürfe"))
+        assert both.prove([name("Entwürfe")], []) == []
+
+
+def test_a_level_that_holds_the_separator_stays_one_level_when_no_rule_changes_the_name():
+    odd = FolderName.of("a.b")
+    assert names().local_name(odd) == odd == names().remote_name(odd)
+
+
+def test_a_server_without_hierarchy_has_names_of_one_level():
+    flat = names(FolderRules(nametrans=lambda n: n + "/x"), delimiter=None)
+    assert flat.local_name(FolderName.of("a")) == FolderName.of("a/x")
