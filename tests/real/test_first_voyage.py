@@ -25,7 +25,7 @@ async def test_mail_arrives_is_changed_on_both_sides_and_both_sides_agree(voyage
     assert first.done.down == 6
     voyage.assert_same()
 
-    one, two, three, *_ = voyage.files()
+    one, two, _three, *_ = voyage.files()
     one.rename(one.parent.parent / "cur" / f"{one.name}:2,RS")
     two.unlink()
     voyage.drop(message(100), flags="F")
