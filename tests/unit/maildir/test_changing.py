@@ -1,0 +1,184 @@
+import os
+
+import pytest
+from tests.unit.maildir.shore import DISK, AgreedOn, files, mailbox, maildir, put
+
+from postboat.maildir import mailbox as mailbox_module
+from postboat.model import DELETED, FLAGGED, NO_FLAGS, SEEN, Reflagging
+
+SEEN_ONLY, FLAGGED_ONLY = frozenset({SEEN}), frozenset({FLAGGED})
+
+
+@pytest.fixture
+def path(tmp_path):
+    return maildir(tmp_path / "INBOX")
+
+
+@pytest.mark.parametrize(
+    ("sub", "name", "add", "remove", "after"),
+    [
+        ("new", "a", SEEN_ONLY, NO_FLAGS, "cur/a:2,S"),
+        ("new", "a", NO_FLAGS, SEEN_ONLY, "new/a"),
+        ("new", "a", frozenset({"$Junk"}), NO_FLAGS, "new/a"),
+        ("cur", "a:2,FS", NO_FLAGS, SEEN_ONLY, "cur/a:2,F"),
+        ("cur", "a:2,S", NO_FLAGS, SEEN_ONLY, "cur/a:2,"),
+        ("cur", "a:2,Scb", FLAGGED_ONLY, NO_FLAGS, "cur/a:2,FScb"),
+        ("cur", "a,U=5,FMD5=x:2,", SEEN_ONLY, NO_FLAGS, "cur/a,U=5,FMD5=x:2,S"),
+        ("cur", "a", SEEN_ONLY, NO_FLAGS, "cur/a:2,S"),
+        ("cur", "a:2,S", SEEN_ONLY, FLAGGED_ONLY, "cur/a:2,S"),
+        ("new", "a:2,F", SEEN_ONLY, NO_FLAGS, "cur/a:2,FS"),
+        ("cur", "a:2,S", frozenset({DELETED}), NO_FLAGS, "cur/a:2,ST"),
+    ],
+)
+async def test_flags_become_letters(path, sub, name, add, remove, after):
+    put(path, sub, name)
+    key = name.partition(":2,")[0]
+    assert await mailbox(path).reflag([Reflagging(key, add, remove)]) == []
+    assert files(path) == [after]
+    assert (path / after).read_bytes() == DISK
+    assert os.stat(path / after).st_mtime == 1_500_000_000
+
+
+async def test_what_another_program_did_meanwhile_is_kept(path):
+    put(path, "new", "a")
+    put(path, "cur", "b:2,S")
+    put(path, "cur", "c:2,S")
+    box = mailbox(path)
+    await box.changes(AgreedOn())
+    (path / "new" / "a").rename(path / "cur" / "a:2,R")
+    (path / "cur" / "b:2,S").rename(path / "cur" / "b:2,")
+    (path / "cur" / "c:2,S").unlink()
+    work = [Reflagging("a", SEEN_ONLY), Reflagging("b", FLAGGED_ONLY), Reflagging("c", FLAGGED_ONLY)]
+    assert await box.reflag(work) == []
+    assert files(path) == ["cur/a:2,RS", "cur/b:2,F"]
+
+
+async def test_a_deleted_message_is_removed_wherever_it_is_now(path):
+    put(path, "new", "a")
+    put(path, "cur", "b:2,S")
+    put(path, "cur", "stays:2,S")
+    box = mailbox(path)
+    await box.changes(AgreedOn())
+    (path / "new" / "a").rename(path / "cur" / "a:2,S")
+    assert await box.delete(["a", "b", "never"], expunge=False) == []
+    assert files(path) == ["cur/stays:2,S"]
+
+
+async def test_a_file_renamed_between_look_and_unlink_is_found_again(path, monkeypatch):
+    put(path, "cur", "a:2,")
+    unlink, tries = os.unlink, []
+
+    def just_too_late(name, *, dir_fd):
+        if len(tries) < 3:
+            tries.append(name)
+            (path / "cur" / name).rename(path / "cur" / f"a:2,{'FRS'[: len(tries)]}")
+        unlink(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(mailbox_module.os, "unlink", just_too_late)
+    assert await mailbox(path).delete(["a"], expunge=True) == []
+    assert tries == ["a:2,", "a:2,F", "a:2,FR"]
+    assert files(path) == []
+
+
+async def test_a_file_that_is_renamed_for_ever_is_set_aside(path, monkeypatch):
+    put(path, "cur", "a:2,")
+    put(path, "cur", "b:2,")
+    unlink = os.unlink
+
+    def restless(name, *, dir_fd):
+        if name.startswith("a"):
+            (path / "cur" / name).rename(path / "cur" / ("a:2,S" if name == "a:2," else "a:2,"))
+        unlink(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(mailbox_module.os, "unlink", restless)
+    [refused] = await mailbox(path).delete(["a", "b"], expunge=True)
+    assert refused.key == "a" and "keeps renaming" in refused.reason
+    assert len(files(path)) == 1
+
+
+async def test_a_listing_that_missed_a_file_deletes_nothing(path, monkeypatch):
+    """A file renamed while a directory is read may show under neither name: another look must agree."""
+    from postboat.maildir import whereabouts
+
+    file = put(path, "cur", "a:2,S")
+    os.utime(path / "cur")
+    real, away = whereabouts.list_folder, path / "away"
+
+    def missing_it_once(folder, now):
+        if not away.exists() and file.exists():
+            file.rename(away)
+            listing = real(folder, now)
+            away.rename(path / "cur" / "a:2,FS")
+            return listing
+        return real(folder, now)
+
+    monkeypatch.setattr(whereabouts, "list_folder", missing_it_once)
+    box = mailbox(path, clock=lambda: os.stat(path / "cur").st_mtime + 1)
+    changes = await box.changes(AgreedOn({"a": SEEN_ONLY, "b": NO_FLAGS}))
+    assert changes.vanished == {"b"}
+    assert changes.checkpoint is None
+
+
+async def test_reflagging_looks_twice_before_it_takes_a_message_for_gone(path, monkeypatch):
+    from postboat.maildir import whereabouts
+    from postboat.maildir.scan import Listing
+
+    put(path, "cur", "a:2,")
+    real, looks = whereabouts.list_folder, []
+
+    def blind_at_first(folder, now):
+        looks.append(now)
+        return Listing() if len(looks) == 1 else real(folder, now)
+
+    monkeypatch.setattr(whereabouts, "list_folder", blind_at_first)
+    assert await mailbox(path).reflag([Reflagging("a", SEEN_ONLY)]) == []
+    assert files(path) == ["cur/a:2,S"]
+
+
+async def test_two_messages_under_one_name_are_both_left_alone(path):
+    warned = []
+    put(path, "new", "a", b"one\n")
+    put(path, "cur", "a:2,S", b"two\n")
+    put(path, "cur", "b:2,S")
+    box = mailbox(path, warn=warned.append)
+    for _ in range(2):
+        changes = await box.changes(AgreedOn({"a": NO_FLAGS, "b": SEEN_ONLY}))
+        assert changes.nothing
+        assert changes.checkpoint is None
+    assert (await box.changes(AgreedOn({"b": SEEN_ONLY}))).nothing
+    assert len(warned) == 1 and "new/a" in warned[0] and "cur/a:2,S" in warned[0]
+    for refused in (await box.reflag([Reflagging("a", FLAGGED_ONLY)]), await box.delete(["a"], expunge=True)):
+        assert [r.key for r in refused] == ["a"]
+    assert files(path) == ["cur/a:2,S", "cur/b:2,S", "new/a"]
+
+
+async def test_one_file_seen_under_two_names_is_one_message(path):
+    put(path, "new", "a")
+    os.link(path / "new" / "a", path / "cur" / "a:2,S")
+    changes = await mailbox(path).changes(AgreedOn({"a": SEEN_ONLY}))
+    assert changes.nothing
+
+
+async def test_what_is_no_regular_file_is_ignored_and_told_once(path):
+    warned = []
+    (path / "cur" / "link:2,S").symlink_to(path / "cur")
+    os.mkfifo(path / "new" / "fifo\x1b")
+    (path / "cur" / "directory").mkdir()
+    put(path, "cur", ".hidden")
+    box = mailbox(path, warn=warned.append)
+    for _ in range(2):
+        assert (await box.changes(AgreedOn({"link": SEEN_ONLY}))).nothing
+    assert len(warned) == 2
+    assert all(text.isprintable() for text in warned)
+
+
+async def test_flags_never_replace_another_file(path):
+    """Another program made the very name in the meantime: neither file is lost."""
+    put(path, "cur", "a:2,", b"mine\n")
+    box = mailbox(path)
+    await box.changes(AgreedOn())
+    put(path, "cur", "a:2,S", b"other\n")
+    [refused] = await box.reflag([Reflagging("a", SEEN_ONLY)])
+    assert refused.key == "a"
+    assert (path / "cur" / "a:2,").read_bytes() == b"mine\n"
+    assert (path / "cur" / "a:2,S").read_bytes() == b"other\n"
