@@ -1,0 +1,34 @@
+"""The challenges and answers of AUTHENTICATE (RFC 3501 section 6.2.2)."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CANCEL = b"*"
+
+
+class SaslExchange:
+    """Answers a server's challenges by `respond`, both without their base64.
+
+    `owed` is an initial response that did not go out with the command: it answers the first challenge.
+    """
+
+    def __init__(self, respond: Callable[[bytes], bytes], owed: bytes | None) -> None:
+        self.problem: Exception | None = None
+        """Why the exchange was cancelled."""
+        self._respond = respond
+        self._owed = owed
+
+    def answer(self, challenge: bytes) -> bytes:
+        """The line that answers a challenge: `*`, which cancels, when there is no answer."""
+        owed, self._owed = self._owed, None
+        try:
+            octets = owed if owed is not None else self._respond(b64decode(challenge, validate=True))
+        except Exception as error:
+            self.problem = error
+            return CANCEL
+        return b64encode(octets)
