@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PLAIN_TEXT = frozenset({"PLAIN", "LOGIN"})
 _TEMPORARY_CODES = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CONTACTADMIN"})
 _TOO_MANY = re.compile(r"too many|maximum number of connections|connection limit|number of connections", re.I)
-_TEMPORARY = re.compile(r"throttled|try again|temporar|unavailable|\[Error=", re.I)
+_TEMPORARY = re.compile(r"throttled|try again|temporar|unavailable|authenticated but not connected", re.I)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _LONGEST_TEXT = 300
 
@@ -93,12 +93,15 @@ async def sign_in(
     unavailable: list[str] = []
     for name in _offered(connection, mechanisms):
         if name in _PLAIN_TEXT and not secure:
-            raise CertificateRefused(f"{name} would send the password in clear text over the network: use ssl or starttls")
+            raise CertificateRefused(
+                f"{name} would send the password in clear text over the network: use ssl or starttls"
+            )
         before = connection.capabilities
         condition = await _attempt(connection, name, credentials)
         if condition is not None:
             _refuse_false_welcome(condition, credentials)
-            await _learn_capabilities(connection, before)
+            if connection.capabilities is before:
+                await connection.run(commands.capability())
             return
         unavailable.append(name)
     raise SignInRefused(_no_common_mechanism(connection, mechanisms, unavailable))
@@ -121,10 +124,12 @@ async def _attempt(connection: Connection, name: str, credentials: Credentials) 
     try:
         return await _ATTEMPTS[name](connection, credentials, sent)
     except CommandFailed as error:
+        text = credentials.hide(error.text)
+        if late := postponed(text, error.code):
+            raise late from None
         if error.status == "BAD" or not sent.password:
             return None
-        text = credentials.hide(error.text)
-        raise postponed(text, error.code) or SignInRefused(_refusal(name, credentials.user, text)) from None
+        raise SignInRefused(_refusal(name, credentials.user, text)) from None
 
 
 @dataclass(slots=True)
@@ -139,8 +144,9 @@ async def _plain(connection: Connection, credentials: Credentials, sent: _Sent) 
         sent.password = True
         return credentials.plain()
 
-    initial = respond(b"") if "SASL-IR" in connection.capabilities else None
-    return await connection.authenticate("PLAIN", respond, initial)
+    if "SASL-IR" in connection.capabilities:
+        return await connection.authenticate("PLAIN", respond, respond(b""))
+    return await connection.authenticate("PLAIN", respond)
 
 
 async def _cram_md5(connection: Connection, credentials: Credentials, sent: _Sent) -> Condition:
@@ -148,7 +154,7 @@ async def _cram_md5(connection: Connection, credentials: Credentials, sent: _Sen
         sent.password = True
         return credentials.cram_md5(challenge)
 
-    return await connection.authenticate("CRAM-MD5", respond, None)
+    return await connection.authenticate("CRAM-MD5", respond)
 
 
 async def _login(connection: Connection, credentials: Credentials, sent: _Sent) -> Condition:
@@ -176,16 +182,9 @@ def _refusal(name: str, user: str, text: str) -> str:
 
 def _refuse_false_welcome(condition: Condition, credentials: Credentials) -> None:
     """Exchange says OK with an error inside when a part of it is out of order."""
-    code = condition.code.name if condition.code else ""
-    if code.startswith("ERROR"):
-        text = credentials.hide(f"{code} {condition.code.arguments if condition.code else ''} {condition.text}")
+    if condition.code is not None and condition.code.name == "ERROR":
+        text = credentials.hide(f"{condition.code.arguments.lstrip('=')} {condition.text}")
         raise SignInPostponed(f"the server accepts the password but is out of order: {text}")
-
-
-async def _learn_capabilities(connection: Connection, before: frozenset[str]) -> None:
-    """Ask for the capabilities after sign-in unless the server told them by itself."""
-    if connection.capabilities is before:
-        await connection.run(commands.capability())
 
 
 def _no_common_mechanism(connection: Connection, mechanisms: Sequence[str], unavailable: Sequence[str]) -> str:

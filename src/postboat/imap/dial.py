@@ -15,21 +15,33 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from postboat.config.schema import Secret
-from postboat.errors import AccountError, CertificateRefused, ConnectionLost, ServerUnreachable, SignInRefused
+from postboat.errors import (
+    AccountError,
+    CertificateRefused,
+    CommandFailed,
+    ConnectionLost,
+    PostboatError,
+    ServerUnreachable,
+    SignInRefused,
+)
 from postboat.imap import tcp, tls
 from postboat.imap.auth import postponed, sign_in
 from postboat.imap.connection import Connection
 from postboat.imap.session import Session
 from postboat.imap.tunnel import Tunnel
+from postboat.imap.wire import commands
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from postboat.config.schema import RemoteConfig
+    from postboat.imap.wire_log import Tell
+
+    _Opened = tuple[asyncio.BaseTransport, asyncio.BaseProtocol]
 
 PasswordGiver = Callable[[str | None], Awaitable[tuple[str, Secret] | None]]
 """Gives user name and password. Its argument is the server's refusal of the last ones, or None at first.
@@ -38,6 +50,8 @@ It raises `SignInRefused`, or gives None, when it has no others."""
 
 ATTEMPTS = 3
 """Passwords that are put to a server before the account is given up: servers lock accounts after a few more."""
+_LOOK = 10.0
+"""Seconds for a second look at a certificate that was refused."""
 
 
 @dataclass(slots=True)
@@ -55,14 +69,14 @@ class _Line:
             self.tunnel.kill()
 
 
-async def connect(remote: RemoteConfig, password: PasswordGiver) -> Session:
-    """Reach the server and sign in.
+async def connect(remote: RemoteConfig, password: PasswordGiver, wire_log: Tell | None = None) -> Session:
+    """Reach the server and sign in. `wire_log` is told what goes over the wire, without what is secret.
 
     Raises `ServerUnreachable`, `CertificateRefused` or `SignInRefused`, each saying where; `TooManyConnections`
     when the server would have us if we had fewer connections.
     """
     async with _named(remote):
-        line = await _signed_in(remote, password)
+        line = await _signed_in(remote, password, wire_log)
         try:
             session = Session(line.connection, place(remote), line.tunnel)
             session.introduce()
@@ -84,13 +98,16 @@ async def _named(remote: RemoteConfig) -> AsyncIterator[None]:
     where = place(remote)
     try:
         yield
-    except AccountError as error:
-        if where in str(error):
-            raise
-        raise type(error)(f"{where}: {error}") from error
+    except ServerUnreachable as error:
+        late = postponed(str(error))
+        raise (type(late) if late else type(error))(f"{where}: {error}") from error
     except ConnectionLost as error:
         late = postponed(str(error))
-        raise (type(late) if late else ServerUnreachable)(f"{where}: {late or error}") from error
+        raise (type(late) if late else ServerUnreachable)(f"{where}: {error}") from error
+    except CommandFailed as error:
+        raise ServerUnreachable(f"{where}: the server refuses to talk: {error}") from error
+    except AccountError as error:
+        raise type(error)(f"{where}: {error}") from error
     except TimeoutError as error:
         raise ServerUnreachable(f"{where}: no answer within {remote.timeout:g} s") from error
     except OSError as error:
@@ -105,51 +122,49 @@ def _why(error: OSError) -> str:
     return (error.strerror or str(error) or type(error).__name__).lower()
 
 
-async def _signed_in(remote: RemoteConfig, password: PasswordGiver) -> _Line:
+async def _signed_in(remote: RemoteConfig, password: PasswordGiver, wire_log: Tell | None) -> _Line:
     """Sign in, asking again for the password while it is refused and another one can be given."""
-    line = await _greeted(remote)
+    line = await _greeted(remote, wire_log)
     try:
         refusal: SignInRefused | None = None
-        for _ in range(0 if line.connection.preauthenticated else ATTEMPTS):
+        for _ in range(ATTEMPTS):
+            if line.connection.preauthenticated:
+                return line
             given = await password(str(refusal) if refusal else None)
             if given is None:
                 break
             if not line.connection.alive:
                 # It took its time to ask the user, or the server hangs up after a refusal.
                 line.abort()
-                line = await _greeted(remote)
+                line = await _greeted(remote, wire_log)
             try:
                 await sign_in(line.connection, *given, remote.auth_mechanisms, secure=line.private)
                 return line
             except SignInRefused as error:
                 refusal = error
-        if not line.connection.preauthenticated:
-            raise refusal or SignInRefused("there is no password to offer")
+        raise refusal or SignInRefused("there is no password to offer")
     except BaseException:
         line.abort()
         raise
-    return line
 
 
-async def _greeted(remote: RemoteConfig) -> _Line:
-    """Reach the server and protect the connection as configured; the greeting is read."""
+async def _greeted(remote: RemoteConfig, wire_log: Tell | None) -> _Line:
+    """Reach the server and protect the connection as configured; greeting and capabilities are known."""
     if command := remote.preauthtunnel or remote.transporttunnel:
-        return await _through(command, remote)
+        return await _through(command, remote, wire_log)
     if remote.ssl:
-        return await _over_tls(remote)
-    return await _in_clear_or_upgraded(remote)
+        return await _over_tls(remote, wire_log)
+    return await _in_clear_or_upgraded(remote, wire_log)
 
 
-async def _through(command: str, remote: RemoteConfig) -> _Line:
+async def _through(command: str, remote: RemoteConfig, wire_log: Tell | None) -> _Line:
     tunnel, sock = await Tunnel.start(command)
     try:
-        line = _Line(await _start(sock, remote), private=True, tunnel=tunnel)
+        line = _Line(await _start(sock, remote, wire_log), private=True, tunnel=tunnel)
     except (ConnectionLost, AccountError) as error:
-        sock.close()
         await tunnel.end()
-        raise ServerUnreachable(": ".join(filter(None, ("the tunnel ended", tunnel.complaint, str(error))))) from error
+        raise ServerUnreachable("; ".join(filter(None, (str(error), tunnel.complaint)))) from error
     except BaseException:
-        sock.close()
         tunnel.kill()
         raise
     if remote.preauthtunnel and not line.connection.preauthenticated:
@@ -158,24 +173,21 @@ async def _through(command: str, remote: RemoteConfig) -> _Line:
     return line
 
 
-async def _over_tls(remote: RemoteConfig) -> _Line:
+async def _over_tls(remote: RemoteConfig, wire_log: Tell | None) -> _Line:
     context = tls.context_for(remote)
-    sock = await _reach(remote)
     try:
-        return _Line(await _start(sock, remote, context), private=True)
+        return _Line(await _start(await _reach(remote), remote, wire_log, context), private=True)
     except ssl.SSLCertVerificationError as error:
         raise tls.refused(error, await _certificate_shown(remote)) from error
-    finally:
-        _close_unused(sock)
 
 
-async def _in_clear_or_upgraded(remote: RemoteConfig) -> _Line:
+async def _in_clear_or_upgraded(remote: RemoteConfig, wire_log: Tell | None) -> _Line:
     sock = await _reach(remote)
     local = tcp.is_loopback(sock.getpeername())
     if not (remote.starttls or local):
         sock.close()
         raise CertificateRefused("plain text is for loopback and tunnels only: set ssl = true, or starttls = true")
-    line = _Line(await _start(sock, remote), private=local)
+    line = _Line(await _start(sock, remote, wire_log), private=local)
     if not remote.starttls:
         return line
     try:
@@ -193,7 +205,9 @@ async def _upgrade(line: _Line, remote: RemoteConfig, *, local: bool) -> None:
         if local:
             return
         what = "signs us in before TLS begins" if connection.preauthenticated else "offers no STARTTLS"
-        raise CertificateRefused(f"TLS is required, but the server {what}: somebody may be in between, or try ssl = true")
+        raise CertificateRefused(
+            f"TLS is required, but the server {what}: somebody may be in between, or try ssl = true"
+        )
     configured = remote.sslcacertfile is not None or bool(remote.cert_fingerprint)
     context = tls.context_for(remote) if configured or not local else tls.context_to_look(remote)
     try:
@@ -201,4 +215,60 @@ async def _upgrade(line: _Line, remote: RemoteConfig, *, local: bool) -> None:
     except ssl.SSLCertVerificationError as error:
         raise tls.refused(error, await _certificate_shown(remote)) from error
     tls.check_pin(remote, connection.certificate)
+    await _learn_capabilities(connection)
     line.private = True
+
+
+async def _reach(remote: RemoteConfig) -> socket.socket:
+    async with asyncio.timeout(remote.timeout):
+        return await tcp.reach(remote.remotehost, remote.remoteport)
+
+
+async def _start(
+    sock: socket.socket, remote: RemoteConfig, wire_log: Tell | None = None, context: ssl.SSLContext | None = None
+) -> Connection:
+    """Hear the greeting over a connected socket, with `context` under TLS; the socket is taken over."""
+    name = remote.remotehost if context is not None else None
+
+    async def open_transport(factory: Callable[[], asyncio.BaseProtocol]) -> _Opened:
+        opened = await asyncio.get_running_loop().create_connection(
+            factory, sock=sock, ssl=context, server_hostname=name
+        )
+        if context is not None:
+            tls.check_pin(remote, opened[0].get_extra_info("ssl_object").getpeercert(binary_form=True))
+        return opened
+
+    try:
+        connection = await Connection.start(open_transport, timeout=remote.timeout, wire_log=wire_log)
+    except BaseException:
+        sock.close()
+        raise
+    try:
+        await _learn_capabilities(connection)
+    except BaseException:
+        connection.abort()
+        raise
+    return connection
+
+
+async def _learn_capabilities(connection: Connection) -> None:
+    """Ask for the capabilities unless the greeting told them."""
+    if not connection.capabilities:
+        await connection.run(commands.capability())
+
+
+async def _certificate_shown(remote: RemoteConfig) -> bytes | None:
+    """The certificate (DER) of a server that was not trusted, by a second look that sends nothing secret."""
+    context = tls.context_to_look(remote)
+    unpinned = replace(remote, cert_fingerprint=())
+    try:
+        async with asyncio.timeout(_LOOK):
+            connection = await _start(await _reach(remote), unpinned, None, context if remote.ssl else None)
+            try:
+                if not remote.ssl:
+                    await connection.start_tls(context, remote.remotehost)
+                return connection.certificate
+            finally:
+                connection.abort()
+    except (PostboatError, OSError):
+        return None

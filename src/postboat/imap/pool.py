@@ -129,8 +129,8 @@ class Pool(Generic[S]):
                 if not self._open:
                     self._slots.release()
                     raise
-                # The slot is kept for ever: the server allows one session less than we thought. Another slot is left, the
-                # one that the open session came with.
+                # The slot is kept for ever: the server allows one session less than we thought. Another slot is
+                # left, the one that the open session came with.
                 self.size -= 1
             except BaseException:
                 self._slots.release()

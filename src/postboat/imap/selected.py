@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from postboat.model import Flags
 
 SYSTEM_FLAGS: Flags = frozenset({SEEN, ANSWERED, FLAGGED, DELETED, DRAFT})
+_EVERYTHING = FlagsHeld(SYSTEM_FLAGS, keywords=True)
+_NOTHING = FlagsHeld(frozenset(), keywords=False)
 _MAKES_KEYWORDS = "\\*"
 _RECENT = "\\Recent"
 _GONE_TEXT = re.compile(
@@ -38,7 +40,7 @@ class Selected:
     """As told at the selection; some servers never do (Courier, 163)."""
     highestmodseq: int | None = None
     """As told at the selection, so that nothing which came later is taken for seen; None for NOMODSEQ too."""
-    holds: FlagsHeld = FlagsHeld(SYSTEM_FLAGS, keywords=True)
+    holds: FlagsHeld = _EVERYTHING
     """Flags it keeps for ever; without PERMANENTFLAGS all (RFC 3501 section 7.1), opened for reading none."""
     uid_not_sticky: bool = False
     """Whether UIDs are worth nothing in the next session (RFC 4315 section 2)."""
@@ -90,7 +92,7 @@ class Selecting:
             self._note_code(condition.code)
             selected.read_only = selected.read_only or condition.code.name == "READ-ONLY"
         if selected.read_only:
-            selected.holds = FlagsHeld(frozenset(), keywords=False)
+            selected.holds = _NOTHING
         elif self._permanent is not None:
             selected.holds = held(self._permanent)
         selected.expunged_since = 0

@@ -43,7 +43,7 @@ _NEEDLESS_AFTER = frozenset({"TRYCREATE", "NONEXISTENT", "OVERQUOTA", "READ-ONLY
 
 
 class Session:
-    """What a server does for us once we are signed in. Not to be shared by tasks: the pool lends it to one at a time."""
+    """What a server does for us once we are signed in. Not to be shared: the pool lends it to one task at a time."""
 
     def __init__(self, connection: Connection, server: str, tunnel: Tunnel | None = None) -> None:
         self._connection = connection
@@ -52,6 +52,7 @@ class Session:
         """Host and port, or the tunnel's command, for people."""
         self.selected: Selected | None = None
         """The selected mailbox, kept up to date by what the server says on the way."""
+        self._introduction: asyncio.Future[Condition] | None = None
         connection.listen(self._note)
 
     @property
@@ -75,7 +76,7 @@ class Session:
         Nobody waits for the answer, and a refusal does no harm.
         """
         if "ID" in self.capabilities:
-            self._connection.send(commands.id_({"name": "Postboat", "version": __version__}))
+            self._introduction = self._connection.send(commands.id_({"name": "Postboat", "version": __version__}))
 
     async def select(self, name: str, *, read_only: bool = False) -> Selected:
         """Select a mailbox by its wire name, even when it is selected already.
@@ -134,6 +135,8 @@ class Session:
         the block ends is read and thrown away.
         """
         command = commands.uid_fetch(str(uid), "UID BODY.PEEK[]")
+        if self._introduction is not None:
+            await self._introduction
         async with self._connection.run_streaming(command) as stream:
             if stream.size is None:
                 raise LookupError(f"no body came for UID {uid}")
@@ -146,7 +149,7 @@ class Session:
         command = commands.append(name, flags, date, commands.Literal(data, size, chunks))
         return _uid_of(await self._connection.run(command))
 
-    async def append_many(self, name: str, messages: Sequence[ToAppend]) -> list[AppendOutcome]:
+    async def append_many(self, name: str, messages: Sequence[ToAppend]) -> Sequence[AppendOutcome]:
         """Store messages, all on their way at once where the server takes literals unasked; outcomes in their order.
 
         After a refusal that speaks of the mailbox those not yet sent are not tried: their outcome is that refusal.
@@ -156,7 +159,7 @@ class Session:
         conditions = await self._all([_append(name, message) for message in messages])
         return [_outcome(condition) for condition in conditions]
 
-    async def _append_in_turn(self, name: str, messages: Sequence[ToAppend]) -> list[AppendOutcome]:
+    async def _append_in_turn(self, name: str, messages: Sequence[ToAppend]) -> Sequence[AppendOutcome]:
         outcomes: list[AppendOutcome] = []
         for message in messages:
             outcome = _outcome(await self._connection.run(_append(name, message), check=False))
@@ -190,7 +193,7 @@ class Session:
         r"""Remove every \Deleted message of the mailbox, whoever marked it. Raises `CommandFailed`."""
         await self._connection.run(commands.expunge())
 
-    async def list(self, reference: str = "", pattern: str = "*", *, subscribed: bool = False) -> list[Listed]:
+    async def list(self, reference: str = "", pattern: str = "*", *, subscribed: bool = False) -> Sequence[Listed]:
         """Mailboxes, each once, with `subscribed` only those subscribed to. Raises `CommandFailed`."""
         found: dict[str, Listed] = {}
         subscriptions: set[str] = set()
@@ -280,7 +283,7 @@ class Session:
 
     async def _all(
         self, wanted: Sequence[Command], take: Callable[[Response], None] | None = None
-    ) -> list[Condition]:
+    ) -> Sequence[Condition]:
         """Send commands in one flight and wait for every answer, whatever it is."""
         return [await answer for answer in [self._connection.send(command, on_untagged=take) for command in wanted]]
 

@@ -38,7 +38,12 @@ class Tunnel(asyncio.SubprocessProtocol):
         ours.setblocking(False)
         try:
             _, tunnel = await asyncio.get_running_loop().subprocess_shell(
-                cls, command, stdin=theirs, stdout=theirs, stderr=asyncio.subprocess.PIPE, start_new_session=True
+                cls,
+                command,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
             )
         except OSError as error:
             ours.close()
@@ -74,15 +79,20 @@ class Tunnel(asyncio.SubprocessProtocol):
 
     async def end(self) -> None:
         """Wait until the command has ended, helping after a while; its line must be closed already."""
-        for sign in (signal.SIGTERM, signal.SIGKILL):
-            if await self._ends_within(_GRACE):
-                return
-            self._signal(sign)
-        await self._ends_within(_GRACE)
+        try:
+            for sign in (signal.SIGTERM, signal.SIGKILL):
+                if await self._ends_within(_GRACE):
+                    return
+                self._signal(sign)
+            await self._ends_within(_GRACE)
+        finally:
+            self.kill()
 
     def kill(self) -> None:
         """End the command at once; the event loop reaps it."""
         self._signal(signal.SIGKILL)
+        if self._transport is not None:
+            self._transport.close()
 
     async def _ends_within(self, seconds: float) -> bool:
         try:

@@ -155,7 +155,7 @@ def test_an_unusable_authority_file_is_named(tmp_path, content):
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(CertificateRefused, match="ca.pem"):
+    with pytest.raises(CertificateRefused, match=r"ca\.pem"):
         tls.context_for(remote(sslcacertfile=path))
 
 
@@ -168,5 +168,5 @@ def test_a_client_key_behind_a_password_is_refused_instead_of_asking_on_the_term
     )
     path = tmp_path / "mine.pem"
     path.write_bytes(trustme.CA().issue_cert("me").cert_chain_pems[0].bytes() + key)
-    with pytest.raises(CertificateRefused, match="mine.pem"):
+    with pytest.raises(CertificateRefused, match=r"mine\.pem"):
         tls.context_for(remote(sslclientcert=path))

@@ -1,0 +1,106 @@
+import asyncio
+import socket
+
+import pytest
+
+from postboat.imap import tcp
+
+
+@pytest.mark.parametrize(
+    ("address", "loopback"),
+    [
+        (("127.0.0.1", 1), True),
+        (("127.9.9.9", 1), True),
+        (("::1", 1, 0, 0), True),
+        (("::ffff:127.0.0.1", 1, 0, 0), True),
+        (("192.0.2.1", 1), False),
+        (("fe80::1%eth0", 1, 0, 2), False),
+        ("", False),
+    ],
+)
+def test_loopback_is_told_by_the_address(address, loopback):
+    assert tcp.is_loopback(address) is loopback
+
+
+def test_address_families_take_turns_in_the_resolvers_order():
+    six, four = socket.AF_INET6, socket.AF_INET
+    found = [(six, "a"), (six, "b"), (six, "c"), (four, "d")]
+    assert tcp.interleaved(found) == [(six, "a"), (four, "d"), (six, "b"), (six, "c")]
+    assert tcp.interleaved([]) == []
+
+
+@pytest.fixture
+async def listening():
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()
+
+
+def resolving_to(monkeypatch, *addresses):
+    async def getaddrinfo(*_, **__):
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+
+
+async def test_an_address_that_refuses_makes_room_for_the_next_at_once(listening, monkeypatch):
+    monkeypatch.setattr(tcp, "STAGGER", 60)
+    resolving_to(monkeypatch, ("127.0.0.1", 1), listening)
+    async with asyncio.timeout(5):
+        sock = await tcp.reach("host", 0)
+    assert sock.getpeername() == listening
+    sock.close()
+
+
+async def test_an_address_that_does_not_answer_does_not_hold_up_the_next(listening, monkeypatch):
+    monkeypatch.setattr(tcp, "STAGGER", 0.01)
+    resolving_to(monkeypatch, ("silent", 1), listening)
+    connect, called_off = asyncio.get_running_loop().sock_connect, asyncio.Event()
+
+    async def sock_connect(sock, address):
+        if address[0] != "silent":
+            return await connect(sock, address)
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            called_off.set()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", sock_connect)
+    sock = await tcp.reach("host", 0)
+    assert sock.getpeername() == listening
+    assert called_off.is_set()
+    sock.close()
+
+
+async def test_when_no_address_answers_the_reason_is_told(monkeypatch):
+    resolving_to(monkeypatch, ("127.0.0.1", 1), ("127.0.0.1", 2))
+    with pytest.raises(ConnectionRefusedError):
+        await tcp.reach("host", 0)
+
+
+@pytest.mark.parametrize("name", ["no-such-host.invalid", "a" * 70 + ".example", "a..b"])
+async def test_an_unknown_or_impossible_name_is_a_resolvers_error(name):
+    with pytest.raises(socket.gaierror):
+        await tcp.reach(name, 1)
+
+
+async def test_giving_up_ends_all_attempts(monkeypatch):
+    monkeypatch.setattr(tcp, "STAGGER", 0.01)
+    resolving_to(monkeypatch, ("silent", 1), ("silent", 2))
+    begun, ended = asyncio.Event(), []
+
+    async def sock_connect(sock, address):
+        try:
+            if address[1] == 2:
+                begun.set()
+            await asyncio.get_running_loop().create_future()
+        finally:
+            ended.append(address)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", sock_connect)
+    task = asyncio.create_task(tcp.reach("host", 0))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(ended) == 2
