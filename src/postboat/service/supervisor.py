@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from postboat.config.secrets import Prompter
     from postboat.events import Publish
 
+log = logging.getLogger("postboat.service")
+DEFECT = "internal error, which is a defect of Postboat (run again with -d all for its traceback)"
+INTERNAL_ERROR = 1
 GRAVEST_FIRST = (1, 2, 5, 4, 7, 6, 3, 0)
 """Exit codes in the order in which one account's outranks another's: what needs the user comes before what may pass."""
 
@@ -60,13 +64,17 @@ async def _sync_or_tell(
     prompter: Prompter | None,
     prompting: asyncio.Lock,
 ) -> int:
-    """Sync one account; a failure that stops it stops no other."""
+    """Sync one account; a failure that stops it stops no other, not even a defect of our own."""
     try:
         parts = assemble(account, config, publish, prompter, prompting, dry_run=options.dry_run)
         return await sync_account(parts, options, publish)
     except PostboatError as failure:
         publish(AccountFailed(account.name, str(failure), failure.exit_code))
         return failure.exit_code
+    except Exception as defect:
+        log.debug("account %s ended by a defect", account.name, exc_info=True)
+        publish(AccountFailed(account.name, f"{DEFECT}: {type(defect).__name__}: {defect}", INTERNAL_ERROR))
+        return INTERNAL_ERROR
 
 
 def gravest(codes: Iterable[int]) -> int:
