@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from postboat.errors import AccountError, CommandFailed, FolderError
 from postboat.imap.mailbox import ImapMailbox
 from postboat.imap.wire import utf7
+from postboat.imap.wire.responses import Listed
 from postboat.model import FolderName
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from postboat.imap.pool import Pool
     from postboat.imap.session import Session
-    from postboat.imap.wire.responses import Listed
 
 NOT_SELECTABLE = frozenset({"\\noselect", "\\nonexistent"})
 SPECIAL_USES = frozenset({"\\all", "\\archive", "\\drafts", "\\flagged", "\\important", "\\junk", "\\sent", "\\trash"})
@@ -70,8 +70,8 @@ class ImapFolders:
         async with self._pool.session() as session:
             try:
                 listed = await session.list(reference, "*", subscribed=subscribed_only)
-                if not any(one.name.upper() == "INBOX" for one in listed):
-                    listed = [*await session.list("", "INBOX"), *listed]
+                if not any(_means_inbox(one) for one in listed):
+                    listed = [await _inbox(session), *listed]
                 prefix, delimiter = await _personal_namespace(session)
             except CommandFailed as failure:
                 raise AccountError(f"the server does not list its folders: {failure}") from failure
@@ -98,7 +98,7 @@ class ImapFolders:
         """Raises ValueError when the name has an empty level."""
         return RemoteFolder(
             FolderName.of(*self._parts(listed)),
-            "INBOX" if listed.name.upper() == "INBOX" else listed.name,
+            "INBOX" if _means_inbox(listed) else listed.name,
             not listed.attributes & NOT_SELECTABLE,
             listed.attributes & SPECIAL_USES,
         )
@@ -137,7 +137,10 @@ class ImapFolders:
             raise FolderError(f"{part!r} cannot be created: it holds a line end or NUL, which no server takes")
         if not self._utf8 and not part.isascii():
             raise FolderError(f"{part!r} cannot be created: it is not in modified UTF-7 (utf8foldernames = false)")
-        wire = utf7.encode(part) if self._utf8 else part
+        try:
+            wire = utf7.encode(part) if self._utf8 else part
+        except ValueError as error:
+            raise FolderError(f"{part!r} cannot be created: it is not Unicode") from error
         if delimiter and delimiter in wire:
             raise FolderError(f"{part!r} cannot be created: the server separates levels by {delimiter!r}")
         return wire
@@ -193,7 +196,17 @@ async def _personal_namespace(session: Session) -> tuple[str, str | None]:
 
 def _inbox_first(listed: Iterable[Listed]) -> list[Listed]:
     """Of several folders that mean INBOX, the one in capitals counts; the rest keeps the server's order."""
-    return sorted(listed, key=lambda one: (one.name != "INBOX", one.name.upper() != "INBOX"))
+    return sorted(listed, key=lambda one: (one.name != "INBOX", not _means_inbox(one)))
+
+
+def _means_inbox(listed: Listed) -> bool:
+    return listed.name.upper() == "INBOX"
+
+
+async def _inbox(session: Session) -> Listed:
+    """The INBOX, which every server has (RFC 3501 section 5.1), though strato lists it only when it is asked for."""
+    asked = await session.list("", "INBOX")
+    return next((one for one in asked if _means_inbox(one)), Listed("INBOX", None))
 
 
 def _decoded(name: str) -> str | None:

@@ -1,0 +1,295 @@
+"""A small IMAP server in this process that can be told to lie.
+
+It keeps one list of messages for each mailbox and answers by the book. What a test wants otherwise it puts into
+`server.lies`: a function for the first words of a command, which gets the server's honest answer and returns another.
+`server.said` is every command received, without tags.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from postboat.config.schema import RemoteConfig, Secret
+from postboat.imap.dial import connect
+from postboat.imap.pool import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from postboat.imap.session import Session
+
+ALL = "IMAP4REV1 UIDPLUS LITERAL+ NAMESPACE CONDSTORE"
+_LITERAL = re.compile(rb"\{(\d+)(\+?)\}\r\n$")
+_WORDS = re.compile(rb'"((?:[^"\\]|\\.)*)"|\(([^)]*)\)|([^\s()"]+)')
+
+
+@dataclass
+class Mail:
+    """A message of the server."""
+
+    uid: int
+    wire: bytes
+    flags: set[str] = field(default_factory=set)
+    date: str = "01-Jan-2020 00:00:00 +0000"
+
+
+@dataclass
+class Mailbox:
+    """A mailbox of the server."""
+
+    uidvalidity: int = 7
+    uidnext: int = 1
+    highestmodseq: int = 1
+    mail: list[Mail] = field(default_factory=list)
+
+    def put(self, wire: bytes, *flags: str, date: str = "01-Jan-2020 00:00:00 +0000") -> int:
+        """Add a message and return its UID."""
+        self.mail.append(Mail(self.uidnext, wire, set(flags), date))
+        self.uidnext += 1
+        self.highestmodseq += 1
+        return self.uidnext - 1
+
+    def uids(self) -> list[int]:
+        return [mail.uid for mail in self.mail]
+
+
+@dataclass
+class Answer:
+    """Untagged responses and the tagged one, without line ends and tag."""
+
+    untagged: list[bytes] = field(default_factory=list)
+    tagged: bytes = b"OK done"
+
+
+Lie = Callable[[Answer, bytes], Answer | None]
+"""Gets the honest answer and the command; returns what to send, or None to cut the connection."""
+
+
+class LyingServer:
+    def __init__(self, capabilities: str = ALL) -> None:
+        self.capabilities = capabilities
+        self.boxes: dict[str, Mailbox] = {"INBOX": Mailbox()}
+        self.lies: dict[str, Lie] = {}
+        self.said: list[bytes] = []
+        self._writers: list[asyncio.StreamWriter] = []
+        self._conversations: list[asyncio.Task[None]] = []
+        self.keeps_date = True
+        self.alters: Callable[[bytes], bytes] = lambda wire: wire
+        """What becomes of a message that is appended."""
+
+    @property
+    def inbox(self) -> Mailbox:
+        return self.boxes["INBOX"]
+
+    def commands(self, *verbs: str) -> list[str]:
+        """Commands received that begin with one of `verbs`."""
+        return [line.decode("latin-1") for line in self.said if line.decode("latin-1").startswith(verbs)]
+
+    @asynccontextmanager
+    async def pool(self, size: int = 1) -> AsyncIterator[Pool[Session]]:
+        """Listen, and give a pool of sessions to it."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        remote = RemoteConfig(
+            name="remote",
+            remotehost="127.0.0.1",
+            remoteport=port,
+            remoteuser="me",
+            ssl=False,
+            starttls=False,
+            timeout=5,
+        )
+
+        async def password(_refused: str | None) -> tuple[str, Secret]:
+            return "me", Secret("pw")
+
+        pool: Pool[Session] = Pool(lambda: connect(remote, password), size)
+        try:
+            yield pool
+        finally:
+            await pool.close()
+            server.close()
+            for writer in self._writers:
+                writer.close()
+            await asyncio.gather(*self._conversations)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        if (task := asyncio.current_task()) is not None:
+            self._conversations.append(task)
+        try:
+            writer.write(f"* PREAUTH [CAPABILITY {self.capabilities}] ready\r\n".encode())
+            conversation = _Conversation(self, writer)
+            while line := await _command(reader, writer):
+                tag, _, command = line.partition(b" ")
+                self.said.append(command)
+                answer: Answer | None = conversation.answer(command)
+                for words, lie in self.lies.items():
+                    if answer is not None and command.decode("latin-1").startswith(words):
+                        answer = lie(answer, command)
+                if answer is None:
+                    break
+                for one in answer.untagged:
+                    writer.write(b"* " + one + b"\r\n")
+                writer.write(tag + b" " + answer.tagged + b"\r\n")
+                await writer.drain()
+                if command == b"LOGOUT":
+                    break
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+
+async def _command(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    """One command without its last line end, literals in place."""
+    line = await reader.readline()
+    while literal := _LITERAL.search(line):
+        if not literal[2]:
+            writer.write(b"+ go on\r\n")
+        line += await reader.readexactly(int(literal[1])) + await reader.readline()
+    return line.removesuffix(b"\r\n")
+
+
+class _Conversation:
+    """One connection: what it has selected."""
+
+    def __init__(self, server: LyingServer, writer: asyncio.StreamWriter) -> None:
+        self.server, self.writer = server, writer
+        self.box: Mailbox | None = None
+
+    def answer(self, command: bytes) -> Answer:
+        verb, _, rest = command.partition(b" ")
+        if verb == b"UID":
+            second, _, rest = rest.partition(b" ")
+            verb += b"_" + second
+        handle = getattr(self, verb.decode().lower(), None)
+        return handle(rest) if handle else Answer()
+
+    def capability(self, _: bytes) -> Answer:
+        return Answer([b"CAPABILITY " + self.server.capabilities.encode()])
+
+    def select(self, rest: bytes) -> Answer:
+        name = _words(rest)[0]
+        if name not in self.server.boxes:
+            return Answer(tagged=b"NO [NONEXISTENT] no such mailbox")
+        box = self.box = self.server.boxes[name]
+        told = [
+            b"%d EXISTS" % len(box.mail),
+            b"OK [UIDVALIDITY %d] valid" % box.uidvalidity,
+            b"OK [UIDNEXT %d] next" % box.uidnext,
+            b"OK [PERMANENTFLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft \\*)] kept",
+        ]
+        if "CONDSTORE" in self.server.capabilities:
+            told.append(b"OK [HIGHESTMODSEQ %d] highest" % box.highestmodseq)
+        return Answer(told, b"OK [READ-WRITE] selected")
+
+    def examine(self, rest: bytes) -> Answer:
+        answer = self.select(rest)
+        return Answer(answer.untagged, answer.tagged.replace(b"READ-WRITE", b"READ-ONLY"))
+
+    def status(self, rest: bytes) -> Answer:
+        name = _words(rest)[0]
+        return Answer([b'STATUS "%s" (UIDNEXT %d)' % (name.encode(), self.server.boxes[name].uidnext)])
+
+    def uid_fetch(self, rest: bytes) -> Answer:
+        uids, items = rest.split(b" ", 1)
+        assert self.box
+        return Answer([self._data(n, mail, items) for n, mail in self._of(uids)])
+
+    def _data(self, number: int, mail: Mail, items: bytes) -> bytes:
+        told = [b"UID %d" % mail.uid]
+        if b"FLAGS" in items:
+            told.append(b"FLAGS (" + " ".join(sorted(mail.flags)).encode() + b")")
+        if b"INTERNALDATE" in items:
+            told.append(b'INTERNALDATE "' + mail.date.encode() + b'"')
+        if b"RFC822.SIZE" in items:
+            told.append(b"RFC822.SIZE %d" % len(mail.wire))
+        if b"BODY.PEEK[]" in items:
+            told.append(b"BODY[] {%d}\r\n" % len(mail.wire) + mail.wire)
+        if b"BODY.PEEK[HEADER]" in items:
+            header = mail.wire.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+            told.append(b"BODY[HEADER] {%d}\r\n" % len(header) + header)
+        return b"%d FETCH (" % number + b" ".join(told) + b")"
+
+    def _of(self, uids: bytes) -> list[tuple[int, Mail]]:
+        assert self.box, "a mailbox is selected"
+        wanted = [tuple(map(int, part.split(b":"))) for part in uids.split(b",")]
+        return [(n, m) for n, m in enumerate(self.box.mail, 1) if any(w[0] <= m.uid <= w[-1] for w in wanted)]
+
+    def uid_search(self, rest: bytes) -> Answer:
+        assert self.box
+        found = self.box.mail
+        if rest.startswith(b"UID "):
+            found = [mail for _, mail in self._of(rest[4:])]
+        elif rest == b"DELETED":
+            found = [mail for mail in found if "\\Deleted" in mail.flags]
+        return Answer([b"SEARCH" + b"".join(b" %d" % mail.uid for mail in found)])
+
+    def uid_store(self, rest: bytes) -> Answer:
+        uids, change, flags = rest.split(b" ", 2)
+        for _, mail in self._of(uids):
+            if change.startswith(b"+"):
+                mail.flags |= set(flags.decode().strip("()").split())
+            else:
+                mail.flags -= set(flags.decode().strip("()").split())
+        assert self.box
+        self.box.highestmodseq += 1
+        return Answer()
+
+    def uid_expunge(self, rest: bytes) -> Answer:
+        return self._expunge({mail.uid for _, mail in self._of(rest)})
+
+    def expunge(self, _: bytes) -> Answer:
+        assert self.box
+        return self._expunge(set(self.box.uids()))
+
+    def _expunge(self, uids: set[int]) -> Answer:
+        assert self.box
+        told = []
+        for number in range(len(self.box.mail), 0, -1):
+            mail = self.box.mail[number - 1]
+            if mail.uid in uids and "\\Deleted" in mail.flags:
+                del self.box.mail[number - 1]
+                told.append(b"%d EXPUNGE" % number)
+        self.box.highestmodseq += 1
+        return Answer(told)
+
+    def append(self, rest: bytes) -> Answer:
+        head, _, literal = rest.partition(b"}\r\n")
+        name, flags, *date = _words(head.rpartition(b"{")[0])
+        box = self.server.boxes.get(name)
+        if box is None:
+            return Answer(tagged=b"NO [TRYCREATE] no such mailbox")
+        when = {"date": date[0]} if date and self.server.keeps_date else {}
+        uid = box.put(self.server.alters(literal), *flags.split(), **when)
+        code = b"[APPENDUID %d %d] " % (box.uidvalidity, uid) if "UIDPLUS" in self.server.capabilities else b""
+        return Answer([b"%d EXISTS" % len(box.mail)] if box is self.box else [], b"OK " + code + b"stored")
+
+    def list(self, rest: bytes) -> Answer:
+        pattern = _words(rest)[-1]
+        names = [name for name in self.server.boxes if pattern in ("*", name)]
+        return Answer([b'LIST () "/" "%s"' % name.encode("latin-1") for name in names])
+
+    def lsub(self, rest: bytes) -> Answer:
+        return Answer([line.replace(b"LIST", b"LSUB", 1) for line in self.list(rest).untagged])
+
+    def namespace(self, _: bytes) -> Answer:
+        return Answer([b'NAMESPACE (("" "/")) NIL NIL'])
+
+    def create(self, rest: bytes) -> Answer:
+        name = _words(rest)[0]
+        if name in self.server.boxes:
+            return Answer(tagged=b"NO [ALREADYEXISTS] it is there")
+        self.server.boxes[name] = Mailbox()
+        return Answer()
+
+
+def _words(text: bytes) -> list[str]:
+    found = [next(group for group in match.groups() if group is not None) for match in _WORDS.finditer(text)]
+    return [word.decode("latin-1").replace('\\"', '"').replace("\\\\", "\\") for word in found]

@@ -1,0 +1,215 @@
+"""Folder names between the server's spelling and ours, and folders being made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.fakes.lying_server import Answer, LyingServer
+
+from postboat.errors import AccountError, FolderError
+from postboat.imap.folders import ImapFolders, RemoteFolder, RemoteFolders
+from postboat.model import INBOX, FolderName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def lists(*lines: str) -> Callable[[Answer, bytes], Answer]:
+    return lambda _answer, _command: Answer([line.encode("latin-1") for line in lines])
+
+
+async def listed(*lines: str, utf8: bool = True, inbox: bool = True) -> RemoteFolders:
+    server = LyingServer()
+    server.lies["LIST"] = lists(*(['LIST () "/" INBOX'] if inbox else []), *lines)
+    return await folders_of(server, utf8=utf8)
+
+
+async def folders_of(server: LyingServer, *, utf8: bool = True, subscribed_only: bool = False) -> RemoteFolders:
+    async with server.pool() as pool:
+        return await ImapFolders(pool, utf8=utf8).list(subscribed_only=subscribed_only)
+
+
+def names(found: RemoteFolders) -> list[tuple[str, ...]]:
+    return [folder.name.parts for folder in found.folders]
+
+
+async def test_names_are_split_at_the_delimiter_and_decoded() -> None:
+    found = await listed(
+        'LIST (\\HasChildren) "/" "[Gmail]"',
+        'LIST (\\All) "/" "[Gmail]/All Mail"',
+        'LIST () "/" "Entw&APw-rfe/2024.1 & \\"more\\""'.replace(" & ", " &- "),
+        'LIST () "/" "a* b%"',
+    )
+    assert names(found) == [
+        ("INBOX",),
+        ("[Gmail]",),
+        ("[Gmail]", "All Mail"),
+        ("Entwürfe", '2024.1 & "more"'),
+        ("a* b%",),
+    ]
+    assert found.delimiter == "/"
+    assert found.folders[2].special_use == {"\\all"}
+    assert found.folders[3].wire == 'Entw&APw-rfe/2024.1 &- "more"'
+    assert not found.problems
+
+
+async def test_an_encoded_delimiter_makes_no_level() -> None:
+    found = await listed('LIST () "." "2024&AC8-01"', 'LIST () "/" "here&AC8-there"')
+    assert names(found) == [("INBOX",), ("2024&AC8-01",), ("here&AC8-there",)]
+    assert len(found.problems) == 2
+
+
+async def test_two_folders_of_one_name_are_told() -> None:
+    found = await listed('LIST () "/" "a&b"', 'LIST () "/" "a&-b"')
+    assert names(found) == [("INBOX",), ("a&b",)]
+    assert any("means the same" in problem for problem in found.problems)
+
+
+async def test_folders_that_hold_no_messages_are_not_selectable() -> None:
+    found = await listed('LIST (\\Noselect) "/" A', 'LIST (\\NonExistent) "/" B', 'LIST (\\noInferiors) "/" C')
+    assert {folder.wire: folder.selectable for folder in found.folders} == {
+        "INBOX": True,
+        "A": False,
+        "B": False,
+        "C": True,
+    }
+
+
+async def test_an_inbox_that_is_not_listed_is_asked_for() -> None:
+    server = LyingServer()
+    server.lies['LIST "" "*"'] = lists('LIST () "." "INBOX.Sent"')
+    server.lies['LIST "" "INBOX"'] = lists('LIST () "." "INBOX"')
+    found = await folders_of(server)
+    assert names(found) == [("INBOX",), ("INBOX", "Sent")]
+
+
+async def test_an_inbox_that_is_never_listed_is_there_all_the_same() -> None:
+    assert names(await listed(inbox=False)) == [("INBOX",)]
+
+
+async def test_only_the_top_level_inbox_has_no_case() -> None:
+    found = await listed('LIST () "/" "inbox"', 'LIST () "/" "Work/Inbox"')
+    assert names(found) == [("INBOX",), ("Work", "Inbox")]
+    assert found.folders[0].wire == "INBOX"
+
+
+async def test_a_name_with_an_empty_level_is_left_alone_and_told() -> None:
+    found = await listed('LIST () "/" "a//b"', 'LIST () "/" "good"', 'LIST (\\Noselect) "/" "above/"')
+    assert names(found) == [("INBOX",), ("good",), ("above",)]
+    (problem,) = found.problems
+    assert "a//b" in problem
+
+
+async def test_a_name_that_is_not_modified_utf7_is_kept_as_it_is_and_told() -> None:
+    found = await listed('LIST () "/" "caf\xe9"', 'LIST () "/" "a&b"')
+    assert names(found) == [("INBOX",), ("caf\xe9",), ("a&b",)]
+    assert [folder.wire for folder in found.folders[1:]] == ["caf\xe9", "a&b"]
+    assert len(found.problems) == 2
+
+
+async def test_names_may_stay_encoded() -> None:
+    found = await listed('LIST () "/" "Entw&APw-rfe"', 'LIST () "/" "a&b"', utf8=False)
+    assert names(found) == [("INBOX",), ("Entw&APw-rfe",), ("a&b",)]
+    assert not found.problems
+
+
+async def test_a_server_without_levels_is_understood() -> None:
+    server = LyingServer()
+    server.lies["LIST"] = lists("LIST () NIL INBOX", 'LIST () NIL "a/b.c"')
+    server.lies["NAMESPACE"] = lists("NAMESPACE NIL NIL NIL")
+    found = await folders_of(server)
+    assert names(found) == [("INBOX",), ("a/b.c",)]
+    assert found.delimiter is None
+
+
+async def test_the_personal_prefix_is_told() -> None:
+    server = LyingServer()
+    server.lies["NAMESPACE"] = lists('NAMESPACE (("INBOX." ".")) NIL (("shared." "."))')
+    server.lies["LIST"] = lists('LIST () "." INBOX')
+    found = await folders_of(server)
+    assert (found.namespace_prefix, found.delimiter) == ("INBOX.", ".")
+
+
+@pytest.mark.parametrize("answer", [b"NO not now", b"BAD what"])
+async def test_a_refused_listing_is_never_taken_for_no_folders(answer: bytes) -> None:
+    server = LyingServer()
+    server.lies["LIST"] = lambda _, __: Answer([b'LIST () "/" INBOX'], answer)
+    with pytest.raises(AccountError, match="does not list"):
+        await folders_of(server)
+
+
+async def test_a_refused_namespace_does_no_harm() -> None:
+    server = LyingServer()
+    server.lies["NAMESPACE"] = lambda _, __: Answer(tagged=b"NO none")
+    assert (await folders_of(server)).namespace_prefix == ""
+
+
+async def test_only_subscribed_folders_may_be_wanted() -> None:
+    server = LyingServer()
+    server.lies["LIST"] = lists('LIST () "/" INBOX', 'LIST () "/" A', 'LIST () "/" B')
+    server.lies["LSUB"] = lists('LSUB () "/" B', 'LSUB () "/" "gone long ago"')
+    assert names(await folders_of(server, subscribed_only=True)) == [("INBOX",), ("B",)]
+
+
+LISTING = RemoteFolders("/", folders=(RemoteFolder(INBOX, "INBOX"), RemoteFolder(FolderName.of("Wei\xdf"), "Wei\xdf")))
+
+
+@pytest.mark.parametrize(
+    ("parts", "wire"),
+    [
+        (("Entwürfe",), "Entw&APw-rfe"),
+        (("a & b", "c"), "a &- b/c"),
+        (("Wei\xdf",), "Wei\xdf"),
+        (("Wei\xdf", "süß"), "Wei\xdf/s&APwA3w-"),
+        (("INBOX",), "INBOX"),
+        (("INBOX", "Sub"), "INBOX/Sub"),
+        (("*%",), "*%"),
+    ],
+)
+async def test_the_wire_name_of_a_folder_follows_the_listing(parts: tuple[str, ...], wire: str) -> None:
+    async with LyingServer().pool() as pool:
+        assert ImapFolders(pool).wire_name(FolderName.of(*parts), LISTING) == wire
+
+
+@pytest.mark.parametrize("part", ["a/b", "a\r\nb", "a\0b", "\udcff"])
+async def test_a_name_the_server_cannot_bear_is_refused(part: str) -> None:
+    server = LyingServer()
+    async with server.pool() as pool:
+        with pytest.raises(FolderError, match="cannot be created"):
+            await ImapFolders(pool).create(FolderName.of(part), LISTING)
+    assert not server.commands("CREATE")
+
+
+async def test_without_levels_there_are_no_folders_inside_folders() -> None:
+    async with LyingServer().pool() as pool:
+        with pytest.raises(FolderError, match="inside"):
+            await ImapFolders(pool).create(FolderName.of("a", "b"), RemoteFolders(None))
+
+
+async def test_a_folder_is_created_with_the_levels_above_it_and_subscribed() -> None:
+    server = LyingServer()
+    async with server.pool() as pool:
+        assert await ImapFolders(pool).create(FolderName.of("a", "b", "ü"), LISTING) == "a/b/&APw-"
+    assert server.commands("CREATE", "SUBSCRIBE") == [
+        'CREATE "a"',
+        'CREATE "a/b"',
+        'CREATE "a/b/&APw-"',
+        'SUBSCRIBE "a/b/&APw-"',
+    ]
+
+
+async def test_a_folder_that_is_there_already_is_as_good_as_created() -> None:
+    server = LyingServer()
+    server.lies["SUBSCRIBE"] = lambda _, __: Answer(tagged=b"NO no subscriptions here")
+    async with server.pool() as pool:
+        for _ in range(2):
+            assert await ImapFolders(pool).create(FolderName.of("a"), LISTING) == "a"
+
+
+async def test_a_refused_creation_is_told() -> None:
+    server = LyingServer()
+    server.lies["CREATE"] = lambda _, __: Answer(tagged=b"NO [CANNOT] excess whitespace")
+    async with server.pool() as pool:
+        with pytest.raises(FolderError, match="excess whitespace"):
+            await ImapFolders(pool).create(FolderName.of("a "), LISTING)

@@ -1,0 +1,664 @@
+"""A mailbox on servers that lie, forget, hide and refuse."""
+
+from __future__ import annotations
+
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.contract.worlds import Baseline
+from tests.fakes.lying_server import Answer, LyingServer, Mailbox
+
+from postboat.errors import ConnectionLost, FolderError, FolderGone
+from postboat.imap.mailbox import ImapMailbox
+from postboat.model import (
+    DELETED,
+    FLAGGED,
+    NO_FLAGS,
+    SEEN,
+    Content,
+    Gone,
+    Intent,
+    Marked,
+    Reflagging,
+    Refused,
+    Side,
+    Stored,
+    Unreadable,
+    Unsettled,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from postboat.model import Flags, Key
+
+POOR = "IMAP4REV1"
+DATE = 1_577_836_800.0  # what the server gives by itself
+ONE = b"Subject: one\r\n\r\nbody of one\r\n"
+TWO = b"Subject: two\r\n\r\nbody of two, longer\r\n"
+
+
+@asynccontextmanager
+async def mailbox(server: LyingServer, *, size: int = 1, **options: bool) -> AsyncIterator[ImapMailbox]:
+    async with server.pool(size) as pool:
+        yield ImapMailbox(pool, "INBOX", **options)
+
+
+def content(key: Key, wire: bytes, flags: Flags = NO_FLAGS, date: float | None = DATE) -> Content:
+    return Content(key, flags, date, len(wire), wire)
+
+
+async def read(box: ImapMailbox, *keys: Key) -> list[Content | Gone | Unreadable]:
+    async with aclosing(box.read(keys)) as items:  # type: ignore[type-var]
+        return [item async for item in items]
+
+
+async def store(box: ImapMailbox, *contents: Content) -> Sequence[Stored | Refused | Unsettled]:
+    return await box.store(contents, await box.intend(contents))
+
+
+def without(*begin: bytes) -> Callable[[Answer, bytes], Answer]:
+    """Leave out untagged responses that hold one of `begin`."""
+    return lambda answer, _: Answer([u for u in answer.untagged if not any(b in u for b in begin)], answer.tagged)
+
+
+def once(lie: Callable[[Answer, bytes], Answer | None]) -> Callable[[Answer, bytes], Answer | None]:
+    """Lie the first time only."""
+    told: list[bytes] = []
+
+    def maybe(answer: Answer, command: bytes) -> Answer | None:
+        told.append(command)
+        return lie(answer, command) if len(told) == 1 else answer
+
+    return maybe
+
+
+def refuse(text: bytes) -> Callable[[Answer, bytes], Answer]:
+    return lambda _answer, _command: Answer(tagged=text)
+
+
+def knows(*uids: int, flags: Flags = NO_FLAGS, checkpoint: str | None = None) -> Baseline:
+    return Baseline({str(uid): flags for uid in uids}, checkpoint=checkpoint, validity="7")
+
+
+# ---- identity
+
+
+async def test_without_a_uidvalidity_nothing_is_read_or_written() -> None:
+    server = LyingServer()
+    server.lies["SELECT"] = without(b"UIDVALIDITY")
+    async with mailbox(server) as box:
+        with pytest.raises(FolderError, match="UIDVALIDITY"):
+            await box.validity()
+        with pytest.raises(FolderError, match="UIDVALIDITY"):
+            await box.delete(["1"], expunge=True)
+    assert not server.commands("UID")
+
+
+async def test_uids_that_do_not_last_are_refused() -> None:
+    server = LyingServer()
+    server.lies["SELECT"] = lambda answer, _: Answer(
+        [*answer.untagged, b"NO [UIDNOTSTICKY] they change"], answer.tagged
+    )
+    async with mailbox(server) as box:
+        with pytest.raises(FolderError, match="new UIDs"):
+            await box.changes(knows())
+
+
+async def test_a_uidvalidity_that_changes_during_the_run_stops_the_folder() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+    async with mailbox(server) as box:
+        assert await box.validity() == "7"
+        await box.changes(knows())
+        server.inbox.uidvalidity = 8
+        with pytest.raises(FolderError, match="changed its UIDVALIDITY"):
+            await box.delete(["1"], expunge=True)
+        with pytest.raises(FolderError, match="changed its UIDVALIDITY"):
+            await box.reflag([Reflagging("1", add=frozenset({SEEN}))])
+    assert not server.commands("UID STORE", "UID EXPUNGE")
+
+
+async def test_a_folder_that_is_gone_is_told() -> None:
+    server = LyingServer()
+    del server.boxes["INBOX"]
+    async with mailbox(server) as box:
+        with pytest.raises(FolderGone):
+            await box.validity()
+
+
+async def test_a_folder_that_may_be_missing_is_empty() -> None:
+    server = LyingServer()
+    del server.boxes["INBOX"]
+    async with mailbox(server, read_only=True, may_be_missing=True) as box:
+        assert await box.validity() == ""
+        changes = await box.changes(knows(1, 2))
+        assert changes.nothing
+        assert await box.find([Intent(Side.REMOTE, "a", "[]", NO_FLAGS)]) == {}
+
+
+async def test_a_folder_opened_for_reading_only_is_never_written_to() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE, SEEN)
+    async with mailbox(server, read_only=True) as box:
+        assert (await box.changes(knows())).appeared["1"].flags == {SEEN}
+        for work in (box.delete(["1"], expunge=True), box.reflag([Reflagging("1", remove=frozenset({SEEN}))])):
+            with pytest.raises(FolderError, match="reading only"):
+                await work
+        with pytest.raises(FolderError, match="reading only"):
+            await store(box, content("a", ONE))
+    assert not server.commands("SELECT", "UID STORE", "APPEND")
+
+
+async def test_learning_the_validity_and_looking_take_one_select() -> None:
+    server = LyingServer()
+    async with mailbox(server) as box:
+        await box.validity()
+        await box.changes(knows())
+        assert len(server.commands("SELECT")) == 1
+        await box.changes(knows())
+        assert len(server.commands("SELECT")) == 2
+
+
+# ---- looking
+
+
+async def test_an_unchanged_mailbox_is_not_listed() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+    async with mailbox(server) as box:
+        first = await box.changes(knows())
+        assert first.checkpoint is not None
+        listed = len(server.commands("UID FETCH"))
+        assert (await box.changes(knows(1, checkpoint=first.checkpoint))).nothing
+        assert len(server.commands("UID FETCH")) == listed
+
+
+@pytest.mark.parametrize("number", ["uidnext", "highestmodseq", "mail"])
+async def test_one_changed_number_is_enough_to_look(number: str) -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+    server.inbox.put(TWO)
+    async with mailbox(server) as box:
+        checkpoint = (await box.changes(knows())).checkpoint
+        if number == "mail":
+            server.inbox.mail.pop()
+        else:
+            setattr(server.inbox, number, getattr(server.inbox, number) + 1)
+        changes = await box.changes(knows(1, 2, checkpoint=checkpoint))
+        assert changes.vanished == ({"2"} if number == "mail" else set())
+        assert changes.checkpoint not in (None, checkpoint)
+
+
+@pytest.mark.parametrize("missing", [b"HIGHESTMODSEQ", b"UIDNEXT"])
+async def test_without_proof_there_is_no_checkpoint(missing: bytes) -> None:
+    server = LyingServer()
+    server.lies["SELECT"] = without(missing)
+    async with mailbox(server) as box:
+        assert (await box.changes(knows())).checkpoint is None
+
+
+async def test_a_modseq_without_the_capability_proves_nothing() -> None:
+    server = LyingServer("IMAP4REV1 UIDPLUS")
+    server.lies["SELECT"] = lambda answer, _: Answer([*answer.untagged, b"OK [HIGHESTMODSEQ 7] so"], answer.tagged)
+    async with mailbox(server) as box:
+        assert (await box.changes(knows())).checkpoint is None
+
+
+async def test_the_checkpoint_is_older_than_what_happened_during_the_look() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+
+    def meanwhile(answer: Answer, _: bytes) -> Answer:
+        server.inbox.put(TWO)
+        return answer
+
+    server.lies["UID FETCH"] = once(meanwhile)
+    async with mailbox(server) as box:
+        first = await box.changes(knows())
+        assert set(first.appeared) == {"1"}
+        second = await box.changes(knows(1, checkpoint=first.checkpoint))
+        assert set(second.appeared) == {"2"}
+
+
+async def test_a_listing_cut_short_is_asked_for_again() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+    server.inbox.put(TWO)
+    server.lies["UID FETCH"] = once(without(b"UID 2 "))
+    async with mailbox(server) as box:
+        changes = await box.changes(knows(1, 2))
+    assert changes.complete
+    assert not changes.vanished
+    assert [c.split()[0] for c in server.commands("UID FETCH", "NOOP")] == ["UID", "NOOP", "UID"]
+
+
+async def test_a_listing_cut_short_twice_deletes_nothing() -> None:
+    server = LyingServer()
+    for wire in (ONE, TWO, ONE):
+        server.inbox.put(wire)
+    server.lies["UID FETCH"] = without(b"UID 2 ")
+    async with mailbox(server) as box:
+        changes = await box.changes(knows(1, 2))
+    assert not changes.complete
+    assert not changes.vanished
+    assert changes.checkpoint is None
+    assert set(changes.appeared) == {"3"}
+
+
+async def test_an_expunge_in_the_middle_of_the_listing_is_counted() -> None:
+    server = LyingServer()
+    for wire in (ONE, TWO, ONE):
+        server.inbox.put(wire)
+
+    def expunged(answer: Answer, _: bytes) -> Answer:
+        del server.inbox.mail[1]
+        return Answer([answer.untagged[0], b"2 EXPUNGE", b"2 FETCH (UID 3 FLAGS ())"], answer.tagged)
+
+    server.lies["UID FETCH"] = once(expunged)
+    async with mailbox(server) as box:
+        changes = await box.changes(knows(1, 2, 3))
+    assert changes.complete
+    assert changes.vanished == {"2"}
+
+
+async def test_data_without_a_uid_belongs_to_no_message() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+    server.lies["UID FETCH"] = lambda a, _: Answer([b"1 FETCH (FLAGS (\\Seen))", *a.untagged], a.tagged)
+    async with mailbox(server) as box:
+        assert (await box.changes(knows(1))).nothing
+
+
+async def test_more_messages_listed_than_there_are_prove_nothing() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+    server.lies["UID FETCH"] = lambda a, _: Answer([*a.untagged, b"2 FETCH (UID 9 FLAGS ())"], a.tagged)
+    async with mailbox(server) as box:
+        changes = await box.changes(knows(1, 2))
+    assert not changes.complete
+    assert not changes.vanished
+
+
+async def test_an_empty_mailbox_is_believed_only_when_a_search_agrees() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+    server.lies["SELECT"] = without(b"EXISTS")
+    async with mailbox(server) as box:
+        assert not (await box.changes(knows(1))).complete
+        server.inbox.mail.clear()
+        assert (await box.changes(knows(1))).vanished == {"1"}
+    assert not server.commands("UID FETCH")
+
+
+async def test_flags_the_server_cannot_keep_are_not_missed() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE, "\\Seen")
+    server.lies["SELECT"] = lambda answer, _: Answer(
+        [u.replace(b"\\Answered \\Flagged \\Deleted \\Draft \\*", b"\\Deleted") for u in answer.untagged], answer.tagged
+    )
+    async with mailbox(server) as box:
+        assert (await box.changes(knows(1, flags=frozenset({SEEN, FLAGGED, "$Forwarded"})))).nothing
+        assert not await box.reflag([Reflagging("1", add=frozenset({FLAGGED}), remove=frozenset({"$Forwarded"}))])
+    assert not server.commands("UID STORE")
+
+
+async def test_only_ranges_with_a_number_at_their_end_are_sent() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+    async with mailbox(server) as box:
+        await box.changes(knows())
+        await read(box, "1")
+        await box.fingerprints(["1"])
+        await store(box, content("a", TWO))
+        await box.reflag([Reflagging("1", add=frozenset({SEEN}))])
+        await box.delete(["1"], expunge=True)
+        await box.changes(knows(1))
+    assert not [c for c in server.commands("UID") if "*" in c.split()[2]]
+    assert not server.commands("FETCH", "STORE", "CLOSE", "SEARCH", "EXPUNGE", "COPY")
+    assert not [c for c in server.commands("UID STORE") if "FLAGS.SILENT" not in c or " FLAGS" in c]
+
+
+# ---- reading
+
+
+async def test_a_message_that_an_ok_passed_over_is_asked_for_again() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+    server.inbox.put(TWO)
+    server.lies["UID FETCH 1:2 (UID FLAGS INTERNALDATE BODY"] = without(b"UID 2 ")
+    async with mailbox(server) as box:
+        found = {item.key: item for item in await read(box, "1", "2")}
+    assert {key: item.data for key, item in found.items() if isinstance(item, Content)} == {"1": ONE, "2": TWO}
+
+
+async def test_a_message_that_is_never_sent_is_unreadable() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+    server.inbox.put(TWO)
+    server.lies["UID FETCH"] = without(b"UID 2 ")
+    async with mailbox(server) as box:
+        first, second = await read(box, "1", "2")
+    assert isinstance(first, Content)
+    assert second == Unreadable("2", "the server lists it but does not send it")
+
+
+@pytest.mark.parametrize("body", [b"BODY[] NIL", b'BODY[] ""', b"BODY[] {0}\r\n"])
+async def test_an_empty_body_of_a_message_that_is_not_empty_is_unreadable(body: bytes) -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+    server.lies["UID FETCH 1 (UID FLAGS INTERNALDATE BODY"] = lambda _, __: Answer(
+        [b"1 FETCH (UID 1 FLAGS () %s)" % body]
+    )
+    async with mailbox(server) as box:
+        (item,) = await read(box, "1")
+    assert isinstance(item, Unreadable)
+
+
+async def test_a_message_the_server_refuses_does_not_hold_up_the_others() -> None:
+    server = LyingServer()
+    for number in range(9):
+        server.inbox.put(b"Subject: %d\r\n\r\n" % number)
+
+    def fails(answer: Answer, command: bytes) -> Answer:
+        whole = any(b"UID 5 " in untagged for untagged in answer.untagged) and b"BODY" in command
+        return Answer(tagged=b"NO [SERVERBUG] no body") if whole else answer
+
+    server.lies["UID FETCH"] = fails
+    async with mailbox(server) as box:
+        found = await read(box, *map(str, range(1, 10)))
+    assert [item.key for item in found if isinstance(item, Content)] == list("12346789")
+    (bad,) = [item for item in found if isinstance(item, Unreadable)]
+    assert (bad.key, "no body" in bad.reason) == ("5", True)
+
+
+async def test_a_notice_in_place_of_a_message_is_unreadable() -> None:
+    server = LyingServer()
+    server.inbox.put(
+        b"From: Microsoft Exchange Server 2010\r\n"
+        b"Subject: Retrieval using the IMAP4 protocol failed for the following message: 1\r\n\r\nThe server ...\r\n"
+    )
+    async with mailbox(server) as box:
+        (item,) = await read(box, "1")
+    assert isinstance(item, Unreadable)
+    assert "notice" in item.reason
+
+
+async def test_a_large_message_whose_stream_is_refused_is_unreadable() -> None:
+    server = LyingServer()
+    server.inbox.put(b"Subject: large\r\n\r\n" + b"x" * 2_000_000)
+    server.inbox.put(ONE)
+    server.lies["UID FETCH 1 (UID BODY"] = refuse(b"NO [UNAVAILABLE] not now")
+    async with mailbox(server) as box:
+        small, large = await read(box, "1", "2")
+    assert isinstance(small, Content)
+    assert isinstance(large, Unreadable)
+
+
+async def test_a_large_message_may_be_read_twice_from_one_content() -> None:
+    server = LyingServer()
+    wire = b"Subject: large\r\n\r\n" + b"x" * 2_000_000
+    server.inbox.put(wire)
+    async with mailbox(server) as box, aclosing(box.read(["1"])) as items:  # type: ignore[type-var]
+        item = await anext(items)
+        assert isinstance(item, Content)
+        assert item.chunks is not None
+        async with aclosing(item.chunks()) as begin:  # type: ignore[type-var]
+            await anext(begin)
+        assert b"".join([chunk async for chunk in item.chunks()]) == wire
+
+
+async def test_a_size_that_is_wrong_is_only_a_hint() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+    server.lies["UID FETCH"] = lambda a, _: Answer(
+        [u.replace(b"RFC822.SIZE %d" % len(ONE), b"RFC822.SIZE 3000000") for u in a.untagged], a.tagged
+    )
+    async with mailbox(server) as box, aclosing(box.read(["1"])) as items:  # type: ignore[type-var]
+        item = await anext(items)
+        assert isinstance(item, Content)
+        assert item.chunks is not None
+        assert item.size == len(ONE)
+        assert b"".join([chunk async for chunk in item.chunks()]) == ONE
+
+
+async def test_no_session_is_held_while_small_messages_are_handed_out() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+    server.inbox.put(TWO)
+    async with mailbox(server, size=1) as box:
+        async with aclosing(box.read(["1", "2"])) as items:  # type: ignore[type-var]
+            async for item in items:
+                assert not await box.reflag([Reflagging(item.key, add=frozenset({SEEN}))])
+    assert [mail.flags for mail in server.inbox.mail] == [{SEEN}, {SEEN}]
+
+
+# ---- storing
+
+
+async def test_without_uidplus_stored_messages_are_found_by_their_headers() -> None:
+    server = LyingServer(POOR)
+    server.inbox.put(ONE)
+    async with mailbox(server) as box:
+        outcomes = await store(box, content("a", TWO), content("b", ONE), content("c", ONE))
+    assert outcomes == [Stored("a", "2"), Stored("b", "3"), Stored("c", "4")]
+
+
+async def test_without_uidnext_too() -> None:
+    server = LyingServer(POOR)
+    server.inbox.put(ONE)
+    server.lies["SELECT"] = without(b"UIDNEXT")
+    server.lies["STATUS"] = lambda _, __: Answer([b'STATUS "INBOX" ()'])
+    async with mailbox(server) as box:
+        assert await store(box, content("a", ONE)) == [Stored("a", "2")]
+
+
+@pytest.mark.parametrize("code", [b"[APPENDUID 99 2]", b"[APPENDUID 7 0]", b"[APPENDUID 7 1:3]", b"[APPENDUID 7]", b""])
+async def test_an_appenduid_that_cannot_be_is_not_believed(code: bytes) -> None:
+    server = LyingServer()
+    server.inbox.put(TWO)
+    server.lies["APPEND"] = lambda answer, _: Answer(answer.untagged, b"OK " + code + b" stored")
+    async with mailbox(server) as box:
+        assert await store(box, content("a", ONE)) == [Stored("a", "2")]
+
+
+async def test_one_uid_told_for_two_messages_is_believed_once() -> None:
+    server = LyingServer()
+    server.lies["APPEND"] = lambda answer, _: Answer(answer.untagged, b"OK [APPENDUID 7 1] stored")
+    async with mailbox(server) as box:
+        assert await store(box, content("a", ONE), content("b", TWO)) == [Stored("a", "1"), Stored("b", "2")]
+
+
+async def test_a_server_that_keeps_one_copy_of_equal_messages_gives_its_uid_once() -> None:
+    server = LyingServer()
+
+    def same(answer: Answer, _: bytes) -> Answer:
+        del server.inbox.mail[1:]
+        return Answer([], b"OK [APPENDUID 7 1] Success")
+
+    server.lies["APPEND"] = same
+    async with mailbox(server) as box:
+        first, second = await store(box, content("a", ONE), content("b", ONE))
+    assert first == Stored("a", "1")
+    assert isinstance(second, Refused)
+    assert "one copy" in second.reason
+
+
+async def test_a_changed_header_and_no_uidplus_leave_date_and_size_to_tell() -> None:
+    server = LyingServer(POOR)
+    server.alters = lambda wire: b"X-Seen: y\r\n" + wire if len(wire) > len(ONE) else wire.replace(b"one", b"0ne", 1)
+    async with mailbox(server) as box:
+        outcomes = await store(box, content("a", ONE, date=DATE + 60), content("b", TWO))
+    assert outcomes == [Stored("a", "1"), Stored("b", "2")]
+
+
+async def test_what_is_stored_under_an_unknown_uid_is_never_called_refused() -> None:
+    server = LyingServer(POOR)
+    server.keeps_date = False
+
+    def changes_and_a_stranger_comes(wire: bytes) -> bytes:
+        server.inbox.put(b"Subject: a stranger\r\n\r\n")
+        return b"X-Changed: y\r\n" + wire
+
+    server.alters = changes_and_a_stranger_comes
+    async with mailbox(server) as box:
+        (outcome,) = await store(box, content("a", ONE))
+    assert isinstance(outcome, Unsettled)
+
+
+async def test_eight_bit_octets_that_become_an_x_are_recognised() -> None:
+    server = LyingServer(POOR)
+    server.alters = lambda wire: wire.replace(b"\xc3\xa9", b"XX")
+    wire = b"Subject: caf\xc3\xa9\r\n\r\n"
+    async with mailbox(server) as box:
+        contents = [content("a", wire), content("b", wire)]
+        tokens = await box.intend(contents)
+        assert await box.store(contents[:1], tokens[:1]) == [Stored("a", "1")]
+    async with mailbox(server) as box:
+        found = await box.find([Intent(Side.REMOTE, c.key, t, NO_FLAGS) for c, t in zip(contents, tokens, strict=True)])
+    assert [stored.key for stored in found.values()] == ["1"]
+
+
+async def test_what_cannot_be_sent_is_refused_and_the_rest_is_sent() -> None:
+    server = LyingServer("IMAP4REV1 UIDPLUS LITERAL+ APPENDLIMIT=40")
+    async with mailbox(server) as box:
+        outcomes = await store(
+            box, content("empty", b""), content("nul", b"A: b\0\r\n\r\n"), content("big", b"x" * 41), content("ok", ONE)
+        )
+    assert [type(outcome) for outcome in outcomes] == [Refused, Refused, Refused, Stored]
+    assert len(server.commands("APPEND")) == 1
+
+
+@pytest.mark.parametrize("capabilities", ["IMAP4REV1 UIDPLUS LITERAL+", "IMAP4REV1 UIDPLUS"])
+async def test_one_refused_message_does_not_hold_up_the_others(capabilities: str) -> None:
+    server = LyingServer(capabilities)
+
+    def dislikes(answer: Answer, command: bytes) -> Answer:
+        if b"Subject: one" in command:
+            server.inbox.mail.pop()
+            return Answer(tagged=b"NO message contains something")
+        return answer
+
+    server.lies["APPEND"] = dislikes
+    async with mailbox(server) as box:
+        outcomes = await store(box, content("a", TWO), content("b", ONE), content("c", TWO))
+    assert [type(outcome) for outcome in outcomes] == [Stored, Refused, Stored]
+    assert isinstance(outcomes[1], Refused)
+    assert "contains something" in outcomes[1].reason
+
+
+async def test_a_folder_that_went_before_the_upload_is_told() -> None:
+    server = LyingServer()
+    async with mailbox(server) as box:
+        tokens = await box.intend([content("a", ONE)])
+        server.lies["APPEND"] = refuse(b"NO [TRYCREATE] no such mailbox")
+        with pytest.raises(FolderGone):
+            await box.store([content("a", ONE)], tokens)
+
+
+async def test_a_connection_cut_during_the_upload_leaves_it_to_the_intents() -> None:
+    server = LyingServer()
+    server.lies["APPEND"] = lambda answer, command: None if b"two" in command else answer
+    contents = [content("a", ONE), content("b", TWO)]
+    async with mailbox(server) as box:
+        tokens = await box.intend(contents)
+        with pytest.raises(ConnectionLost):
+            await box.store(contents, tokens)
+    server.lies.clear()
+    intents = [Intent(Side.REMOTE, c.key, t, NO_FLAGS) for c, t in zip(contents, tokens, strict=True)]
+    async with mailbox(server) as box:
+        assert await box.find(intents) == {"a": Stored("a", "1"), "b": Stored("b", "2")}
+        assert await box.find(intents) == {}
+
+
+async def test_intents_of_another_uidvalidity_find_nothing() -> None:
+    server = LyingServer()
+    async with mailbox(server) as box:
+        tokens = await box.intend([content("a", ONE)])
+    server.boxes["INBOX"] = Mailbox(uidvalidity=8)
+    server.inbox.put(ONE)
+    async with mailbox(server) as box:
+        assert await box.find([Intent(Side.REMOTE, "a", tokens[0], NO_FLAGS)]) == {}
+
+
+@pytest.mark.parametrize("token", ["", "none of ours", "[]", "{}", "[1, 2]", '["7", "x", 1, "", null]'])
+async def test_a_token_that_is_none_of_ours_finds_nothing(token: str) -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+    async with mailbox(server) as box:
+        assert await box.find([Intent(Side.REMOTE, "a", token, NO_FLAGS)]) == {}
+
+
+# ---- flags and deletions
+
+
+async def test_equal_changes_go_out_as_one_command() -> None:
+    server = LyingServer()
+    for _ in range(6):
+        server.inbox.put(ONE, FLAGGED)
+    work = [Reflagging(str(uid), add=frozenset({SEEN}), remove=frozenset({FLAGGED})) for uid in (1, 2, 3, 5)]
+    async with mailbox(server) as box:
+        assert not await box.reflag([*work, Reflagging("6", add=frozenset({SEEN}))])
+    assert server.commands("UID STORE") == [
+        "UID STORE 1:3,5:6 +FLAGS.SILENT (\\Seen)",
+        "UID STORE 1:3,5 -FLAGS.SILENT (\\Flagged)",
+    ]
+
+
+async def test_a_refused_set_is_tried_message_by_message() -> None:
+    server = LyingServer()
+    for _ in range(3):
+        server.inbox.put(ONE)
+
+    def dislikes(answer: Answer, command: bytes) -> Answer:
+        return Answer(tagged=b"NO not this one") if b"1:4" in command or b" 2 " in command else answer
+
+    server.lies["UID STORE"] = dislikes
+    async with mailbox(server) as box:
+        refused = await box.reflag([Reflagging(str(uid), add=frozenset({SEEN})) for uid in (1, 2, 3, 4)])
+    assert [refusal.key for refusal in refused] == ["2"]
+    assert "not this one" in refused[0].reason
+
+
+async def test_with_uidplus_only_our_own_are_expunged() -> None:
+    server = LyingServer()
+    for _ in range(3):
+        server.inbox.put(ONE, DELETED)
+    async with mailbox(server) as box:
+        assert not await box.delete(["2"], expunge=True)
+    assert server.inbox.uids() == [1, 3]
+
+
+async def test_without_uidplus_foreign_deleted_messages_keep_ours_marked() -> None:
+    server = LyingServer(POOR)
+    server.inbox.put(ONE, DELETED)
+    server.inbox.put(TWO)
+    async with mailbox(server) as box:
+        assert await box.delete(["2"], expunge=True) == [Marked("2")]
+        assert server.inbox.uids() == [1, 2]
+        assert not await box.delete(["1", "2"], expunge=True)
+    assert server.inbox.uids() == []
+
+
+async def test_a_refused_expunge_stops_the_folder() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+    server.lies["UID EXPUNGE"] = refuse(b"NO you may not")
+    async with mailbox(server) as box:
+        with pytest.raises(FolderError, match="you may not"):
+            await box.delete(["1"], expunge=True)
+
+
+async def test_an_expunge_that_does_nothing_is_noticed() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+    kept = server.inbox.mail[0]
+
+    def nothing(_answer: Answer, _command: bytes) -> Answer:
+        server.inbox.mail.append(kept)
+        return Answer()
+
+    server.lies["UID EXPUNGE"] = nothing
+    async with mailbox(server) as box:
+        assert await box.delete(["1"], expunge=True) == [Marked("1")]
