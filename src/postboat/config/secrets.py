@@ -141,14 +141,13 @@ class PasswordGiver:
             raise self._eval_failed(f"gave no answer within {self._eval_seconds:g} seconds") from None
         except Exception as error:
             raise self._eval_failed(_safely_described(error)) from None
-        if isinstance(value, bytes):
-            value = _text(value)
-        if not isinstance(value, str) or not value:
-            kind = (
-                "an empty one" if value == "" else "octets that are no UTF-8" if value is None else type(value).__name__
-            )
+        text = _decoded(value) if isinstance(value, bytes) else value
+        if not isinstance(text, str):
+            kind = "octets that are no UTF-8" if isinstance(value, bytes) else type(value).__name__
             raise self._eval_failed(f"must give a text, not {kind}")
-        return Secret(value)
+        if not text:
+            raise self._eval_failed("gave an empty text")
+        return Secret(text)
 
     def _eval_failed(self, what: str) -> SignInRefused:
         return SignInRefused(f"remotepasseval of {self._remote.name}: {what}")
@@ -204,7 +203,7 @@ def _safely_described(error: Exception) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _text(octets: bytes) -> str | None:
+def _decoded(octets: bytes) -> str | None:
     try:
         return octets.decode()
     except UnicodeDecodeError:

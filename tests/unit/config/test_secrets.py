@@ -1,0 +1,233 @@
+"""Passwords: where they come from, in which order, and what happens after a refusal."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import threading
+from dataclasses import replace
+
+import pytest
+
+from postboat.config.schema import PasswordSources, RemoteConfig, Secret
+from postboat.config.secrets import PasswordGiver
+from postboat.errors import SignInRefused
+
+REMOTE = RemoteConfig(name="R", remotehost="imap.example.org", remoteuser="me")
+
+
+class Prompt:
+    """A user who types these answers."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.questions = []
+
+    async def __call__(self, question):
+        self.questions.append(question)
+        await asyncio.sleep(0)
+        answer = self.answers.pop(0) if self.answers else None
+        return None if answer is None else Secret(answer)
+
+
+def giver(prompter=None, *, netrc=(), user="me", lock=None, eval_seconds=60, account="A", **sources):
+    remote = replace(REMOTE, remoteuser=user, password=PasswordSources(**sources))
+    return PasswordGiver(account, remote, prompter, lock, eval_seconds=eval_seconds, netrc=netrc)
+
+
+async def password(give, refusal=None):
+    given = await give(refusal)
+    return None if given is None else given[1].reveal()
+
+
+@pytest.fixture
+def netrc(tmp_path):
+    path = tmp_path / ".netrc"
+    path.write_text("machine imap.example.org login me password from-netrc\n")
+    return (path,)
+
+
+@pytest.fixture
+def passfile(tmp_path):
+    path = tmp_path / "password"
+    path.write_text("  from-file \nsecond line\n")
+    return path
+
+
+async def test_sources_are_tried_in_their_order(netrc, passfile):
+    sources = {
+        "remotepasseval": lambda: "from-eval",
+        "remotepass": Secret("from-option"),
+        "remotepassfile": passfile,
+    }
+    prompt = Prompt("typed")
+    for expected in ("from-eval", "from-option", "from-file"):
+        assert await password(giver(prompt, netrc=netrc, **sources)) == expected
+        del sources[next(iter(sources))]
+    assert await password(giver(prompt, netrc=netrc)) == "from-netrc"
+    assert prompt.questions == []
+    assert await password(giver(prompt)) == "typed"
+
+
+async def test_octets_are_taken_as_utf8():
+    assert await password(giver(remotepasseval=lambda: "pässword".encode())) == "pässword"
+
+
+async def test_remotepasseval_does_not_block_the_loop():
+    started, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def evaluate():
+        loop.call_soon_threadsafe(started.set)
+        assert go_on.wait(10)
+        return "late"
+
+    task = asyncio.create_task(password(giver(remotepasseval=evaluate)))
+    await started.wait()
+    go_on.set()
+    assert await task == "late"
+
+
+async def test_remotepasseval_that_never_ends_is_given_up():
+    for_ever = threading.Event()
+    with pytest.raises(SignInRefused, match=r"remotepasseval of R: gave no answer within 0\.05 seconds"):
+        await giver(remotepasseval=for_ever.wait, eval_seconds=0.05)(None)
+    for_ever.set()
+
+
+def raising(error):
+    def evaluate():
+        raise error
+
+    return evaluate
+
+
+@pytest.mark.parametrize(
+    ("evaluate", "told"),
+    [
+        (lambda: None, "must give a text, not NoneType"),
+        (lambda: "", "gave an empty text"),
+        (lambda: b"\xff", "must give a text, not octets that are no UTF-8"),
+        (raising(ValueError("hunter2")), "ValueError"),
+        (raising(NameError("name 'hunter2' is not defined")), "NameError"),
+        (raising(StopIteration("hunter2")), "RuntimeError"),
+        (raising(SystemExit("hunter2")), "RuntimeError"),
+        (raising(FileNotFoundError(2, "No such file", "pass")), "No such file"),
+        (raising(subprocess.CalledProcessError(3, ["pass", "hunter2"])), "exit status 3"),
+    ],
+)
+async def test_a_failing_remotepasseval_is_told_without_what_may_be_the_password(evaluate, told):
+    with pytest.raises(SignInRefused) as caught:
+        await giver(Prompt("typed"), remotepasseval=evaluate)(None)
+    assert told in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_remotepasseval_is_evaluated_again_once_after_a_refusal():
+    answers = iter(["old", "new", "newest"])
+    give = giver(remotepasseval=lambda: next(answers))
+    assert [await password(give), await password(give, "no"), await password(give, "no")] == ["old", "new", None]
+
+
+async def test_the_same_answer_of_remotepasseval_is_not_sent_twice():
+    give = giver(Prompt("typed"), remotepasseval=lambda: "same")
+    assert [await password(give), await password(give, "no")] == ["same", None]
+
+
+@pytest.mark.parametrize("source", ["remotepass", "remotepassfile", "netrc"])
+async def test_a_fixed_password_that_was_refused_is_not_sent_again(source, netrc, passfile):
+    sources = {"remotepass": Secret("x"), "remotepassfile": passfile, "netrc": netrc}
+    give = giver(Prompt("typed"), **{source: sources[source]})
+    assert await password(give) is not None
+    assert await password(give, "no") is None
+
+
+async def test_the_prompt_is_repeated_with_the_refusal_until_it_gives_nothing():
+    prompt = Prompt("first", "second")
+    give = giver(prompt)
+    assert [await password(give), await password(give, "not\x1b[2J so"), await password(give, "no")] == [
+        "first",
+        "second",
+        None,
+    ]
+    question = "Password for me on imap.example.org (account A): "
+    assert prompt.questions == [question, f"not [2J so\n{question}", f"no\n{question}"]
+
+
+async def test_an_empty_answer_is_none():
+    with pytest.raises(SignInRefused):
+        await giver(Prompt(""))(None)
+
+
+async def test_no_password_at_all_tells_how_to_give_one():
+    with pytest.raises(SignInRefused, match="no password for me on imap.example.org: set remotepass, remotepassfile"):
+        await giver(None)(None)
+
+
+async def test_one_password_is_asked_for_all_connections():
+    prompt = Prompt("typed")
+    give = giver(prompt)
+    assert await asyncio.gather(*(password(give) for _ in range(5))) == ["typed"] * 5
+    assert len(prompt.questions) == 1
+
+
+async def test_connections_refused_with_the_same_password_ask_once_more_together():
+    prompt = Prompt("wrong", "right")
+    give = giver(prompt)
+
+    async def connect():
+        first = await password(give)
+        return first, await password(give, "no")
+
+    assert await asyncio.gather(connect(), connect(), connect()) == [("wrong", "right")] * 3
+    assert len(prompt.questions) == 2
+
+
+async def test_prompts_of_two_accounts_do_not_overlap():
+    busy = 0
+
+    async def prompt(question):
+        nonlocal busy
+        busy += 1
+        assert busy == 1
+        await asyncio.sleep(0)
+        busy -= 1
+        return Secret(question)
+
+    lock = asyncio.Lock()
+    answers = await asyncio.gather(*(password(giver(prompt, lock=lock, account=name)) for name in "AB"))
+    assert ["account A" in answers[0], "account B" in answers[1]] == [True, True]
+
+
+async def test_the_user_name_comes_from_netrc_if_it_is_not_configured(netrc):
+    assert await giver(netrc=netrc, user="")(None) == ("me", Secret("from-netrc"))
+    with pytest.raises(SignInRefused, match="no user name for imap.example.org: set remoteuser"):
+        await giver(user="")(None)
+
+
+@pytest.mark.parametrize(("content", "told"), [(b"\nx", "empty first line"), (b"\xff", "not UTF-8")])
+async def test_a_useless_remotepassfile_is_told(tmp_path, content, told):
+    path = tmp_path / "password"
+    path.write_bytes(content)
+    with pytest.raises(SignInRefused, match=told):
+        await giver(remotepassfile=path)(None)
+
+
+async def test_after_all_was_refused_the_next_sync_begins_anew():
+    give = giver(remotepass=Secret("x"))
+    assert [await password(give), await password(give, "no"), await password(give)] == ["x", None, "x"]
+
+
+async def test_a_cancelled_prompt_leaves_the_lock_to_others():
+    lock, asked = asyncio.Lock(), asyncio.Event()
+
+    async def prompt(question):
+        asked.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(password(giver(prompt, lock=lock)))
+    await asked.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await password(giver(Prompt("typed"), lock=lock)) == "typed"
