@@ -21,7 +21,7 @@ check: $(STAMP)
 
 ## make test      all tests, with real servers on the loopback interface
 test: $(STAMP) servers
-	.venv/bin/pytest -q -n 2 --dist loadfile $(TESTS)
+	.venv/bin/pytest -q -n 2 --dist worksteal $(TESTS)
 
 ## make demo      a mailbox synchronised before your eyes, with a server in memory
 demo: .venv/demo

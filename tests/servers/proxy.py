@@ -1,0 +1,148 @@
+"""A relay in front of any server: counts connections and bytes, and spoils the line on purpose.
+
+    async with Proxy(account.host, account.port) as proxy:
+        ...  # talk to proxy.host, proxy.port
+        assert proxy.most <= 3
+        proxy.cut()
+
+It lives in the event loop of the test that opens it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import Self
+
+HOST = "127.0.0.1"
+CHUNK = 65536
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+Line = asyncio.Queue[tuple[float, bytes]]
+"""Bytes under way in one direction, each with the time of its arrival; no bytes are the end."""
+
+
+class Proxy:
+    """Relays every connection to `host`:`port`; its knobs may be turned at any time and act on the next bytes.
+
+    `delay` is the time in seconds that bytes travel each way. `cut_after_down` and `cut_after_up` are the bytes from and
+    to the server, on each connection, that still arrive before both ends see it close. `refuse` closes new connections.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        delay: float = 0.0,
+        cut_after_down: int | None = None,
+        cut_after_up: int | None = None,
+    ) -> None:
+        self._target = (host, port)
+        self.delay = delay
+        self.cut_after_down = cut_after_down
+        self.cut_after_up = cut_after_up
+        self.refuse = False
+        self.now = self.most = self.total = 0
+        self.bytes_down = self.bytes_up = 0
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._sessions: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self.host, self.port = HOST, 0
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, HOST, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._server is not None:
+            self._server.close()
+        for session in self._sessions:
+            session.cancel()
+        await asyncio.gather(*self._sessions, return_exceptions=True)
+
+    def cut(self) -> None:
+        """Break all connections at once, as a lost network does: both ends see a reset, bytes under way are lost."""
+        for writer in self._writers:
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+            writer.transport.abort()
+        for session in self._sessions:
+            session.cancel()
+
+    def stall(self) -> None:
+        """Stop moving bytes; connections stay open until resume() or their end."""
+        self._flowing.clear()
+
+    def resume(self) -> None:
+        """Move the bytes held back and those that follow."""
+        self._flowing.set()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        session = asyncio.current_task()
+        assert session is not None
+        self._sessions.add(session)
+        self.now, self.total = self.now + 1, self.total + 1
+        self.most = max(self.most, self.now)
+        try:
+            if not self.refuse:
+                await self._relay(reader, writer)
+        finally:
+            self.now -= 1
+            self._sessions.discard(session)
+            writer.close()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            server_reader, server_writer = await asyncio.open_connection(*self._target)
+        except OSError:
+            return  # the server is down, and the client sees its connection closed
+        self._writers |= {writer, server_writer}
+        up: Line = asyncio.Queue(maxsize=64)
+        down: Line = asyncio.Queue(maxsize=64)
+        try:
+            async with asyncio.TaskGroup() as directions:
+                directions.create_task(self._take(reader, up))
+                directions.create_task(self._hand_on(up, server_writer, up=True))
+                directions.create_task(self._take(server_reader, down))
+                directions.create_task(self._hand_on(down, writer, up=False))
+        except* (LineOver, ConnectionError):
+            pass  # one end of one direction is the end of the connection
+        finally:
+            self._writers -= {writer, server_writer}
+            server_writer.close()
+
+    async def _take(self, source: asyncio.StreamReader, line: Line) -> None:
+        clock = asyncio.get_running_loop().time
+        while data := await source.read(CHUNK):
+            await line.put((clock() + self.delay, data))
+        await line.put((clock() + self.delay, b""))
+
+    async def _hand_on(self, line: Line, sink: asyncio.StreamWriter, *, up: bool) -> None:
+        clock, moved = asyncio.get_running_loop().time, 0
+        while True:
+            due, data = await line.get()
+            if due > clock():
+                await asyncio.sleep(due - clock())
+            await self._flowing.wait()
+            limit = self.cut_after_up if up else self.cut_after_down
+            allowed = data if limit is None else data[: max(0, limit - moved)]
+            sink.write(allowed)
+            await sink.drain()
+            moved += len(allowed)
+            self._count(len(allowed), up=up)
+            if not data or len(allowed) < len(data) or moved == limit:
+                raise LineOver
+
+    def _count(self, size: int, *, up: bool) -> None:
+        if up:
+            self.bytes_up += size
+        else:
+            self.bytes_down += size
+
+
+class LineOver(Exception):
+    """One direction of a connection came to its end, or to the byte after which it is to be cut."""
