@@ -25,9 +25,9 @@ async def test_mail_arrives_is_changed_on_both_sides_and_both_sides_agree(voyage
     assert first.done.down == 6
     voyage.assert_same()
 
-    one, two, _three, *_ = voyage.files()
-    one.rename(one.parent.parent / "cur" / f"{one.name}:2,RS")
-    two.unlink()
+    read, doomed = voyage.file_of(message(0)), voyage.file_of(message(1))
+    read.rename(read.parent.parent / "cur" / f"{read.name}:2,RS")
+    doomed.unlink()
     voyage.drop(message(100), flags="F")
     voyage.deliver(message(101), flags=r"\Flagged")
     with voyage.phone("INBOX") as phone:
@@ -66,7 +66,8 @@ async def test_internaldate_and_mtime_are_one(voyage):
     assert b'"09-Sep-2001 01:46:40 +0000"' in answer
 
 
-async def test_folders_are_created_on_either_side_whatever_their_names(voyage):
+async def test_folders_are_created_on_either_side_whatever_their_names(dovecot_sdbox, tmp_path):
+    voyage = Voyage(tmp_path, dovecot_sdbox.account())
     names = [
         "Work/Projects/2026",
         "Entwürfe",
@@ -99,8 +100,8 @@ async def test_folders_are_created_on_either_side_whatever_their_names(voyage):
 
 
 @pytest.mark.parametrize("layout", [{"layout": "nested", "sep": "/"}, {"layout": "maildir++"}])
-async def test_other_layouts_hold_the_same_mail(dovecot, tmp_path, layout):
-    voyage = Voyage(tmp_path, dovecot.account(), local=layout)
+async def test_other_layouts_hold_the_same_mail(dovecot_sdbox, tmp_path, layout):
+    voyage = Voyage(tmp_path, dovecot_sdbox.account(), local=layout)
     voyage.create("Work/Projects", "dots.in.name", "cur")
     voyage.deliver(message(1))
     for name in ("Work/Projects", "dots.in.name", "cur"):
@@ -185,8 +186,7 @@ async def test_foreign_deleted_messages_are_never_expunged(voyage):
     await voyage.sync()
     with voyage.phone("INBOX") as phone:
         phone.uid("STORE", "1", "+FLAGS", r"(\Deleted)")
-    doomed = digest(message(2))
-    next(file for file in voyage.files() if digest(file.read_bytes()) == doomed).unlink()
+    voyage.file_of(message(2)).unlink()
     (await voyage.sync()).assert_clean()
     assert voyage.on_server() == {digest(message(1)): {"T"}}
 

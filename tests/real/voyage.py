@@ -134,7 +134,11 @@ class Voyage:
         with self.phone() as phone:
             listed = phone.list()[1]
         rows = [re.match(rb'\((?P<attributes>[^)]*)\) (?:"."|NIL) "?(?P<name>.*?)"?$', row) for row in listed if row]
-        return {utf7.decode(row["name"].decode()) for row in rows if row and b"\\Noselect" not in row["attributes"]}
+        return {
+            utf7.decode(re.sub(r"\\(.)", r"\1", row["name"].decode()))
+            for row in rows
+            if row and b"\\Noselect" not in row["attributes"]
+        }
 
     # ---- the disk ---------------------------------------------------------------------------------------------
 
@@ -148,6 +152,10 @@ class Voyage:
             (file for part in ("new", "cur") for file in (self.folder(name) / part).iterdir()),
             key=lambda file: file.name,
         )
+
+    def file_of(self, wire: bytes, name: str = "INBOX") -> Path:
+        """Where a message lies on disk."""
+        return next(file for file in self.files(name) if digest(file.read_bytes()) == digest(wire))
 
     def on_disk(self, name: str = "INBOX") -> dict[bytes, set[str]]:
         """Digest of each message on disk in wire form, and its flag letters."""

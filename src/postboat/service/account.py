@@ -134,7 +134,8 @@ class _AccountRun:
         if self.options.dry_run:
             await self._show(pair)
         else:
-            self.done += await sync_folder_pair(pair, self.publish)
+            done = await sync_folder_pair(pair, self.publish)
+            self.done += done  # not in one statement with the await: other folders add to it meanwhile
 
     async def _create(self, task: FolderTask) -> None:
         """Create the folder on the side that lacks it, or say that it would be."""
