@@ -49,8 +49,12 @@ class Dialogue:
 
     async def farewell(self):
         """Wait until the client hangs up; whatever it says before that is kept in `heard`."""
-        async with asyncio.timeout(PATIENCE):
-            self.heard += (await self.reader.read()).splitlines(keepends=True)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while line := await self.reader.readline():
+                    self.heard.append(line)
+        except ConnectionError:
+            pass
 
 
 @asynccontextmanager

@@ -182,7 +182,7 @@ def _refusal(name: str, user: str, text: str) -> str:
 
 def _refuse_false_welcome(condition: Condition, credentials: Credentials) -> None:
     """Exchange says OK with an error inside when a part of it is out of order."""
-    if condition.code is not None and condition.code.name == "ERROR":
+    if condition.code is not None and condition.code.name.startswith("ERROR"):
         text = credentials.hide(f"{condition.code.arguments.lstrip('=')} {condition.text}")
         raise SignInPostponed(f"the server accepts the password but is out of order: {text}")
 

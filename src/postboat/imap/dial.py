@@ -11,6 +11,7 @@ How a connection is protected (`ssl`, `starttls`, tunnels) is settled here befor
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -63,10 +64,11 @@ class _Line:
     """Whether nobody can listen: TLS, loopback or a tunnel."""
     tunnel: Tunnel | None = None
 
-    def abort(self) -> None:
+    async def drop(self) -> None:
         self.connection.abort()
         if self.tunnel is not None:
             self.tunnel.kill()
+            await self.tunnel.end()
 
 
 async def connect(remote: RemoteConfig, password: PasswordGiver, wire_log: Tell | None = None) -> Session:
@@ -81,7 +83,7 @@ async def connect(remote: RemoteConfig, password: PasswordGiver, wire_log: Tell 
             session = Session(line.connection, place(remote), line.tunnel)
             session.introduce()
         except BaseException:
-            line.abort()
+            await line.drop()
             raise
         return session
 
@@ -119,7 +121,7 @@ def _why(error: OSError) -> str:
         return f"the name is not known ({error.strerror or error})"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed ({error.reason or error}); is this port meant for ssl = true?"
-    return (error.strerror or str(error) or type(error).__name__).lower()
+    return (os.strerror(error.errno) if error.errno else str(error) or type(error).__name__).lower()
 
 
 async def _signed_in(remote: RemoteConfig, password: PasswordGiver, wire_log: Tell | None) -> _Line:
@@ -135,7 +137,7 @@ async def _signed_in(remote: RemoteConfig, password: PasswordGiver, wire_log: Te
                 break
             if not line.connection.alive:
                 # It took its time to ask the user, or the server hangs up after a refusal.
-                line.abort()
+                await line.drop()
                 line = await _greeted(remote, wire_log)
             try:
                 await sign_in(line.connection, *given, remote.auth_mechanisms, secure=line.private)
@@ -144,7 +146,7 @@ async def _signed_in(remote: RemoteConfig, password: PasswordGiver, wire_log: Te
                 refusal = error
         raise refusal or SignInRefused("there is no password to offer")
     except BaseException:
-        line.abort()
+        await line.drop()
         raise
 
 
@@ -166,9 +168,10 @@ async def _through(command: str, remote: RemoteConfig, wire_log: Tell | None) ->
         raise ServerUnreachable("; ".join(filter(None, (str(error), tunnel.complaint)))) from error
     except BaseException:
         tunnel.kill()
+        await tunnel.end()
         raise
     if remote.preauthtunnel and not line.connection.preauthenticated:
-        line.abort()
+        await line.drop()
         raise SignInRefused("the server behind preauthtunnel wants a sign-in: use transporttunnel for it")
     return line
 
@@ -193,7 +196,7 @@ async def _in_clear_or_upgraded(remote: RemoteConfig, wire_log: Tell | None) -> 
     try:
         await _upgrade(line, remote, local=local)
     except BaseException:
-        line.abort()
+        await line.drop()
         raise
     return line
 
