@@ -146,15 +146,19 @@ class ImapFolders:
         return wire
 
     async def create(self, name: FolderName, listing: RemoteFolders) -> str:
-        """Create a folder with the levels above it that are missing, subscribe to it, and return its wire name.
+        """Create a folder, subscribe to it, and return its wire name.
 
-        A folder that is there already is as good as created. Raises `FolderError` when the server refuses.
+        A folder that is there already is as good as created. Levels above it are the server's business (RFC 3501
+        section 6.3.3): they are only created, as folders of their own, where it refuses without them. Raises
+        `FolderError` when the server refuses.
         """
         wire = self.wire_name(name, listing)
+        above = list(self._levels_above(name, listing))
         async with self._pool.session() as session:
-            for above in self._levels_above(name, listing):
-                await _create(session, above, must=False)
-            await _create(session, wire, must=True)
+            if not await _create(session, wire, must=not above):
+                for level in above:
+                    await _create(session, level, must=False)
+                await _create(session, wire, must=True)
             try:
                 await session.subscribe(wire)
             except CommandFailed:
@@ -173,14 +177,17 @@ class ImapFolders:
         return ImapMailbox(self._pool, wire, read_only=read_only, may_be_missing=may_be_missing)
 
 
-async def _create(session: Session, wire: str, *, must: bool) -> None:
-    """CREATE; what exists is fine, and so is a level above that the server will not have."""
+async def _create(session: Session, wire: str, *, must: bool) -> bool:
+    """CREATE, and tell whether the folder is there now. Raises `FolderError` when it is not and `must` be."""
     try:
         await session.create(wire)
     except CommandFailed as failure:
-        exists = failure.code == "ALREADYEXISTS" or "exists" in failure.text.lower()
-        if must and not exists:
+        if failure.code == "ALREADYEXISTS" or "exists" in failure.text.lower():
+            return True
+        if must:
             raise FolderError(f"the server does not create folder {wire!r}: {failure.text}") from failure
+        return False
+    return True
 
 
 async def _personal_namespace(session: Session) -> tuple[str, str | None]:

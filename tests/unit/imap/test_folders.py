@@ -187,16 +187,24 @@ async def test_without_levels_there_are_no_folders_inside_folders() -> None:
             await ImapFolders(pool).create(FolderName.of("a", "b"), RemoteFolders(None))
 
 
-async def test_a_folder_is_created_with_the_levels_above_it_and_subscribed() -> None:
+async def test_a_folder_is_created_and_subscribed_and_the_levels_above_it_are_the_servers_business() -> None:
     server = LyingServer()
     async with server.pool() as pool:
         assert await ImapFolders(pool).create(FolderName.of("a", "b", "ü"), LISTING) == "a/b/&APw-"
-    assert server.commands("CREATE", "SUBSCRIBE") == [
-        'CREATE "a"',
-        'CREATE "a/b"',
-        'CREATE "a/b/&APw-"',
-        'SUBSCRIBE "a/b/&APw-"',
-    ]
+    assert server.commands("CREATE", "SUBSCRIBE") == ['CREATE "a/b/&APw-"', 'SUBSCRIBE "a/b/&APw-"']
+
+
+async def test_where_the_server_wants_the_levels_above_first_they_are_created_too() -> None:
+    server = LyingServer()
+
+    def wants_parents(answer: Answer, command: bytes) -> Answer:
+        parent = command[: command.rfind(b"/")] + b'"'
+        return answer if b"/" not in command or parent in server.said else Answer(tagged=b"NO no parent")
+
+    server.lies["CREATE"] = wants_parents
+    async with server.pool() as pool:
+        await ImapFolders(pool).create(FolderName.of("a", "b", "c"), LISTING)
+    assert server.commands("CREATE") == ['CREATE "a/b/c"', 'CREATE "a"', 'CREATE "a/b"', 'CREATE "a/b/c"']
 
 
 async def test_a_folder_that_is_there_already_is_as_good_as_created() -> None:
