@@ -164,11 +164,15 @@ class Connection:
         return self._pipeline.busy
 
     @property
+    def tls(self) -> ssl.SSLObject | None:
+        """The TLS layer; None without one."""
+        transport = self._protocol.transport
+        return transport.get_extra_info("ssl_object") if transport is not None else None
+
+    @property
     def certificate(self) -> bytes | None:
         """The server's certificate (DER); None without TLS."""
-        transport = self._protocol.transport
-        tls = transport.get_extra_info("ssl_object") if transport is not None else None
-        return tls.getpeercert(binary_form=True) if tls is not None else None
+        return self.tls.getpeercert(binary_form=True) if self.tls is not None else None
 
     def listen(self, listener: Callable[[Response], None] | None) -> None:
         """Give every untagged response to `listener` from now on, those first that nobody has heard."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from postboat import __version__
 from postboat.errors import CommandFailed, FolderError, FolderGone, PostboatError
 from postboat.imap.selected import Selected, Selecting, is_gone
+from postboat.imap.tls import describe
 from postboat.imap.wire import commands
 from postboat.imap.wire.responses import Condition, ESearched, Fetched, Listed, Namespaces, Searched, StatusData
 from postboat.imap.wire.uid_set import UidSet
@@ -59,6 +60,16 @@ class Session:
     def capabilities(self) -> frozenset[str]:
         """What the server can do now, in capitals."""
         return self._connection.capabilities
+
+    @property
+    def tls(self) -> str:
+        """How the connection is protected, for people."""
+        return describe(self._connection.tls)[0] or ("through a tunnel" if self._tunnel else "plain text")
+
+    @property
+    def certificate(self) -> str:
+        """Whose certificate the server showed, for people; "" without TLS."""
+        return describe(self._connection.tls)[1]
 
     @property
     def alive(self) -> bool:

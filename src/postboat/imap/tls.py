@@ -78,6 +78,28 @@ def fingerprint(certificate: bytes) -> str:
     return hashlib.sha256(certificate).hexdigest()
 
 
+def describe(layer: ssl.SSLObject | None) -> tuple[str, str]:
+    """A connection's protection and the server's certificate, for people; ("", "") without TLS."""
+    if layer is None:
+        return "", ""
+    cipher = layer.cipher()
+    protection = f"{layer.version()}, {cipher[0]}" if cipher else str(layer.version())
+    der = layer.getpeercert(binary_form=True)
+    if der is None:
+        return protection, ""
+    facts = layer.getpeercert() or {}  # empty when a fingerprint alone decides: nothing was parsed then
+    named = [f"{role} {_name(facts[role])}" for role in ("subject", "issuer") if role in facts]
+    if "notAfter" in facts:
+        named.append(f"valid until {facts['notAfter']}")
+    return protection, ", ".join([*named, f"sha256 {fingerprint(der)}"])
+
+
+def _name(distinguished: object) -> str:
+    """The common name of a subject or issuer, or what it has in its place."""
+    pairs = {key: value for part in distinguished for key, value in part}  # type: ignore[attr-defined]
+    return str(pairs.get("commonName") or pairs.get("organizationName") or "without a name")
+
+
 def _fingerprint_decides(remote: RemoteConfig) -> bool:
     return bool(remote.cert_fingerprint) and remote.sslcacertfile is None
 
