@@ -21,8 +21,12 @@ MESSAGE = b"From: a@example.org\r\nSubject: hello\r\n\r\nbody\r\n"
 
 def sign_in(account: Account) -> imaplib.IMAP4:
     connection = imaplib.IMAP4(account.host, account.port, timeout=20)
-    if not account.preauth:
-        connection.login(account.user, account.password)
+    try:
+        if not account.preauth:
+            connection.login(account.user, account.password)
+    except imaplib.IMAP4.error:
+        connection.shutdown()
+        raise
     return connection
 
 

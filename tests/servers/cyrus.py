@@ -27,7 +27,6 @@ sasl_mech_list: PLAIN CRAM-MD5
 sasl_pwcheck_method: auxprop
 sasl_auxprop_plugin: sasldb
 sasl_sasldb_path: {home}/sasldb2
-sasl_plugin_path: {plugins}
 unixhierarchysep: yes
 altnamespace: yes
 autocreate_quota: 0
@@ -73,9 +72,8 @@ class CyrusServer:
     def _configure(self, extra: str) -> None:
         for name in ("conf", "spool", "run"):
             self._home.directory(name)
-        (plugins,) = self._home.programs.glob("usr/lib/*/sasl2")
         home, user = self._home.path, self._home.owner.user
-        self._home.write("imapd.conf", IMAPD_CONF.format(home=home, user=user, plugins=plugins, extra=extra))
+        self._home.write("imapd.conf", IMAPD_CONF.format(home=home, user=user, extra=extra))
         self._home.write("cyrus.conf", CYRUS_CONF.format(home=home, bin=self._bin, host=self.host, port=self.port))
 
     @property

@@ -120,6 +120,7 @@ class Home:
             "LD_LIBRARY_PATH": library_path(self.programs),
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "LC_ALL": "C.UTF-8",
+            "SASL_PATH": ":".join(map(str, self.programs.glob("usr/lib/*/sasl2"))),
         }
 
     def directory(self, name: str) -> Path:
