@@ -63,8 +63,7 @@ def as_json(report: Any, **more: object) -> str:
 
 def checked(report: AccountReport) -> Iterator[str]:
     """Tell all that was found about an account."""
-    problems = words.plural(len(report.problems), "problem")
-    yield f"{words.clean(report.account)}: {'all right' if report.ok and not report.problems else problems}"
+    yield f"{words.clean(report.account)}: {_verdict(report)}"
     facts = {
         "server": report.server,
         "connection": report.tls,
@@ -77,10 +76,18 @@ def checked(report: AccountReport) -> Iterator[str]:
             yield f"  {name:<13} {words.clean(fact)}"
     for line in listed(report.folders):
         yield f"    {line}"
+    label = "note" if report.ok else "problem"
     for problem in report.problems:
         first, *rest = problem.splitlines() or [""]
-        yield f"  problem       {words.clean(first)}"
+        yield f"  {label:<13} {words.clean(first)}"
         yield from (f"                {words.clean(line)}" for line in rest)
+
+
+def _verdict(report: AccountReport) -> str:
+    if not report.ok:
+        return f"cannot be synced, {words.plural(len(report.problems), 'problem')}"
+    noted = words.plural(len(report.problems), "thing") + " to look at" if report.problems else ""
+    return f"all right{f', {noted}' if noted else ''}"
 
 
 def listed(folders: Sequence[FolderReport]) -> Iterator[str]:
@@ -89,8 +96,9 @@ def listed(folders: Sequence[FolderReport]) -> Iterator[str]:
     for folder in folders:
         remote = words.pad(words.clean(folder.remote), column)
         if folder.synced:
-            count = "" if folder.messages is None else f"  ({words.plural(folder.messages, 'message')})"
-            yield f"{remote}  ->  {words.clean(folder.local)}{count}"
+            count = "" if folder.messages is None else words.plural(folder.messages, "message")
+            notes = ", ".join(filter(None, (count, words.clean(folder.why))))
+            yield f"{remote}  ->  {words.clean(folder.local)}" + (f"  ({notes})" if notes else "")
         else:
             yield f"{remote}  --  left alone: {words.clean(folder.why)}"
 

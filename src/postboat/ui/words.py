@@ -250,7 +250,7 @@ ADVICE: Mapping[int, str] = {
 
 def too_many_failures(event: MessageFailed, manner: Manner) -> str:
     """Tell that a folder's further failed messages are counted and not named."""
-    return f"{_about(event, manner)}more messages failed; they are counted below"
+    return f"{_about(event, manner)}more messages failed and are only counted"
 
 
 def _account(event: AccountEvent, manner: Manner) -> str:

@@ -32,7 +32,8 @@ async def run(usage: Usage, debug: Debug) -> int:
         else:
             heading = [f"{clean(report.account)}:"] if len(reports) > 1 else []
             lines = [*heading, *listed(report.folders)]
-        print(*lines, sep="\n")
+        for line in lines:
+            print(line)
         if report.problems:
             say(report.exit_code, *(f"{report.account}: {problem}" for problem in report.problems))
     return gravest(report.exit_code for report in reports)

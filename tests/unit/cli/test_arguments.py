@@ -1,0 +1,92 @@
+"""The command line as people write it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from postboat.cli.arguments import parse, split_command, split_list
+
+
+@pytest.mark.parametrize(
+    ("words", "command", "rest"),
+    [
+        ([], "sync", []),
+        (["sync"], "sync", []),
+        (["-o"], "sync", ["-o"]),
+        (["check"], "check", []),
+        (["-c", "check", "folders"], "folders", ["-c", "check"]),
+        (["--config", "sync", "check", "-a", "x"], "check", ["--config", "sync", "-a", "x"]),
+        (["--config=f", "check"], "check", ["--config=f"]),
+        (["-cf", "check"], "check", ["-cf"]),
+        (["-o", "-f", "check"], "sync", ["-o", "-f", "check"]),
+        (["-a", "folders"], "sync", ["-a", "folders"]),
+        (["nonsense", "check"], "sync", ["nonsense", "check"]),
+        (["--", "check"], "sync", ["--", "check"]),
+    ],
+)
+def test_the_command_is_found_wherever_it_stands(words: list[str], command: str, rest: list[str]) -> None:
+    assert split_command(words) == (command, rest)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [("a,b", ["a", "b"]), (" a , b ,", ["a", "b"]), (r"Smith\, John,b", ["Smith, John", "b"]), ("", [])],
+)
+def test_lists_have_commas_and_names_may_too(text: str, parts: list[str]) -> None:
+    assert split_list(text) == parts
+
+
+def test_all_options_of_sync_arrive() -> None:
+    words = "-c f.toml -a A,B -a C -f INBOX,Sent -u tk,basic -o -q -k Account_A:quick=1 -k x=y,z -l log -d imap"
+    usage = parse([*words.split(), "--dry-run", "--json", "--wait"])
+    assert usage.command == "sync"
+    assert (usage.config, usage.logfile) == (Path("f.toml"), Path("log"))
+    assert (usage.accounts, usage.folders) == (("A", "B", "C"), ("INBOX", "Sent"))
+    assert (usage.ui, usage.debug) == (("tk", "basic"), ("imap",))
+    assert usage.overrides == ("Account_A:quick=1", "x=y,z")
+    assert usage.once
+    assert usage.quick
+    assert usage.dry_run
+    assert usage.json
+    assert usage.wait
+
+
+def test_nothing_asked_for_is_nothing_set() -> None:
+    usage = parse([])
+    assert (usage.config, usage.accounts, usage.folders, usage.ui, usage.overrides) == (None, (), (), None, ())
+    assert not (usage.once or usage.quick or usage.dry_run or usage.json or usage.wait)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["chek"], "chek: no such command; there are sync, check, folders"),
+        (["--dry"], "no such option: --dry"),
+        (["check", "--dry-run"], "no such option: --dry-run"),
+        (["-d", "imap,moon"], "-d: moon is not known; there are imap"),
+        (["-c"], "expected one argument"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2_and_says_what_there_is(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        parse(words)
+    assert exit_.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--help"], ["sync", "-h"], ["check", "--help"], ["folders", "--help"]])
+def test_help_is_exit_code_0(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        parse(words)
+    assert exit_.value.code == 0
+    assert "exit codes:" in capsys.readouterr().out
+
+
+def test_no_value_of_an_override_is_repeated_in_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["-k", "Repository_R:remotepass=geheim", "-d", "moon"])
+    assert "geheim" not in capsys.readouterr().err
