@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from postboat import __version__
-from postboat.errors import CommandFailed, FolderError, FolderGone, PostboatError
+from postboat.errors import CommandFailed, ConnectionLost, FolderError, FolderGone, MessageError, PostboatError
 from postboat.imap.selected import Selected, Selecting, is_gone
 from postboat.imap.tls import describe
 from postboat.imap.wire import commands
@@ -158,7 +158,9 @@ class Session:
     ) -> tuple[int, int] | None:
         """Store one message; UIDVALIDITY and UID where the server tells them. Raises `CommandFailed`."""
         command = commands.append(name, flags, date, commands.Literal(data, size, chunks))
-        return _uid_of(await self._connection.run(command))
+        [condition] = await self._all([command])
+        _require_all([command], [condition])
+        return _uid_of(condition)
 
     async def append_many(self, name: str, messages: Sequence[ToAppend]) -> Sequence[AppendOutcome]:
         """Store messages, all on their way at once where the server takes literals unasked; outcomes in their order.
@@ -173,7 +175,8 @@ class Session:
     async def _append_in_turn(self, name: str, messages: Sequence[ToAppend]) -> Sequence[AppendOutcome]:
         outcomes: list[AppendOutcome] = []
         for message in messages:
-            outcome = _outcome(await self._connection.run(_append(name, message), check=False))
+            [condition] = await self._all([_append(name, message)])
+            outcome = _outcome(condition)
             outcomes.append(outcome)
             if isinstance(outcome, CommandFailed) and outcome.code in _NEEDLESS_AFTER:
                 return outcomes + [outcome] * (len(messages) - len(outcomes))
@@ -296,7 +299,12 @@ class Session:
         self, wanted: Sequence[Command], take: Callable[[Response], None] | None = None
     ) -> Sequence[Condition]:
         """Send commands in one flight and wait for every answer, whatever it is."""
-        return [await answer for answer in [self._connection.send(command, on_untagged=take) for command in wanted]]
+        answers = [self._connection.send(command, on_untagged=take) for command in wanted]
+        try:
+            return [await answer for answer in answers]
+        except (MessageError, OSError) as error:
+            # A message that ends before its announced length takes the connection with it.
+            raise ConnectionLost(f"a message could not be sent to its end: {error}") from error
 
 
 def _append(name: str, message: ToAppend) -> Command:

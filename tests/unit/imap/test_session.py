@@ -1,0 +1,491 @@
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+from tests.fakes.dialogue import serving
+
+from postboat.errors import CommandFailed, ConnectionLost, FolderError, FolderGone
+from postboat.imap.connection import Connection
+from postboat.imap.session import LONGEST_SET, Session
+from postboat.imap.wire.uid_set import UidSet
+from postboat.model import DELETED, SEEN
+
+MESSAGE = b"Subject: x\r\n\r\nhello\r\n"
+
+
+def greets(*capabilities):
+    return f"* PREAUTH [CAPABILITY IMAP4rev1 {' '.join(capabilities)}] you are me"
+
+
+@asynccontextmanager
+async def talking(talk, *capabilities):
+    """A session with a server that plays `talk` and then waits for us to hang up."""
+
+    async def whole(server):
+        server.say(greets(*capabilities))
+        await talk(server)
+        await server.farewell()
+
+    async with serving(whole) as port:
+
+        async def open_transport(factory):
+            return await asyncio.get_running_loop().create_connection(factory, "127.0.0.1", port)
+
+        session = Session(await Connection.start(open_transport, timeout=5), "localhost:143")
+        try:
+            yield session
+        finally:
+            session.abort()
+
+
+async def opens(server, exists=3, *, command='SELECT "A"', end="OK [READ-WRITE] done"):
+    await server.answer(
+        command,
+        f"* {exists} EXISTS",
+        "* OK [UIDVALIDITY 7] valid",
+        "* OK [UIDNEXT 20] next",
+        "* OK [PERMANENTFLAGS (\\Seen \\Deleted \\*)] kept",
+        end,
+    )
+
+
+# Selecting
+
+
+async def test_a_mailbox_is_selected_and_kept_up_to_date():
+    async def talk(server):
+        await opens(server)
+        await server.answer("NOOP", "* 1 EXPUNGE", "* 4 EXISTS", "OK done")
+
+    async with talking(talk) as session:
+        selected = await session.select("A")
+        assert session.selected is selected
+        assert (selected.exists, selected.uidvalidity, selected.uidnext) == (3, 7, 20)
+        await session.noop()
+        assert (selected.exists, selected.expunged_since) == (4, 1)
+
+
+@pytest.mark.parametrize("capability", ["CONDSTORE", "QRESYNC"])
+async def test_condstore_is_asked_for_where_it_is_offered(capability):
+    async def talk(server):
+        await server.answer(r'SELECT "A" \(CONDSTORE\)', "* OK [HIGHESTMODSEQ 99] high", "OK done")
+
+    async with talking(talk, capability) as session:
+        assert (await session.select("A")).highestmodseq == 99
+
+
+async def test_a_mailbox_is_opened_for_reading_by_examine():
+    async def talk(server):
+        await opens(server, command='EXAMINE "A"', end="OK [READ-ONLY] done")
+
+    async with talking(talk) as session:
+        assert (await session.select("A", read_only=True)).read_only
+
+
+async def test_what_is_selected_in_the_wished_way_is_not_selected_again():
+    async def talk(server):
+        await opens(server)
+        await opens(server, command='EXAMINE "A"')
+        await opens(server, command='SELECT "B"', end="OK [READ-ONLY] no more than that")
+
+    async with talking(talk) as session:
+        first = await session.ensure("A")
+        assert await session.ensure("A") is first
+        assert (await session.ensure("A", read_only=True)).read_only
+        shared = await session.ensure("B")
+        assert shared.read_only
+        assert await session.ensure("B") is shared
+
+
+async def test_select_always_asks_the_server():
+    async def talk(server):
+        await opens(server)
+        await opens(server, 9)
+
+    async with talking(talk) as session:
+        await session.select("A")
+        assert (await session.select("A")).exists == 9
+
+
+@pytest.mark.parametrize("refusal", ["NO [NONEXISTENT] Unknown Mailbox", "NO Mailbox doesn't exist: A"])
+async def test_a_mailbox_that_is_gone_by_the_refusal(refusal):
+    async def talk(server):
+        await server.answer('SELECT "A"', refusal)
+
+    async with talking(talk) as session:
+        with pytest.raises(FolderGone):
+            await session.select("A")
+        assert session.selected is None
+
+
+@pytest.mark.parametrize(
+    ("listed", "error"),
+    [((), FolderGone), (('* LIST (\\NonExistent) "/" A',), FolderGone), (('* LIST () "/" A',), FolderError)],
+)
+async def test_a_refusal_without_a_reason_is_settled_by_the_list(listed, error):
+    async def talk(server):
+        await server.answer('SELECT "A"', "NO sorry")
+        await server.answer('LIST "" "A"', *listed, "OK done")
+
+    async with talking(talk) as session:
+        with pytest.raises(FolderError) as refusal:
+            await session.select("A")
+    assert type(refusal.value) is error
+
+
+@pytest.mark.parametrize("refusal", ["NO [NOPERM] not yours", "BAD what?"])
+async def test_a_refusal_with_another_reason_does_not_say_that_the_mailbox_is_gone(refusal):
+    async def talk(server):
+        await server.answer('SELECT "A"', refusal)
+
+    async with talking(talk) as session:
+        with pytest.raises(FolderError) as error:
+            await session.select("A")
+    assert type(error.value) is FolderError
+
+
+# Fetching
+
+
+async def test_only_data_with_a_uid_is_given_and_the_rest_counts_for_the_mailbox():
+    async def talk(server):
+        await opens(server)
+        await server.answer(
+            r"UID FETCH 1:4294967295 \(UID FLAGS\)",
+            "* 1 FETCH (UID 5 FLAGS (\\Seen))",
+            "* 2 FETCH (FLAGS ())",
+            "* 3 EXPUNGE",
+            "* 2 FETCH (FLAGS () UID 6)",
+            "OK [EXPUNGEISSUED] done",
+        )
+
+    got = []
+    async with talking(talk) as session:
+        await session.select("A")
+        condition = await session.fetch("1:4294967295", "UID FLAGS", got.append)
+        assert session.selected.exists == 2
+    assert [(message.uid, message.flags) for message in got] == [(5, {SEEN}), (6, frozenset())]
+    assert condition.code.name == "EXPUNGEISSUED"
+
+
+async def test_a_long_set_is_cut_into_commands_that_go_out_together():
+    uids = UidSet.of(range(1, 8000, 2))
+    pieces = list(uids.split(LONGEST_SET))
+    assert len(pieces) > 2
+
+    async def talk(server):
+        await opens(server)
+        tags = [await server.command(rf"UID FETCH {piece} \(UID\)") for piece in pieces]
+        for tag, piece in zip(tags, pieces, strict=True):
+            server.say(f"* 1 FETCH (UID {piece.last})", f"{tag} OK done")
+        assert all(len(line) <= 8000 for line in server.heard)
+
+    got = []
+    async with talking(talk) as session:
+        await session.select("A")
+        await session.fetch(uids, "UID", got.append)
+    assert [message.uid for message in got] == [piece.last for piece in pieces]
+
+
+async def test_one_refused_piece_is_a_refusal_though_all_answers_are_awaited():
+    uids = UidSet.of(range(1, 4000, 2))
+
+    async def talk(server):
+        await opens(server)
+        first, second = await server.command("UID FETCH .*"), await server.command("UID FETCH .*")
+        server.say(f"{first} NO [UNAVAILABLE] not now", "* 1 FETCH (UID 3999)", f"{second} OK done")
+
+    got = []
+    async with talking(talk) as session:
+        await session.select("A")
+        with pytest.raises(CommandFailed, match="UID FETCH: NO not now") as refusal:
+            await session.fetch(uids, "UID", got.append)
+        assert not session.busy
+    assert refusal.value.code == "UNAVAILABLE"
+    assert [message.uid for message in got] == [3999]
+
+
+async def test_a_body_is_streamed_with_its_exact_size():
+    body = "x" * 200_000
+
+    async def talk(server):
+        await opens(server)
+        tag = await server.command(r"UID FETCH 5 \(UID BODY.PEEK\[\]\)")
+        server.say("* 1 FETCH (UID 5 BODY[] {200000}", f"{body})", f"{tag} OK done")
+
+    async with talking(talk) as session:
+        await session.select("A")
+        async with session.stream(5) as (size, parts):
+            assert size == 200_000
+            assert b"".join([part async for part in parts]).decode() == body
+        assert not session.busy
+
+
+async def test_a_body_that_does_not_come_is_a_lookup_error():
+    async def talk(server):
+        await opens(server)
+        await server.answer("UID FETCH 5 .*", "OK done")
+
+    async with talking(talk) as session:
+        await session.select("A")
+        with pytest.raises(LookupError):
+            async with session.stream(5):
+                pass
+        assert session.alive
+
+
+async def test_a_body_that_is_refused_is_a_refusal():
+    async def talk(server):
+        await opens(server)
+        await server.answer("UID FETCH 5 .*", "NO cannot read it")
+
+    async with talking(talk) as session:
+        await session.select("A")
+        with pytest.raises(CommandFailed, match="cannot read it"):
+            async with session.stream(5):
+                pass
+        assert session.alive
+
+
+async def test_a_body_is_streamed_while_the_answer_to_our_introduction_is_owed():
+    async def talk(server):
+        identity = await server.command("ID .*")
+        server.say("* OK still thinking", f"{identity} OK done")
+        await server.answer("UID FETCH 5 .*", '* 1 FETCH (UID 5 BODY[] "hello")', "OK done")
+
+    async def whole(server):
+        await opens(server)
+        await talk(server)
+
+    async with talking(whole, "ID") as session:
+        await session.select("A")
+        session.introduce()
+        async with session.stream(5) as (size, parts):
+            assert (size, [part async for part in parts]) == (5, [b"hello"])
+
+
+# Storing
+
+
+async def test_messages_are_appended_in_one_flight_where_literals_need_no_consent():
+    async def talk(server):
+        tags = [await server.command(r'APPEND "A" \(.*\) .*hello\r?\n?') for _ in range(3)]
+        server.say(f"{tags[0]} OK [APPENDUID 7 20] done", f"{tags[1]} NO [CANNOT] ugly", f"{tags[2]} OK done")
+
+    async with talking(talk, "LITERAL+") as session:
+        message = (frozenset({SEEN}), None, len(MESSAGE), MESSAGE)
+        outcomes = await session.append_many("A", [message] * 3)
+    assert outcomes[0] == (7, 20)
+    assert isinstance(outcomes[1], CommandFailed)
+    assert (outcomes[1].code, outcomes[1].text) == ("CANNOT", "ugly")
+    assert outcomes[2] is None
+
+
+async def test_without_literal_plus_messages_are_appended_one_by_one():
+    async def talk(server):
+        await server.answer('APPEND "A" .*', "OK [APPENDUID 7 20] done")
+        await server.answer('APPEND "A" .*', "OK [APPENDUID 7 21] done")
+
+    async with talking(talk) as session:
+        message = (frozenset(), 0.0, len(MESSAGE), MESSAGE)
+        assert await session.append_many("A", [message] * 2) == [(7, 20), (7, 21)]
+
+
+async def test_after_a_refusal_that_speaks_of_the_mailbox_the_rest_is_not_tried():
+    async def talk(server):
+        tag = await server.hear()
+        server.say(f"{tag.split()[0]} NO [TRYCREATE] no such mailbox")
+        await server.answer("NOOP", "OK done")
+
+    async with talking(talk) as session:
+        message = (frozenset(), None, len(MESSAGE), MESSAGE)
+        outcomes = await session.append_many("A", [message] * 3)
+        assert [outcome.code for outcome in outcomes] == ["TRYCREATE"] * 3
+        await session.noop()
+
+
+async def test_an_appended_message_may_be_streamed():
+    async def chunks():
+        yield MESSAGE[:5]
+        yield MESSAGE[5:]
+
+    async def talk(server):
+        await server.answer(r'APPEND "A" \(\) "22-Nov-2026 20:00:00 \+0000" Subject: x.*', "OK [APPENDUID 7 20] done")
+
+    async with talking(talk, "LITERAL+") as session:
+        assert await session.append("A", frozenset(), 1795377600.0, None, len(MESSAGE), chunks) == (7, 20)
+
+
+async def test_a_message_that_changed_its_length_on_the_way_leaves_the_outcome_unknown():
+    async def chunks():
+        yield MESSAGE[:5]
+
+    async def talk(server):
+        await server.hear()
+
+    async with talking(talk, "LITERAL+") as session:
+        with pytest.raises(ConnectionLost):
+            await session.append_many("A", [(frozenset(), None, len(MESSAGE), chunks)])
+        assert not session.alive
+
+
+@pytest.mark.parametrize("told", ["APPENDUID 7 20:21", "APPENDUID x y", "APPENDUID", "COPYUID 7 1 2"])
+async def test_an_appenduid_that_makes_no_sense_is_none(told):
+    async def talk(server):
+        await server.answer("APPEND .*", f"OK [{told}] done")
+
+    async with talking(talk, "LITERAL+") as session:
+        assert await session.append("A", frozenset(), None, MESSAGE, len(MESSAGE)) is None
+
+
+async def test_flags_are_added_removed_and_never_replaced():
+    async def talk(server):
+        await opens(server)
+        await server.answer(r"UID STORE 1:2,9 \+FLAGS.SILENT \(\\Seen\)", "OK done")
+        await server.answer(r"UID STORE 9 -FLAGS.SILENT \(\\Deleted\)", "NO not allowed")
+
+    async with talking(talk) as session:
+        await session.select("A")
+        await session.store(UidSet.of((1, 2, 9)), "+", frozenset({SEEN}))
+        with pytest.raises(CommandFailed):
+            await session.store(UidSet.of((9,)), "-", frozenset({DELETED}))
+
+
+async def test_nothing_to_store_sends_nothing():
+    async def talk(server):
+        await opens(server)
+
+    async with talking(talk) as session:
+        await session.select("A")
+        await session.store(UidSet(), "+", frozenset({SEEN}))
+
+
+async def test_messages_are_expunged_by_uid():
+    async def talk(server):
+        await opens(server)
+        await server.answer("UID EXPUNGE 4:5", "* 2 EXPUNGE", "* VANISHED 5", "OK done")
+        await server.answer("EXPUNGE", "OK done")
+
+    async with talking(talk) as session:
+        await session.select("A")
+        await session.expunge_uids(UidSet.of((4, 5)))
+        assert session.selected.exists == 1
+        await session.expunge_all()
+
+
+@pytest.mark.parametrize("answer", [("* SEARCH 4 9", "* SEARCH 5"), ('* ESEARCH (TAG "x") UID ALL 4:5,9',)])
+async def test_a_search_gives_uids_however_the_server_tells_them(answer):
+    async def talk(server):
+        await opens(server)
+        await server.answer("UID SEARCH DELETED", *answer, "OK done")
+
+    async with talking(talk) as session:
+        await session.select("A")
+        assert str(await session.search("DELETED")) == "4:5,9"
+
+
+# Mailboxes
+
+
+async def test_a_mailbox_listed_twice_is_one():
+    async def talk(server):
+        await server.answer(
+            'LIST "" "\\*"', '* LIST (\\HasChildren) "/" A', "* LIST (\\Sent) NIL A", '* LIST () "/" B', "OK done"
+        )
+
+    async with talking(talk) as session:
+        first, second = await session.list()
+    assert (first.name, first.delimiter, first.attributes) == ("A", "/", {"\\haschildren", "\\sent"})
+    assert second.name == "B"
+
+
+async def test_the_subscribed_mailboxes_are_those_that_exist_and_are_subscribed_to():
+    async def talk(server):
+        listing, subscriptions = await server.command('LIST "" "\\*"'), await server.command('LSUB "" "\\*"')
+        server.say('* LIST () "/" INBOX', '* LIST () "/" A', '* LIST () "/" B', f"{listing} OK done")
+        server.say('* LSUB () "/" inbox', '* LSUB () "/" B', '* LSUB () "/" Deleted', f"{subscriptions} OK done")
+
+    async with talking(talk) as session:
+        assert [one.name for one in await session.list(subscribed=True)] == ["INBOX", "B"]
+
+
+async def test_a_refused_list_is_no_empty_list():
+    async def talk(server):
+        await server.answer("LIST .*", '* LIST () "/" A', "NO not now")
+
+    async with talking(talk) as session:
+        with pytest.raises(CommandFailed):
+            await session.list()
+
+
+async def test_status_takes_the_numbers_of_its_own_mailbox_only():
+    async def talk(server):
+        await server.answer(
+            r'STATUS "inbox" \(MESSAGES UIDNEXT\)', "* STATUS B (MESSAGES 9)", "* STATUS INBOX (MESSAGES 2)", "OK done"
+        )
+
+    async with talking(talk) as session:
+        assert await session.status("inbox", ["MESSAGES", "UIDNEXT"]) == {"MESSAGES": 2}
+
+
+async def test_creating_subscribing_and_asking_for_the_namespace():
+    async def talk(server):
+        await server.answer('CREATE "A"', "OK done")
+        await server.answer('SUBSCRIBE "A"', "OK done")
+        await server.answer("NAMESPACE", '* NAMESPACE (("INBOX." ".")) NIL NIL', "OK done")
+        await server.answer("NAMESPACE", "OK done")
+
+    async with talking(talk) as session:
+        await session.create("A")
+        await session.subscribe("A")
+        assert (await session.namespace()).personal == (("INBOX.", "."),)
+        assert await session.namespace() is None
+
+
+# Leaving
+
+
+async def test_taking_leave():
+    async def talk(server):
+        await server.answer("LOGOUT", "* BYE bye", "OK done")
+
+    async with talking(talk) as session:
+        await session.logout()
+        assert not session.alive
+
+
+@pytest.mark.parametrize("manners", ["hangs up", "says nothing"])
+async def test_taking_leave_never_raises_and_does_not_take_long(manners, monkeypatch):
+    monkeypatch.setattr("postboat.imap.session.FAREWELL", 0.05)
+
+    async def talk(server):
+        await server.hear()
+        if manners == "hangs up":
+            server.writer.close()
+
+    async with talking(talk) as session:
+        async with asyncio.timeout(2):
+            await session.logout()
+        assert not session.alive
+
+
+async def test_leaving_a_connection_that_is_gone_does_no_harm():
+    async def talk(server):
+        pass
+
+    async with talking(talk) as session:
+        session.abort()
+        await session.logout()
+
+
+async def test_a_lost_connection_fails_what_is_under_way():
+    async def talk(server):
+        await server.hear()
+        server.writer.close()
+
+    async with talking(talk) as session:
+        with pytest.raises(ConnectionLost):
+            await session.noop()
+        assert not session.alive
+        with pytest.raises(ConnectionLost):
+            await session.select("A")
