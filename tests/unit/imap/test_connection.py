@@ -113,7 +113,7 @@ async def test_a_refusal_raises_with_its_code():
 async def test_untagged_data_goes_to_the_oldest_command_and_to_the_listener():
     script = PREAUTH + SELECT + "C: NOOP\nC: NOOP\nS: * 3 EXISTS\nS: %2 OK\nS: * 2 EXPUNGE\nS: %3 OK\nset done"
     first, second, all_ = [], [], []
-    async with connected(script) as (connection, server):
+    async with connected(script) as (connection, _server):
         await connection.run(commands.select("a"))
         connection.listen(all_.append)
         one = connection.send(commands.noop(), on_untagged=first.append)
