@@ -43,7 +43,6 @@ class Terminal:
             with _silenced(fd):
                 os.write(fd, "\n".join(map(clean, question.split("\n"))).encode(errors="replace"))
                 answer = await _line(fd)
-            os.write(fd, b"\n")
             os.close(fd)
         return Secret(os.fsdecode(answer.rstrip(b"\r\n"))) if answer else None
 
@@ -58,6 +57,7 @@ def _silenced(fd: int) -> Iterator[None]:
         yield
     finally:
         termios.tcsetattr(fd, termios.TCSAFLUSH, before)
+        os.write(fd, b"\n")  # the one that ended the answer was not echoed
 
 
 async def _line(fd: int) -> bytes:

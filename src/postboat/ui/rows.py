@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 TOLD = 20
 """How many changed folders of an account the summary names."""
+NAMED = 6
+"""How many created folders the summary names."""
 NAME = 32
 """Columns that a folder's name gets at most in the live display."""
 
@@ -36,7 +38,7 @@ def _account_row(account: AccountView, now: float, manner: words.Manner) -> str:
         state = f"listing folders on {words.clean(account.server)}" if account.server else "connecting"
     ways = words.directions(account.done, arrows=manner.arrows)
     return "  ".join(
-        part for part in (words.clean(account.name), state, ways, words.clock(now - account.started)) if part
+        part for part in (words.clean(account.name), state, ways, words.clock(int(now - account.started))) if part
     )
 
 
@@ -77,7 +79,7 @@ def summary(view: View, manner: words.Manner) -> list[str]:
             told.append(words.stopped_line(account.name, account.done, arrows=manner.arrows))
         if not manner.dry_run:
             told += _changed_folders(account, manner)
-        told += [f"  {words.clean(made.folder)}: {words.created(made, manner)}" for made in account.created[:TOLD]]
+        told += _created_folders(account, manner)
     return told
 
 
@@ -86,6 +88,16 @@ def _changed_folders(account: AccountView, manner: words.Manner) -> list[str]:
     told = [f"  {_folder_line(folder, manner)}" for folder in changed[:TOLD]]
     if len(changed) > TOLD:
         told.append(f"  and {words.plural(len(changed) - TOLD, 'more folder')}")
+    return told
+
+
+def _created_folders(account: AccountView, manner: words.Manner) -> list[str]:
+    told = []
+    for side in ("local", "remote"):
+        names = [words.clean(made.name or made.folder) for made in account.created if made.side == side]
+        if names:
+            more = f" and {words.number(len(names) - NAMED)} more" if len(names) > NAMED else ""
+            told.append(f"  {words.made_on(side, manner)}: {', '.join(names[:NAMED])}{more}")
     return told
 
 

@@ -12,7 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from postboat.events import PlanShown
+from postboat.events import PlanShown, Warned
 from postboat.ui import words
 from postboat.ui.basic import told_news, told_stopped, told_trouble
 from postboat.ui.out import Out
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 INTERVAL = 0.1
 """Seconds between two drawings."""
+BOLD, RED, YELLOW, RESET = "\x1b[1m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
 
 
 class Size(NamedTuple):
@@ -146,15 +147,12 @@ class Tty:
             return
         async with self._writing:
             await self._region.erase()
-            await self.err.lines(self._alarming(trouble))
+            await self.err.lines(self._coloured(trouble, YELLOW if isinstance(event, Warned) else RED))
             await self.out.lines(news)
 
-    def _alarming(self, lines: Iterable[str]) -> list[str]:
-        if not (self.colour and self.err.isatty):
-            return list(lines)
-        return [f"\x1b[31m{line}\x1b[0m" for line in lines]
+    def _coloured(self, lines: Iterable[str], colour: str) -> list[str]:
+        plain = not (self.colour and self.err.isatty)
+        return [line if plain else f"{colour}{line}{RESET}" for line in lines]
 
     def _emphasised(self, lines: Iterable[str]) -> list[str]:
-        if not self.colour:
-            return list(lines)
-        return [line if line.startswith(" ") else f"\x1b[1m{line}\x1b[0m" for line in lines]
+        return [line if not self.colour or line.startswith(" ") else f"{BOLD}{line}{RESET}" for line in lines]

@@ -219,9 +219,13 @@ def news(event: Event, manner: Manner) -> str | None:
 
 def created(event: FolderCreated, manner: Manner) -> str:
     """Tell of a folder made on one side."""
-    where = "on the server" if event.side == "remote" else "locally"
     as_name = f" as {clean(event.name)}" if event.name and event.name != event.folder else ""
-    return f"{'would be created' if manner.dry_run else 'created'} {where}{as_name}"
+    return made_on(event.side, manner) + as_name
+
+
+def made_on(side: str, manner: Manner) -> str:
+    """Tell on which side something is made."""
+    return f"{'would be created' if manner.dry_run else 'created'} {'on the server' if side == 'remote' else 'locally'}"
 
 
 def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
@@ -232,17 +236,18 @@ def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
         case FolderFailed(reason=reason):
             return (f"{_about(event, manner)}could not be synced: {clean(reason)}",)
         case AccountFailed(account=account, reason=reason, exit_code=code):
-            advice = ADVICE.get(code, "").format(account=clean(account))
-            return (f"{clean(account)}: not synced: {clean(reason)}", *([f"  {advice}"] if advice else []))
+            first, *more = reason.splitlines() or [""]
+            more += filter(None, [ADVICE.get(code, "").format(account=account)])
+            return (f"{clean(account)}: not synced: {clean(first)}", *(f"  {clean(line)}" for line in more))
         case Warned(text=text, account=account):
             return (f"{clean(account)}: {clean(text)}" if account else clean(text),)
     return ()
 
 
 ADVICE: Mapping[int, str] = {
-    2: "Mend the configuration; `postboat folders -a {account}` shows both sides' names.",
+    2: "Mend the configuration; nothing was changed.",
     4: "`postboat check -a {account}` looks at the connection by itself.",
-    5: "Check remoteuser and the password (remotepass, remotepassfile, remotepasseval or netrc).",
+    5: "Check remoteuser and the password; `postboat check -a {account}` tries them by itself.",
     7: "Wait for the other run to end, or use --wait.",
 }
 """What to do about a failed account, by exit code."""

@@ -15,6 +15,7 @@ from postboat.events import (
     AccountStarted,
     Counts,
     Event,
+    FolderCreated,
     FolderFailed,
     FolderFinished,
     FolderPlanned,
@@ -243,6 +244,17 @@ async def test_a_flood_of_failed_messages_is_named_up_to_a_bound() -> None:
     lines = scene.err.getvalue().splitlines()
     assert len(lines) == 21
     assert lines[-1] == "INBOX: more messages failed and are only counted"
+
+
+async def test_created_folders_are_named_up_to_a_bound_by_side() -> None:
+    scene = Scene()
+    local = [FolderCreated("MyMail", f"INBOX.{n}", "local", f"L{n}") for n in range(9)]
+    remote = [FolderCreated("MyMail", "Sent", "remote", "Sent")]
+    await scene.tty.show(stream(*START, *local, *remote, AccountFinished("MyMail", Counts(), 9, 0, 1.0)))
+    assert scene.terminal.screen[1:] == [
+        "  created locally: L0, L1, L2, L3, L4, L5 and 3 more",
+        "  created on the server: Sent",
+    ]
 
 
 async def test_a_dry_run_shows_its_plan_and_what_it_adds_up_to() -> None:

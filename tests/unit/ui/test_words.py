@@ -193,6 +193,7 @@ def test_with_several_accounts_every_sentence_names_its_own() -> None:
         (Warned("careful"), ("careful",)),
         (Warned("careful", "A"), ("A: careful",)),
         (AccountFailed("A", "disk full", 3), ("A: not synced: disk full",)),
+        (AccountFailed("A", "one clashes\ntwo\x1b clashes", 3), ("A: not synced: one clashes", "  two? clashes")),
         (FolderFinished("A", "B", Counts()), ()),
     ],
 )
@@ -200,7 +201,7 @@ def test_failures_and_warnings_are_told_in_one_line(event: Warned, told: tuple[s
     assert words.trouble(event, PLAIN) == told
 
 
-@pytest.mark.parametrize(("code", "hint"), [(2, "folders -a A"), (4, "check -a A"), (5, "remotepass"), (7, "--wait")])
+@pytest.mark.parametrize(("code", "hint"), [(2, "configuration"), (4, "check -a A"), (5, "password"), (7, "--wait")])
 def test_a_failed_account_says_what_to_do(code: int, hint: str) -> None:
     _, advice = words.trouble(AccountFailed("A", "it broke", code), PLAIN)
     assert hint in advice
