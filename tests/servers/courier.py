@@ -136,6 +136,7 @@ class Listener:
                     self._command, stdin=connection, stdout=connection, stderr=subprocess.DEVNULL
                 )
             self._sessions = [*(known for known in self._sessions if known.poll() is None), session]
+            threading.Thread(target=session.wait, daemon=True).start()  # leaves no zombie behind
 
     def connections(self) -> int:
         """Count the processes that serve a connection now."""
