@@ -105,8 +105,7 @@ class Voyage:
         """Messages arrive on the server."""
         with self.phone() as phone:
             for each in messages:
-                status, answer = phone.append(wire(folder), flags, date, each)
-                assert status == "OK", answer
+                append(phone, folder, each, flags, date)
 
     def create(self, *folders: str) -> None:
         """Folders are made on the server."""
@@ -174,6 +173,14 @@ class Voyage:
         """Both sides hold the same messages under the same flags."""
         for folder in folders or ("INBOX",):
             assert self.on_disk(folder) == self.on_server(folder), folder
+
+
+def append(phone: imaplib.IMAP4, folder: str, message: bytes, flags: str = "", date: str | None = None) -> None:
+    """APPEND exactly these octets: imaplib's own `append` turns lone CRs into line ends."""
+    phone.literal = message
+    words = [wire(folder), *([f"({flags.strip('()')})"] if flags else []), *([date] if date else [])]
+    status, answer = phone._simple_command("APPEND", *words)
+    assert status == "OK", answer
 
 
 def configuration(voyages: Sequence[Voyage], **options) -> Config:
