@@ -20,7 +20,7 @@ DEEPEST = 64
 
 _TOKEN = re.compile(
     rb' *(?:(?P<open>\()|(?P<close>\))|"(?P<quoted>(?:[^"\\]|\\.)*+)"'
-    rb"|(?P<atom>(?:BODY|BINARY|RFC822)(?:\.[A-Z]+)?\[[^\]]*\](?:<\d+>)?|[^ ()\"]+))",
+    rb"|(?P<atom>(?:BODY|BINARY|RFC822)(?:\.[A-Z]+)?\[[^\]]{0,500}\](?:<\d+>)?|[^ ()\"]+))",
     re.IGNORECASE | re.DOTALL,
 )
 

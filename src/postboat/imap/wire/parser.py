@@ -64,10 +64,10 @@ def parse(reply: Reply) -> Response:
 
 def parse_unfinished(frame: LiteralBegan) -> Fetched | None:
     """Read what a FETCH told of its message before its large literal began; None when that makes no sense."""
-    parts = (*frame.parts[:-1], bytes_of(frame.parts[-1]) + b"NIL)")
-    first = quirks.with_single_space(bytes_of(parts[0]))
+    parts = [*frame.parts[:-1], bytes_of(frame.parts[-1]) + b"NIL)"]
+    parts[0] = first = quirks.with_single_space(bytes_of(parts[0]))
     try:
-        response = _numbered(parts, first)
+        response = _numbered(tuple(parts), first)
     except ValueError:
         return None
     return response if isinstance(response, Fetched) else None
