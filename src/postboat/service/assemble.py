@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postboat.config.secrets import PasswordGiver
-from postboat.events import Warned
+from postboat.events import AccountConnected, Warned
 from postboat.imap.dial import connect
 from postboat.imap.folders import ImapFolders
 from postboat.imap.pool import Pool
@@ -16,6 +17,7 @@ from postboat.model import Policy, Side
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
     from pathlib import Path
 
     from postboat.config.schema import AccountConfig, Config
@@ -55,7 +57,14 @@ def assemble(
     """Introduce the departments to one another for one account. `prompting` keeps accounts from asking at once."""
     remote, local = account.remote, account.local
     passwords = PasswordGiver(account.name, remote, prompter, prompting)
-    pool = Pool(lambda: connect(remote, passwords), remote.maxconnections)
+
+    async def dial() -> Session:
+        session = await connect(remote, passwords, wire_log=_wire_log())
+        if pool.opened == 0:
+            publish(AccountConnected(account.name, session.server, remote.remoteuser))
+        return session
+
+    pool = Pool(dial, remote.maxconnections)
     store = MaildirStore(
         local.localfolders,
         local.layout,
@@ -74,6 +83,14 @@ def assemble(
         lock_path=lock_file(config.metadata, account.name),
         fsync=config.fsync,
     )
+
+
+def _wire_log() -> Callable[[str, str], None] | None:
+    """What notes each line that passes, without its secrets and messages; None unless someone listens (`-d imap`)."""
+    log = logging.getLogger("postboat.imap")
+    if not log.isEnabledFor(logging.DEBUG):
+        return None
+    return lambda way, line: log.debug("%s %s", way, line)
 
 
 def policy_of(account: AccountConfig) -> Policy:

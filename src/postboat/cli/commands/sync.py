@@ -28,7 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("-u", "--ui", action="append", metavar="UI,…", help="tty, basic, quiet or jsonl: the first that can run")
     add("-o", "--once", action="store_true", help="one run, ignoring autorefresh")
-    add("-q", "--quick", action="store_true", help="skip folders that seem unchanged")
+    add(
+        "-q",
+        "--quick",
+        action="store_true",
+        help="accepted as OfflineIMAP's; without effect for now, every run looks at everything",
+    )
     add("--dry-run", action="store_true", help="show what would be done, and change nothing anywhere")
     add("--json", action="store_true", help="events as JSON on stdout, one object a line (-u jsonl)")
     add("--wait", action="store_true", help="wait for another run on the same account to end")

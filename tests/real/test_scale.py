@@ -1,0 +1,64 @@
+"""Ten thousand messages, three hundred folders, two accounts: within the bound of connections, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+from tests.real.voyage import Voyage, message, sail
+from tests.servers.dovecot import DovecotServer
+
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
+
+MESSAGES, FOLDERS = 10_000, 300
+
+
+def seed(server: DovecotServer, user: str, folder: str, count: int) -> None:
+    """Put messages into the server's own Maildir."""
+    root = server.maildir_path(user)
+    place = root if folder == "INBOX" else root / f".{folder}"
+    for part in ("cur", "new", "tmp"):
+        (place / part).mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        content = message(number, body=folder).replace(b"\r\n", b"\n")
+        (place / "cur" / f"{1_600_000_000 + number}.M{number}.seed,S={len(content)}:2,").write_bytes(content)
+    server.own(root.parent)
+
+
+@pytest.mark.parametrize("connections", [1, 3, 8])
+async def test_many_messages_and_folders_of_two_accounts_within_the_bound(tmp_path, connections):
+    """The server itself counts: one connection more for any user, and it refuses it and says so in its log."""
+    with DovecotServer(max_connections=connections) as server:
+        voyages = [Voyage(tmp_path, server.account(), name=name, maxconnections=connections) for name in ("One", "Two")]
+        big, wide = voyages
+        seed(server, big.account.user, "INBOX", MESSAGES)
+        for number in range(FOLDERS - 1):
+            seed(server, wide.account.user, f"folder{number:03}", 3)
+        tasks, threads = len(asyncio.all_tasks()), threading.active_count()
+
+        sailed = await sail(voyages, maxsyncaccounts=2)
+
+        sailed.assert_clean()
+        assert sailed.done.down == MESSAGES + 3 * (FOLDERS - 1)
+        assert len(asyncio.all_tasks()) == tasks, "a task was left behind"
+        assert threading.active_count() <= threads + 8, "only the loop's own few threads remain"
+        assert "Maximum number of connections" not in server.log(), "a connection over the bound"
+        assert server.connections(big.account.user) == server.connections(wide.account.user) == 0
+        assert len(big.files()) == MESSAGES
+        assert len(list(wide.mail.iterdir())) == FOLDERS
+
+        again = await sail(voyages, maxsyncaccounts=2)
+        again.assert_clean()
+        assert again.done.changes == 0
+
+
+async def test_two_thousand_messages_go_up(dovecot, tmp_path):
+    voyage = Voyage(tmp_path, dovecot.account())
+    await voyage.sync()
+    for number in range(2_000):
+        voyage.drop(message(number), f"{1_600_000_000 + number}.up")
+    (await voyage.sync()).assert_clean()
+    with voyage.phone("INBOX") as phone:
+        assert len(phone.uid("SEARCH", "ALL")[1][0].split()) == 2_000
+    assert (await voyage.sync()).done.changes == 0
