@@ -15,6 +15,8 @@ import aioimaplib
 from aioimaplib.aioimaplib import AUTH, LOGOUT, NONAUTH, SELECTED, Commands
 
 from postboat.errors import CertificateRefused, CommandFailed, ConnectionLost, PostboatError, ServerUnreachable
+from postboat.imap.greeting import Greetings
+from postboat.imap.hearing import Hearing
 from postboat.imap.pipeline import CRLF, Call, Pipeline
 from postboat.imap.sasl import SaslExchange
 from postboat.imap.streaming import LiteralStream
@@ -42,10 +44,6 @@ HELD_LITERAL = 256 * MIB
 """A literal larger than this is refused unless it is streamed."""
 STREAMED_LITERAL = 64 * 1024
 """While an answer is streamed, literals larger than this come in pieces."""
-MOST_UNHEARD = 100_000
-"""Responses kept while nobody listens."""
-ALERT_GRACE = 0.3
-"""Seconds for which a greeting that is only an alert waits for the real one (Courier)."""
 CLOSING_TIME = 2.0
 """Seconds that TLS gets for its farewell."""
 
@@ -79,6 +77,10 @@ class _Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]
     def resume_writing(self) -> None:
         self._writable.set()
 
+    @property
+    def writable(self) -> bool:
+        return self._writable.is_set()
+
     async def drained(self) -> None:
         await self._writable.wait()
 
@@ -86,8 +88,8 @@ class _Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]
 class Connection:
     """A connection whose greeting was read. Commands are pipelined: each is sent at once and answered in its time.
 
-    Every untagged response goes to the oldest command in flight and to `listener`; what neither takes is kept for the
-    next listener. When the connection ends, all commands fail with `ConnectionLost`.
+    Every untagged response goes to the oldest command in flight and to the listener (`listen`); what neither takes is
+    kept for the next listener. When the connection ends, all commands fail with `ConnectionLost`.
     """
 
     greeting: Condition
@@ -99,18 +101,19 @@ class Connection:
         """Whether the server announced them since the greeting, STARTTLS or sign-in, whichever came last."""
         self._loop = asyncio.get_running_loop()
         self._log = WireLog(tell)
+        self._watchdog = Watchdog(timeout, self._is_answer_due, self._give_up_waiting)
         self._protocol = _Protocol(self._received, self._lost)
-        self._pipeline = Pipeline(self._write, self._drained, self._must_ask, self._fail, self._log.call)
+        self._pipeline = Pipeline(
+            self._write, self._protocol, self._must_ask, self._fail, self._log.call, self._watchdog.sign
+        )
         self._framer = Framer(stream_over=HELD_LITERAL)
         self._stream: LiteralStream | None = None
-        self._listener: Callable[[Response], None] | None = None
-        self._unheard: list[Response] = []
-        self._watchdog = Watchdog(timeout, self._is_answer_due, self._give_up_waiting)
+        self._hearing = Hearing()
         self._held_up = False
         self._plain_text_is_over = False
         self._expected_state: str = NONAUTH
         self._before_sign_in: frozenset[str] | None = None
-        self._greetings: asyncio.Queue[Condition] | None = asyncio.Queue()
+        self._greetings: Greetings | None = Greetings()
         self._bye: str | None = None
         self._failure: PostboatError | None = None
         self._closed: asyncio.Future[None] = self._loop.create_future()
@@ -132,7 +135,7 @@ class Connection:
         try:
             async with asyncio.timeout(timeout):
                 await open_transport(lambda: connection._protocol)
-                connection._welcome(await connection._greeted())
+                await connection._be_greeted()
         except TimeoutError as error:
             connection.abort()
             raise ServerUnreachable(f"no greeting within {timeout:g} s") from error
@@ -176,11 +179,7 @@ class Connection:
 
     def listen(self, listener: Callable[[Response], None] | None) -> None:
         """Give every untagged response to `listener` from now on, those first that nobody has heard."""
-        self._listener = listener
-        if listener is not None:
-            unheard, self._unheard = self._unheard, []
-            for response in unheard:
-                listener(response)
+        self._hearing.listen(listener)
 
     def send(
         self, command: Command, *, on_untagged: Callable[[Response], None] | None = None
@@ -256,9 +255,10 @@ class Connection:
         Raises `CertificateRefused` when the server will not or slips octets in before TLS begins; what the
         handshake raises (`ssl.SSLError`, OSError) passes, with the connection closed.
         """
-        command = commands.starttls()
+        if self.busy:
+            raise RuntimeError("nothing may be in flight when TLS begins")
         try:
-            await self.run(command)
+            await self.run(commands.starttls())
         except CommandFailed as error:
             raise CertificateRefused(f"TLS is required, but the server refuses STARTTLS: {error.text}") from error
         if self._failure is not None:
@@ -333,10 +333,6 @@ class Connection:
         if self._failure is None:
             self._protocol.transport.write(data)
 
-    async def _drained(self) -> None:
-        await self._protocol.drained()
-        self._watchdog.sign()
-
     # Coming in
 
     def _received(self, data: bytes) -> None:
@@ -347,6 +343,8 @@ class Connection:
                 self._feed(piece)
         except ProtocolViolation as error:
             self._fail(ConnectionLost(f"protocol violation: {error}"))
+        except ConnectionLost as error:
+            self._fail(error)
         if self._bye is not None and not self._leaving:
             self._fail(ConnectionLost(f"the server closed the connection: {self._bye}"))
 
@@ -388,7 +386,7 @@ class Connection:
         elif isinstance(response, Continuation):
             self._pipeline.proceed(response.text)
         elif self._greetings is not None and isinstance(response, Condition):
-            self._greetings.put_nowait(response)
+            self._greetings.put(response)
         else:
             self._hear(response)
 
@@ -398,28 +396,7 @@ class Connection:
             self._announce(response.names)
         elif isinstance(response, Condition):
             self._note_condition(response)
-        oldest = self._pipeline.oldest
-        heard = self._listener is not None
-        if oldest is not None and oldest.on_untagged is not None:
-            heard = True
-            self._tell(oldest.on_untagged, response, oldest)
-        if self._listener is not None:
-            self._tell(self._listener, response, None)
-        if not heard:
-            self._unheard.append(response)
-            if len(self._unheard) > MOST_UNHEARD:
-                raise ProtocolViolation("the server does not stop to tell what was not asked for")
-
-    def _tell(self, listener: Callable[[Response], None], response: Response, call: Call | None) -> None:
-        """Call a listener. One that fails ends its own command with its error, and the connection."""
-        try:
-            listener(response)
-        except ProtocolViolation:
-            raise
-        except Exception as error:
-            if call is not None:
-                call.fail(error)
-            self._fail(ConnectionLost(f"a response could not be taken: {error!r}"))
+        self._hearing.hear(response, self._pipeline.oldest)
 
     def _note_condition(self, condition: Condition) -> None:
         if condition.code is not None and (names := condition.code.capabilities) is not None:
@@ -447,21 +424,10 @@ class Connection:
 
     # Beginning and end
 
-    async def _greeted(self) -> Condition:
-        """Wait for the greeting; one that is only an alert may be followed by the real one (Courier)."""
-        greetings = self._greetings
-        assert greetings is not None, "a connection is greeted once"
-        greeting = await greetings.get()
-        if greeting.status == "OK" and greeting.code is not None and greeting.code.name == "ALERT":
-            try:
-                async with asyncio.timeout(ALERT_GRACE):
-                    greeting = await greetings.get()
-            except TimeoutError:
-                pass
-        return greeting
-
-    def _welcome(self, greeting: Condition) -> None:
+    async def _be_greeted(self) -> None:
         """Take the greeting over, and hear what came behind it."""
+        assert self._greetings is not None, "a connection is greeted once"
+        greeting = await self._greetings.first()
         if greeting.status not in ("OK", "PREAUTH"):
             text = str(self._failure or greeting.text or greeting.status)
             self._fail(ConnectionLost(text))
@@ -469,9 +435,9 @@ class Connection:
         self.greeting = greeting
         self._protocol.state = AUTH if self.preauthenticated else NONAUTH
         self._note_condition(greeting)
-        later, self._greetings = self._greetings, None
-        while later is not None and not later.empty():
-            self._hear(later.get_nowait())
+        others, self._greetings = self._greetings.others(), None
+        for condition in others:
+            self._hear(condition)
 
     def _hold_up(self, hold: bool) -> None:
         """Stop reading from the server, or go on."""
@@ -513,7 +479,7 @@ class Connection:
             self._watchdog.rest()
             self._pipeline.fail(str(error))
             if self._greetings is not None:
-                self._greetings.put_nowait(Condition("BYE", text=str(error)))
+                self._greetings.put(Condition("BYE", text=str(error)))
         if transport is None:
             self._ended()
         elif at_once:

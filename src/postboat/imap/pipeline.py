@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from postboat.errors import ConnectionLost, MessageError, PostboatError
 from postboat.imap.wire.framer import ProtocolViolation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from postboat.imap.wire.commands import Command, Literal
     from postboat.imap.wire.responses import Condition, Response, Tagged
@@ -50,20 +50,34 @@ class Call:
             self.reply.set_result(condition)
 
 
+class Outlet(Protocol):
+    """Tells whether the transport can take more."""
+
+    @property
+    def writable(self) -> bool:
+        """Whether it can now."""
+        ...
+
+    async def drained(self) -> None:
+        """Wait until it can."""
+        ...
+
+
 class Pipeline:
     """The commands of one connection. A command that must wait for the server holds back those behind it."""
 
     def __init__(
         self,
         write: Callable[[bytes], None],
-        drained: Callable[[], Awaitable[None]],
+        outlet: Outlet,
         must_ask: Callable[[int], bool],
         give_up: Callable[[PostboatError], None],
         log: Callable[[Call], None],
+        progressed: Callable[[], None],
     ) -> None:
         self.in_flight: dict[str, Call] = {}
         """By tag, oldest first: commands of which the server has at least the beginning."""
-        self._write, self._drained = write, drained
+        self._write, self._outlet, self._progressed = write, outlet, progressed
         self._must_ask, self._give_up, self._log = must_ask, give_up, log
         self._queue: deque[Call] = deque()
         self._writer: asyncio.Task[None] | None = None
@@ -80,7 +94,8 @@ class Pipeline:
 
     def submit(self, call: Call) -> None:
         """Write the command now if it can be done in one go, else as soon as those before it are out."""
-        if self._writer is None and (line := self._in_one_go(call)) is not None:
+        at_once = self._writer is None and self._outlet.writable
+        if at_once and (line := self._in_one_go(call)) is not None:
             self._begin(call)
             self._write(line)
             call.sent = True
@@ -151,9 +166,14 @@ class Pipeline:
         pieces.append(CRLF)
         return b"".join(pieces)
 
+    async def _drained(self) -> None:
+        await self._outlet.drained()
+        self._progressed()
+
     async def _write_queue(self) -> None:
         try:
             while self._queue:
+                await self._drained()
                 call = self._queue.popleft()
                 if call.reply.done():
                     continue

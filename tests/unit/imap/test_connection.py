@@ -268,6 +268,19 @@ async def test_a_refusal_while_the_literal_goes_out_counts_when_it_is_out():
         assert b"hello" in server.heard
 
 
+async def test_more_than_the_network_takes_is_not_piled_up():
+    count, size = 400, 60_000
+    script = PREAUTH + "C: APPEND .*\nwait go\n" + f"L: {size}\nC! \nS: %t OK\nC: APPEND .*\n" * count
+    script = script.removesuffix("C: APPEND .*\n")
+    async with connected(script) as (connection, server):
+        literal = Literal.of(b"x" * size)
+        outcomes = [connection.send(commands.append("a", (), None, literal)) for _ in range(count)]
+        piled_up = connection._protocol.transport.get_write_buffer_size()
+        server.events["go"].set()
+        assert [(await outcome).status for outcome in outcomes] == ["OK"] * count
+        assert piled_up < 1 << 20
+
+
 async def test_a_cancelled_command_that_waits_its_turn_is_never_sent():
     script = PLAIN + "C: APPEND .*\nset asked\nwait go\nS: + go\nL: 5\nC! \nS: %1 OK\nC: NOOP\nS: %2 OK"
     async with connected(script) as (connection, server):
