@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from postboat.config.options import Options
     from postboat.config.python_options import PythonNames
 
-MECHANISMS = ("CRAM-MD5", "PLAIN", "LOGIN")
+MECHANISMS = ("PLAIN", "CRAM-MD5", "LOGIN")
 _MECHANISMS_LATER = ("GSSAPI", "XOAUTH2")
 _DIGEST_LENGTHS = {40, 56, 64, 96, 128}
 _GMAIL_HOST = "imap.gmail.com"
@@ -126,8 +126,9 @@ def _remote_type(options: Options) -> bool:
 def _layout(options: Options) -> tuple[str, str]:
     """Layout and separator, either of which may follow from the other."""
     sep = options.text("sep", ".")
-    if len(sep) != 1 or not sep.isprintable():
-        options.wrong("sep", f"must be one character, such as {options.example('.')}, not {shown(sep)}")
+    if len(sep) != 1 or not sep.isprintable() or sep.isalnum() or sep == "%":
+        right = f"one character that is neither a letter, a digit nor %, such as {options.example('.')}"
+        options.wrong("sep", f"must be {right}, not {shown(sep)}")
         sep = "."
     layout = options.one_of("layout", ("flat", "nested", "maildir++"), "nested" if sep == "/" else "flat")
     fitting = {"nested": "/", "maildir++": "."}.get(layout)

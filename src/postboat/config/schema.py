@@ -118,7 +118,7 @@ class RemoteConfig(RepositoryConfig):
     sslclientkey: Path | None = None
     cert_fingerprint: tuple[str, ...] = ()
     """Hex digests (sha1, sha224, sha256, sha384, sha512) of certificates to accept; lower case, no colons."""
-    auth_mechanisms: tuple[str, ...] = ("CRAM-MD5", "PLAIN", "LOGIN")
+    auth_mechanisms: tuple[str, ...] = ("PLAIN", "CRAM-MD5", "LOGIN")
     preauthtunnel: str | None = None
     transporttunnel: str | None = None
     maxconnections: int = 3

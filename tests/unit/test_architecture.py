@@ -1,0 +1,40 @@
+"""Rules of the house that no linter knows: one home for each dependency, short files, docstrings that say who may."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "postboat"
+FILES = sorted(SOURCE.rglob("*.py"))
+HOMES = {
+    "aioimaplib": "imap/connection.py",
+    "aiofiles": "maildir/writer.py",
+    "platformdirs": "config/paths.py",
+    "sqlite3": "ledger/database.py",
+    "uvloop": "cli/main.py",
+}
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of everything a file imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+@pytest.mark.parametrize(("dependency", "home"), HOMES.items())
+def test_each_dependency_has_one_home(dependency, home):
+    users = [path.relative_to(SOURCE).as_posix() for path in FILES if dependency in imported(path)]
+    assert users == [home]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_no_file_is_longer_than_a_newcomer_reads_in_one_go(path):
+    assert len(path.read_text().splitlines()) <= 400
