@@ -160,22 +160,29 @@ class Options:
             self.wrong(option, "must be a path, which has no NUL in it")
             return None
         path = Path(os.path.abspath(expanded))  # noqa: PTH100 - resolve() would follow links
-        if expanded.startswith("~") and not path.exists():
-            self.wrong(option, f"{shown(text)} names a home directory that is not there")
-        elif (unset := _UNSET.search(expanded)) and not path.exists():
-            self.wrong(option, f"{shown(text)} uses {unset[0]}, which is not set in the environment")
+        if flaw := _not_expanded(text, expanded, path):
+            self.wrong(option, flaw)
         return path
 
     def readable_file(self, option: str) -> Path | None:
         """A path to a file that can be read now."""
         path = self.path(option)
-        if path is not None:
+        if path is not None and not _not_expanded(self.text(option), str(path), path):
             try:
                 with path.open("rb"):
                     pass
             except OSError as error:
                 self.wrong(option, f"cannot read {path}: {error.strerror or error}")
         return path
+
+
+def _not_expanded(text: str, expanded: str, path: Path) -> str:
+    """What is wrong with a path in which `~` or a variable could not be expanded, or nothing."""
+    if text.startswith("~") and text.split("/")[0] in expanded.split("/") and not path.exists():
+        return f"{shown(text)} names a home directory that is not there"
+    if (unset := _UNSET.search(expanded)) and not path.exists():
+        return f"{shown(text)} uses {unset[0]}, which is not set in the environment"
+    return ""
 
 
 def _as_number(entry: Entry, kind: type[int] | type[float]) -> float | None:

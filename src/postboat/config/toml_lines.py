@@ -96,7 +96,9 @@ class _Scanner:
         while self._at < len(self._text):
             char = self._text[self._at]
             if char in "\"'":
-                self._skip(_STRING)
+                before = self._at
+                if self._skip(_STRING) == before:
+                    return self._to_line_end()  # not TOML after all
             elif char == "#":
                 self._skip(_BLANK) if depth else self._to_line_end()
             elif char in "[{":

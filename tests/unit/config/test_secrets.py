@@ -160,7 +160,9 @@ async def test_an_empty_answer_is_none():
 
 
 async def test_no_password_at_all_tells_how_to_give_one():
-    with pytest.raises(SignInRefused, match="no password for me on imap.example.org: set remotepass, remotepassfile"):
+    with pytest.raises(
+        SignInRefused, match=r"no password for me on imap\.example\.org: set remotepass, remotepassfile"
+    ):
         await giver(None)(None)
 
 
@@ -201,7 +203,7 @@ async def test_prompts_of_two_accounts_do_not_overlap():
 
 async def test_the_user_name_comes_from_netrc_if_it_is_not_configured(netrc):
     assert await giver(netrc=netrc, user="")(None) == ("me", Secret("from-netrc"))
-    with pytest.raises(SignInRefused, match="no user name for imap.example.org: set remoteuser"):
+    with pytest.raises(SignInRefused, match=r"no user name for imap\.example\.org: set remoteuser"):
         await giver(user="")(None)
 
 
