@@ -122,4 +122,7 @@ def _unquoted(written: str) -> str:
         return written[1:-1]
     import tomllib
 
-    return str(tomllib.loads(f"key = {written}")["key"])
+    try:
+        return str(tomllib.loads(f"key = {written}")["key"])
+    except ValueError:
+        return written[1:-1]  # not TOML after all
