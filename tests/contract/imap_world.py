@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import imaplib
 import re
+import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,7 @@ class ImapWorld(World):
 
     def _open_other(self) -> None:
         self._other = imaplib.IMAP4(self._account.host, self._account.port, timeout=30)
+        self._other.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or each APPEND waits 40 ms
         if not self._account.preauth:
             self._other.login(self._account.user, self._account.password)
         self._say("create", self._folder)

@@ -21,6 +21,12 @@ pytestmark = pytest.mark.real
 PLAIN = "IMAP4rev1 UNSELECT NAMESPACE"
 
 
+@pytest.fixture(scope="session")
+def plain_dovecot() -> Iterator[DovecotServer]:
+    with DovecotServer(capability=PLAIN) as server:
+        yield server
+
+
 class ImapContract(ReplicaContract):
     """Subclasses give a fixture `account`."""
 
@@ -47,14 +53,9 @@ class TestDovecotSdbox(ImapContract):
 class TestDovecotWithoutExtensions(ImapContract):
     """No CONDSTORE, UIDPLUS, LITERAL+ or ESEARCH is told: every fallback is taken."""
 
-    @pytest.fixture(scope="class")
-    def server(self) -> Iterator[DovecotServer]:
-        with DovecotServer(capability=PLAIN) as server:
-            yield server
-
     @pytest.fixture
-    def account(self, server: DovecotServer) -> Account:
-        return server.account()
+    def account(self, plain_dovecot: DovecotServer) -> Account:
+        return plain_dovecot.account()
 
 
 class TestCyrus(ImapContract):

@@ -13,11 +13,15 @@ LOOKED_AT = 1 << 20
 
 _EIGHT_BIT_AS_X = bytes(code if code < 0x80 else ord("X") for code in range(256))
 
-EXCHANGE_PLACEHOLDER = (
-    b"from: microsoft exchange server",
-    b"subject: retrieval using the imap4 protocol failed for the following message",
+NOTICES = (
+    (
+        b"from: microsoft exchange server",
+        b"subject: retrieval using the imap4 protocol failed for the following message",
+    ),
+    (b"from: system administrator <root@", b"subject: message unavailable\r\n"),
 )
-"""Exchange sends a notice in place of a message that it cannot convert; both lines stand in its header."""
+"""Lines in the headers of what a server sends in place of a message: Exchange when it cannot convert it, Courier when
+its file is gone."""
 
 
 def header_of(wire: bytes) -> bytes:
@@ -38,10 +42,10 @@ def lenient_digest(header: bytes) -> str:
     return hashlib.sha256(header[:LOOKED_AT].translate(_EIGHT_BIT_AS_X)).hexdigest()
 
 
-def is_placeholder(wire: bytes) -> bool:
-    """Whether the server sent a notice instead of the message (Exchange)."""
+def is_notice(wire: bytes) -> bool:
+    """Whether the server sent a notice of its own instead of the message."""
     header = header_of(wire[:8192]).lower()
-    return all(line in header for line in EXCHANGE_PLACEHOLDER)
+    return any(all(line in header for line in lines) for lines in NOTICES)
 
 
 async def header_of_content(content: Content) -> bytes:

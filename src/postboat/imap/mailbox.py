@@ -98,8 +98,10 @@ class ImapMailbox:
         return compare(listing, known, holds_of(selected), checkpoint)
 
     async def fingerprints(self, keys: Collection[Key]) -> Mapping[Key, Fingerprint]:
-        """Digests of headers, and sizes as the server states them."""
-        async with self._opening.opened() as (session, _):
+        """Digests of headers, and sizes as the server states them, of what a fresh look still finds."""
+        if not keys:
+            return {}
+        async with self._opening.opened(fresh=True) as (session, _):
             return await fingerprints_of(session, sorted(map(int, keys)))
 
     async def read(self, keys: Sequence[Key]) -> AsyncIterator[Content | Gone | Unreadable]:

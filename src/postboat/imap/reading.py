@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed
-from postboat.imap.headers import digest, header_of, is_placeholder
+from postboat.imap.headers import digest, header_of, is_notice
 from postboat.imap.wire.uid_set import UidSet
 from postboat.model import Content, Fingerprint, Gone, Unreadable
 
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 LARGE = 1 << 20
 """Messages of more octets than this are streamed, one by one."""
 
+NOTICE_SIZE = 1 << 16
+"""A stream no larger than this in place of a large message may be a notice, and is looked at whole."""
+
 NOT_SENT = "the server lists it but does not send it"
 EMPTY = "the server sends it empty though it is not"
-PLACEHOLDER = "the server sends a notice in its place that it cannot be converted"
+NOTICE = "the server sends a notice in its place"
 
 
 class Reading:
@@ -35,6 +38,8 @@ class Reading:
     def __init__(self, session: Session, holds: FlagsHeld, sizes: Mapping[int, int]) -> None:
         self._session, self._holds, self._sizes = session, holds, sizes
         self._read: dict[int, Content | Gone | Unreadable] = {}
+        self._unfit: dict[int, str] = {}
+        """What is wrong with what came in place of a message."""
 
     async def read(self, uids: Collection[int]) -> list[Content | Gone | Unreadable]:
         """Every message of `uids`, each once. Raises CommandFailed when the server does not know the command."""
@@ -57,7 +62,7 @@ class Reading:
         if present:
             await self._fetch(present)
         for uid in self._missing(missing):
-            self._read[uid] = Unreadable(str(uid), NOT_SENT)
+            self._read[uid] = Unreadable(str(uid), self._unfit.get(uid, NOT_SENT))
 
     async def _fetch(self, wanted: UidSet) -> None:
         """Fetch a set; when the server refuses it, halve it until the messages to blame stand alone."""
@@ -80,16 +85,15 @@ class Reading:
             self._read[uids[0]] = Unreadable(str(uids[0]), f"the server does not send it: {failure.text}")
 
     def _take(self, message: Fetched) -> None:
-        if message.uid is not None and isinstance(message.body, bytes):
-            self._read[message.uid] = self._judged(message.uid, message, message.body)
-
-    def _judged(self, uid: int, message: Fetched, body: bytes) -> Content | Unreadable:
-        if not body and self._sizes.get(uid, 0) > 0:
-            return Unreadable(str(uid), EMPTY)
-        if is_placeholder(body):
-            return Unreadable(str(uid), PLACEHOLDER)
-        flags = self._holds.mask(message.flags or frozenset())
-        return Content(str(uid), flags, message.date, len(body), body)
+        if message.uid is None or not isinstance(message.body, bytes):
+            return
+        if not message.body and self._sizes.get(message.uid, 0) > 0:
+            self._unfit[message.uid] = EMPTY
+        elif is_notice(message.body):
+            self._unfit[message.uid] = NOTICE
+        else:
+            flags = self._holds.mask(message.flags or frozenset())
+            self._read[message.uid] = Content(str(message.uid), flags, message.date, len(message.body), message.body)
 
 
 async def read_large(session: Session, uid: int, holds: FlagsHeld) -> AsyncIterator[Content | Gone | Unreadable]:
@@ -113,11 +117,12 @@ async def read_large(session: Session, uid: int, holds: FlagsHeld) -> AsyncItera
                 raise
             yield Unreadable(str(uid), f"the server does not send it: {failure.text}")
             return
-        if size:
+        if size is not None and size > NOTICE_SIZE:
             flags = holds.mask(about.flags or frozenset())
             yield Content(str(uid), flags, about.date, size, chunks=stream.chunks)
-        else:
-            yield Unreadable(str(uid), NOT_SENT if size is None else EMPTY)
+            return
+    for item in await Reading(session, holds, {uid: about.size or LARGE}).read([uid]):
+        yield item
 
 
 class _Stream:

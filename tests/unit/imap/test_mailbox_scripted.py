@@ -373,16 +373,37 @@ async def test_a_message_the_server_refuses_does_not_hold_up_the_others() -> Non
     assert (bad.key, "no body" in bad.reason) == ("5", True)
 
 
-async def test_a_notice_in_place_of_a_message_is_unreadable() -> None:
+EXCHANGE = (
+    b"From: Microsoft Exchange Server 2010\r\n"
+    b"Subject: Retrieval using the IMAP4 protocol failed for the following message: 1\r\n\r\nThe server ...\r\n"
+)
+COURIER = b"From: System Administrator <root@localhost>\r\nSubject: message unavailable\r\n\r\nThis message is ...\r\n"
+
+
+@pytest.mark.parametrize("notice", [EXCHANGE, COURIER])
+@pytest.mark.parametrize("size", [100, 2_000_000])
+async def test_a_notice_in_place_of_a_message_is_unreadable(notice: bytes, size: int) -> None:
     server = LyingServer()
-    server.inbox.put(
-        b"From: Microsoft Exchange Server 2010\r\n"
-        b"Subject: Retrieval using the IMAP4 protocol failed for the following message: 1\r\n\r\nThe server ...\r\n"
+    server.inbox.put(notice)
+    server.lies["UID FETCH"] = lambda a, _: Answer(
+        [u.replace(b"RFC822.SIZE %d" % len(notice), b"RFC822.SIZE %d" % size) for u in a.untagged], a.tagged
     )
     async with mailbox(server) as box:
         (item,) = await read(box, "1")
     assert isinstance(item, Unreadable)
     assert "notice" in item.reason
+
+
+@pytest.mark.parametrize("size", [100, 2_000_000])
+async def test_a_notice_in_place_of_a_message_that_went_means_gone(size: int) -> None:
+    server = LyingServer()
+    server.inbox.put(COURIER)
+    server.lies["UID FETCH"] = lambda a, _: Answer(
+        [u.replace(b"RFC822.SIZE %d" % len(COURIER), b"RFC822.SIZE %d" % size) for u in a.untagged], a.tagged
+    )
+    server.lies["UID SEARCH"] = lambda _, __: Answer([b"SEARCH"])
+    async with mailbox(server) as box:
+        assert await read(box, "1") == [Gone("1")]
 
 
 async def test_a_large_message_whose_stream_is_refused_is_unreadable() -> None:
@@ -418,9 +439,7 @@ async def test_a_size_that_is_wrong_is_only_a_hint() -> None:
     async with mailbox(server) as box, aclosing(box.read(["1"])) as items:  # type: ignore[type-var]
         item = await anext(items)
         assert isinstance(item, Content)
-        assert item.chunks is not None
-        assert item.size == len(ONE)
-        assert b"".join([chunk async for chunk in item.chunks()]) == ONE
+        assert (item.size, item.data) == (len(ONE), ONE)
 
 
 async def test_no_session_is_held_while_small_messages_are_handed_out() -> None:
