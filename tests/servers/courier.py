@@ -133,7 +133,7 @@ class Listener:
                 return
             with connection:
                 session = subprocess.Popen(
-                    self._command, stdin=connection, stdout=connection, stderr=subprocess.DEVNULL
+                    self._command, stdin=connection.fileno(), stdout=connection.fileno(), stderr=subprocess.DEVNULL
                 )
             self._sessions = [*(known for known in self._sessions if known.poll() is None), session]
             threading.Thread(target=session.wait, daemon=True).start()  # leaves no zombie behind

@@ -52,7 +52,14 @@ RECIPES = {
         rewritten=DOVECOT_PATHS,
     ),
     "cyrus": Recipe(
-        packages=("cyrus-imapd", "cyrus-common", "sasl2-bin", "libsasl2-modules", "libsasl2-modules-db"),
+        packages=(
+            "cyrus-imapd",
+            "cyrus-common",
+            "sasl2-bin",
+            "libsasl2-modules",
+            "libsasl2-modules-db",
+            "libeatmydata1",
+        ),
         programs=(
             "usr/sbin/saslpasswd2",
             *(f"usr/lib/cyrus/bin/{name}" for name in ("master", "imapd", "ctl_cyrusdb")),
