@@ -7,6 +7,7 @@ import os
 import pytest
 from tests.real.voyage import Voyage, digest, digests, message, sail
 
+from postboat.config.schema import FolderRules
 from postboat.events import FolderCreated, FolderLeftAlone, PlanShown
 from postboat.service.supervisor import RunOptions
 
@@ -273,3 +274,16 @@ async def test_only_the_folders_asked_for_are_synced(voyage):
     voyage.create("A", "B")
     (await voyage.sync(RunOptions(folders=("A",)))).assert_clean()
     assert [path.name for path in voyage.mail.iterdir()] == ["A"]
+
+
+async def test_without_utf8foldernames_names_stay_as_the_server_encodes_them(dovecot, tmp_path):
+    seen = []
+    rules = FolderRules(utf8foldernames=False, folderfilter=lambda name: seen.append(name) or True)
+    voyage = Voyage(tmp_path, dovecot.account(), rules=rules)
+    voyage.create("Entwürfe")
+    voyage.deliver(message(1), folder="Entwürfe")
+    for _ in range(2):
+        (await voyage.sync()).assert_clean()
+    assert set(seen) == {"INBOX", "Entw&APw-rfe"}
+    assert sorted(path.name for path in voyage.mail.iterdir()) == ["Entw&APw-rfe", "INBOX"]
+    assert voyage.server_folders() == {"INBOX", "Entwürfe"}

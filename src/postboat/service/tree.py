@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from postboat.config.folder_names import NameMap
 from postboat.errors import FolderRulesRefused
-from postboat.imap.wire.utf7 import decode, encode
 from postboat.model import Side
 from postboat.sync.folder_tree import Folders, plan_tree
 from postboat.sync.tasks import together
@@ -49,8 +48,6 @@ async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[s
         config.local.rules,
         delimiter=listing.delimiter,
         namespace_prefix=listing.namespace_prefix,
-        encode=encode,
-        decode=decode,
         local_sep=parts.store.layout.sep,
         only=tuple(only),
     )
