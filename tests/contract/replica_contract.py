@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +15,7 @@ from postboat.model import (
     ANSWERED,
     DELETED,
     FLAGGED,
+    FORWARDED,
     NO_FLAGS,
     SEEN,
     Content,
@@ -470,6 +473,23 @@ class ReplicaContract:
 
         assert (await world.replica().changes(baseline)).nothing
 
+    async def test_the_forwarded_mark_is_kept_where_it_can_be(self, world: World) -> None:
+        await world.deliver([ONE])
+        baseline = await agreed(world)
+        (key,) = baseline.flags_by_key
+        replica = world.replica()
+        kept = (await replica.changes(baseline)).holds.mask(frozenset({FORWARDED}))
+
+        assert not await replica.reflag([Reflagging(key, add=frozenset({FORWARDED, SEEN}))])
+        (stored,) = await store(replica, [content("a", TWO, frozenset({FORWARDED}))])
+
+        held = await world.held()
+        assert held[key].flags == {SEEN, *kept}
+        assert held[stored.key].flags == kept
+        baseline.flags_by_key[key] = frozenset({SEEN, FORWARDED})
+        baseline.agree_stored(stored, frozenset({FORWARDED}))
+        assert (await world.replica().changes(baseline)).nothing
+
     # ---- deleting
 
     async def test_only_the_messages_named_are_deleted(self, world: World) -> None:
@@ -509,11 +529,25 @@ class ReplicaContract:
             assert not outcomes
             assert held == {}
 
+    # ---- several at once
+
+    async def test_batches_may_be_stored_and_read_at_the_same_time(self, world: World) -> None:
+        replica = world.replica()
+        wires = [[mail(f"batch {batch} number {number}") for number in range(20)] for batch in range(4)]
+
+        async def up(batch: Sequence[bytes]) -> list[bytes]:
+            stored = await store(replica, [content(wire.decode(), wire) for wire in batch])
+            found = await read(replica, [one.key for one in stored])
+            return [item.data or b"" for one in stored if isinstance(item := found[one.key], Content)]
+
+        assert await asyncio.gather(*(up(batch) for batch in wires)) == wires
+        assert sorted(held.wire for held in (await world.held()).values()) == sorted(chain(*wires))
+
     # ---- size
 
     @pytest.mark.slow
     async def test_a_folder_of_many_messages(self, world: World) -> None:
-        await world.deliver([mail(f"number {number}") for number in range(MANY)])
+        await world.deliver_many(MANY)
         baseline = await agreed(world)
         keys = list(baseline.flags_by_key)
         assert len(keys) == MANY

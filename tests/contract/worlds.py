@@ -15,7 +15,7 @@ from tests.fakes.memory_replica import MemoryReplica
 
 from postboat.maildir.mailbox import MaildirMailbox
 from postboat.maildir.names import NameMaker
-from postboat.model import ANSWERED, DELETED, DRAFT, FLAGGED, NO_FLAGS, SEEN, Changes, Flags, Side, Stored
+from postboat.model import ANSWERED, DELETED, DRAFT, FLAGGED, FORWARDED, NO_FLAGS, SEEN, Changes, Flags, Side, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from postboat.model import Key
     from postboat.sync.ports import Replica
 
-LETTERS = {DRAFT: "D", FLAGGED: "F", ANSWERED: "R", SEEN: "S", DELETED: "T"}
+LETTERS = {DRAFT: "D", FORWARDED: "P", FLAGGED: "F", ANSWERED: "R", SEEN: "S", DELETED: "T"}
 DATE = 1_000_000_000.0
 
 
@@ -85,6 +85,10 @@ class World(ABC):
     @abstractmethod
     async def deliver(self, wires: Sequence[bytes], flags: Flags = NO_FLAGS, date: float = DATE) -> None:
         """Another program puts messages into the folder."""
+
+    async def deliver_many(self, count: int) -> None:
+        """Another program puts that many messages into the folder."""
+        await self.deliver([b"Subject: number %d\r\n\r\nHello.\r\n" % number for number in range(count)])
 
     @abstractmethod
     async def set_flags(self, keys: Collection[Key], flags: Flags) -> None:
