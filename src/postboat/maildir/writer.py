@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import aiofiles
+from aiofiles.threadpool import wrap
 
 from postboat.errors import FolderError, MessageError, StoreMissing
 from postboat.maildir import system
@@ -23,6 +23,7 @@ from postboat.model import Refused, Stored
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
+    from io import BufferedWriter
 
     from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
@@ -47,12 +48,13 @@ class _Draft:
     mark: str = ""
     refusal: str = ""
     in_tmp: bool = False
+    placed: bool = False
 
     @property
     def outcome(self) -> Stored | Refused:
-        if self.refusal:
-            return Refused(self.content.key, self.refusal)
-        return Stored(self.content.key, self.token, self.mark)
+        if self.placed:
+            return Stored(self.content.key, self.token, self.mark)
+        return Refused(self.content.key, self.refusal or "it came without its octets")
 
 
 class Writer:
@@ -101,25 +103,29 @@ class Writer:
 
     async def _stream(self, draft: _Draft, chunks: Callable[[], AsyncIterator[bytes]]) -> None:
         """Write one large message to tmp/, never holding more than a chunk of it."""
-
-        def create(_path: str, _flags: int) -> int:
-            with self._place.open() as folder:
-                fd = os.open(draft.token, _CREATE, 0o600, dir_fd=folder.tmp)
-                draft.in_tmp = True
-                return fd
-
+        opened: list[BufferedWriter] = []
         try:
-            async with aiofiles.open(draft.token, "wb", opener=create) as file:
-                size = await _pour(file, chunks())
-                if size != draft.content.size:
-                    draft.refusal = f"{size} octets came of {draft.content.size}"
-                draft.mark = await in_thread(_finish, file.fileno(), draft.content.date, sync=self._fsync)
+            await in_thread(self._open, draft, opened)
+            size = await _pour(wrap(opened[0]), chunks())
+            if size != draft.content.size:
+                draft.refusal = f"{size} octets came of {draft.content.size}"
+            draft.mark = await in_thread(_finish, opened[0].fileno(), draft.content.date, sync=self._fsync)
         except MessageError as error:
             draft.refusal = str(error)
         except OSError as error:
             if error.errno not in _ONE_MESSAGE:
                 raise folder_error(error, self._place.path) from error
             draft.refusal = error.strerror or str(error)
+        finally:
+            for file in opened:
+                await in_thread(_close, file)
+
+    def _open(self, draft: _Draft, opened: list[BufferedWriter]) -> None:
+        """Create a message's file; it lands in `opened` even when nobody waits for it any more."""
+        with self._place.open() as folder:
+            fd = os.open(draft.token, _CREATE, 0o600, dir_fd=folder.tmp)
+            draft.in_tmp = True
+            opened.append(os.fdopen(fd, "wb"))
 
 
 async def _pour(file: AsyncBufferedIOBase, chunks: AsyncIterator[bytes]) -> int:
@@ -137,6 +143,12 @@ async def _pour(file: AsyncBufferedIOBase, chunks: AsyncIterator[bytes]) -> int:
     await file.write(form.finish())
     await file.flush()
     return size
+
+
+def _close(file: BufferedWriter) -> None:
+    """Close a file, once a write that was cancelled is over. What cannot be flushed any more was not counted on."""
+    with suppress(OSError):
+        file.close()
 
 
 def _write(folder: OpenFolder, draft: _Draft, *, sync: bool) -> None:
@@ -193,7 +205,7 @@ def _put(folder: OpenFolder, draft: _Draft) -> str:
             raise
         draft.refusal = error.strerror or str(error)
         return ""
-    draft.in_tmp = False
+    draft.in_tmp, draft.placed = False, True
     return sub
 
 

@@ -53,6 +53,15 @@ async def test_what_another_program_did_meanwhile_is_kept(path):
     assert files(path) == ["cur/a:2,RS", "cur/b:2,F"]
 
 
+async def test_flags_another_program_took_away_meanwhile_are_set_all_the_same(path):
+    put(path, "cur", "a:2,S")
+    box = mailbox(path)
+    await box.changes(AgreedOn())
+    (path / "cur" / "a:2,S").rename(path / "cur" / "a:2,F")
+    assert await box.reflag([Reflagging("a", SEEN_ONLY)]) == []
+    assert files(path) == ["cur/a:2,FS"]
+
+
 async def test_a_deleted_message_is_removed_wherever_it_is_now(path):
     put(path, "new", "a")
     put(path, "cur", "b:2,S")

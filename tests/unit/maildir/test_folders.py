@@ -90,7 +90,7 @@ async def test_the_deepest_folder_is_listed_and_no_deeper_one_is_looked_for(tmp_
     deepest = FolderName(("a",) * 32)
     await store.create(deepest)
     maildir(tmp_path / "/".join(["a"] * 33))
-    assert (await store.list()).names == [deepest]
+    assert await store.list() == ([deepest], [])
 
 
 async def test_a_directory_another_program_named_is_used_as_it_is(tmp_path):
@@ -102,14 +102,15 @@ async def test_a_directory_another_program_named_is_used_as_it_is(tmp_path):
     assert os.listdir(tmp_path) == ["Trip etc."]
 
 
-async def test_of_two_directories_for_one_folder_ours_is_used_and_the_other_told(tmp_path):
-    for directory in ("x ", "x%20"):
+@pytest.mark.parametrize(("ours", "theirs"), [("x%20", "x "), ("x%2E", "x.")])
+async def test_of_two_directories_for_one_folder_ours_is_used_and_the_other_told(tmp_path, ours, theirs):
+    for directory in (ours, theirs):
         maildir(tmp_path / directory)
     store = MaildirStore(tmp_path, "nested")
     names, unusable = await store.list()
-    assert names == [FolderName(("x ",))]
-    assert store.mailbox(names[0]).path == tmp_path / "x%20"
-    assert len(unusable) == 1 and "x : is the same folder" in unusable[0]
+    assert names == [FolderName((theirs,))]
+    assert store.mailbox(names[0]).path == tmp_path / ours
+    assert len(unusable) == 1 and f"{theirs}: is the same folder" in unusable[0]
 
 
 async def test_a_folder_is_not_created_through_a_link_or_over_a_file(tmp_path):

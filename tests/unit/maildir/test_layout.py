@@ -62,7 +62,17 @@ def test_names_that_differ_only_in_case_or_normalisation_stay_apart():
 @pytest.mark.parametrize("layout", [FLAT, NESTED, DOTTED], ids=lambda layout: layout.kind)
 @pytest.mark.parametrize(
     "parts",
-    [(), ("",), ("a", "", "b"), ("x" * 256,), ("é" * 128,), ("x" * 4096,), ("%25" * 4000,), ("a",) * 33, ("\ud800",)],
+    [
+        (),
+        ("",),
+        ("a", "", "b"),
+        ("x" * 256,),
+        ("é" * 128,),
+        ("x" * 4096,),
+        ("%" + "25" * 4000,),
+        ("a",) * 33,
+        ("\ud800",),
+    ],
 )
 def test_what_no_directory_can_hold_is_refused(layout, parts):
     with pytest.raises(FolderError):

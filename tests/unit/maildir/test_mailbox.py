@@ -4,6 +4,7 @@ import pytest
 from tests.unit.maildir.shore import DISK, WIRE, AgreedOn, Clock, content, deliver, files, mailbox, maildir, put
 
 from postboat.errors import FolderError, FolderGone, StoreMissing
+from postboat.maildir import reader, scan
 from postboat.model import (
     ANSWERED,
     FLAGGED,
@@ -56,12 +57,12 @@ async def test_a_dry_run_marks_nothing(path):
 
 async def test_a_read_only_mailbox_refuses_to_change_anything(path):
     box = mailbox(path, read_only=True)
-    put(path, "new", "a")
+    put(path, "tmp", "a")
     for attempt in (deliver(box, content()), box.reflag([]), box.delete(["a"], expunge=True)):
         with pytest.raises(FolderError, match="read-only"):
             await attempt
     await box.find([Intent(Side.LOCAL, "1", "a", NO_FLAGS)])
-    assert files(path) == ["new/a"]
+    assert files(path) == ["tmp/a"]
 
 
 async def test_a_folder_that_is_not_there_is_empty_while_nothing_was_agreed(tmp_path):
@@ -174,6 +175,29 @@ async def test_a_directory_that_just_changed_gives_no_checkpoint(path):
     assert (await mailbox(path, clock=clock).changes(AgreedOn())).checkpoint is not None
 
 
+async def test_a_change_while_listing_gives_no_checkpoint(path, monkeypatch):
+    list_into = scan._list_into
+
+    def disturbed(listing, twice, folder, sub):
+        list_into(listing, twice, folder, sub)
+        put(path, sub, f"late-in-{sub}")
+
+    monkeypatch.setattr(scan, "_list_into", disturbed)
+    assert (await mailbox(path).changes(AgreedOn())).checkpoint is None
+
+
+async def test_a_folder_removed_while_it_is_listed_is_gone_and_not_empty(path, monkeypatch):
+    list_into = scan._list_into
+
+    def removed(listing, twice, folder, sub):
+        (path / sub).rmdir()
+        list_into(listing, twice, folder, sub)
+
+    monkeypatch.setattr(scan, "_list_into", removed)
+    with pytest.raises(FolderGone):
+        await mailbox(path).changes(AgreedOn({"a": NO_FLAGS}))
+
+
 async def test_messages_are_read_in_wire_form_with_flags_and_date(path):
     put(path, "cur", "a:2,PRx", date=1_234_567_890)
     [found] = [found async for found in mailbox(path).read(["a"])]
@@ -218,6 +242,18 @@ async def test_a_file_that_was_renamed_or_moved_meanwhile_is_still_read(path):
     assert found["a"].flags == SEEN_ONLY
     assert found["b"].flags == {SEEN, FLAGGED}
     assert found["a"].data == found["b"].data == WIRE
+
+
+async def test_a_small_message_written_to_while_it_is_read_is_read_another_time(path, monkeypatch):
+    file = put(path, "cur", "a:2,")
+    pieces = reader._pieces
+
+    def meanwhile(fd):
+        yield from pieces(fd)
+        file.write_bytes(DISK + b"more")
+
+    monkeypatch.setattr(reader, "_pieces", meanwhile)
+    assert [found async for found in mailbox(path).read(["a"])] == [Gone("a")]
 
 
 async def test_a_large_message_is_streamed(path):

@@ -303,3 +303,22 @@ async def test_everything_is_durable_before_it_is_moved_and_the_directory_after(
     steps.clear()
     await deliver(mailbox(path, fsync=False), *(content(str(n)) for n in range(count)))
     assert steps == ["move"] * count
+
+
+async def test_a_content_without_octets_is_not_said_to_be_stored(path):
+    from postboat.model import Content
+
+    [outcome] = await deliver(mailbox(path), Content("1", NO_FLAGS, None, 3))
+    assert isinstance(outcome, Refused)
+    assert files(path) == []
+
+
+@pytest.mark.parametrize("yields", range(12))
+async def test_a_stream_cancelled_at_any_moment_leaves_nothing_behind(path, yields):
+    task = asyncio.ensure_future(deliver(mailbox(path), streamed("1", WIRE * 100, chunk=50)))
+    for _ in range(yields):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert files(path) == []
