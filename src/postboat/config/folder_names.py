@@ -57,14 +57,14 @@ class NameMap:
 
     def wanted(self, remote: FolderName) -> bool:
         """Whether a remote folder is synced. Raises `FolderRulesRefused` when a rule fails."""
-        text = self._remote_text(remote)
+        text = self.remote_text(remote)
         if not (self._is_named(remote, text) if self._only else self._passes_remote(text)):
             return False
-        return self._passes_local(self._local_text(self.local_name(remote)))
+        return self._passes_local(self.local_text(self.local_name(remote)))
 
     def local_name(self, remote: FolderName) -> FolderName:
         """What a remote folder is called locally. Raises `FolderRulesRefused` when that is no name."""
-        text = self._remote_text(remote)
+        text = self.remote_text(remote)
         translated = self._translate(text)
         # A level of a name that no rule changed may hold the separator, if it came encoded.
         parts = tuple(map(self._coded, remote.parts)) if translated == text else self._split(translated)
@@ -105,8 +105,8 @@ class NameMap:
             if not may_create_local and name not in local:
                 continue
             if (first := taken.setdefault(name, folder)) != folder:
-                both = f"remote folders {self._remote_text(first)!r} and {self._remote_text(folder)!r}"
-                problems.append(f"{both} would both be called {self._local_text(name)!r} locally; {_AMEND}")
+                both = f"remote folders {self.remote_text(first)!r} and {self.remote_text(folder)!r}"
+                problems.append(f"{both} would both be called {self.local_text(name)!r} locally; {_AMEND}")
         proposed: set[FolderName] = set()
         if may_create_remote:
             problems += self._prove_upward(sorted(local - taken.keys()), proposed)
@@ -114,7 +114,7 @@ class NameMap:
 
     def sort(self, folders: Iterable[FolderName]) -> list[FolderName]:
         """Remote folders in the order of work: INBOX, then by `foldersort`, else by their translated names."""
-        names = {folder: self._translate(self._remote_text(folder)) for folder in folders}
+        names = {folder: self._translate(self.remote_text(folder)) for folder in folders}
         ordered = sorted(names, key=lambda folder: (folder != INBOX, names[folder].casefold(), folder))
         if (compare := self._rules.foldersort) is not None:
             key = cmp_to_key(compare)
@@ -124,10 +124,15 @@ class NameMap:
                 raise FolderRulesRefused(f"foldersort fails: {described(error)}") from error
         return ordered
 
-    # From remote to local
-
-    def _remote_text(self, remote: FolderName) -> str:
+    def remote_text(self, remote: FolderName) -> str:
+        """A remote folder as the rules see it, with the server's separator: what users write, and what is shown."""
         return self._coded(self._joined(remote))
+
+    def local_text(self, local: FolderName) -> str:
+        """A local folder as the local repository's rules see it."""
+        return self._local_sep.join(local.parts)
+
+    # From remote to local
 
     def _coded(self, text: str) -> str:
         return text if self._utf8 else self._encode(text)
@@ -156,7 +161,7 @@ class NameMap:
 
     def _way_up(self, local: FolderName) -> FolderName | None:
         """The remote name, None if it is filtered out. Raises `FolderRulesRefused` when none leads back."""
-        if not self._passes_local(self._local_text(local)):
+        if not self._passes_local(self.local_text(local)):
             return None
         tried: list[str] = []
         for text in self._candidates(local):
@@ -213,7 +218,7 @@ class NameMap:
 
     def _no_way_back(self, local: FolderName, tried: Sequence[str]) -> str:
         ways = ", ".join(f"{text!r} ({self._fate(text, local)})" for text in tried)
-        name = self._local_text(local)
+        name = self.local_text(local)
         return f"local folder {name!r} has no name on the server that leads back to it: tried {ways}; {_AMEND_BACK}"
 
     def _fate(self, text: str, local: FolderName) -> str:
@@ -221,7 +226,7 @@ class NameMap:
         if remote is None:
             return "is no folder name"
         try:
-            return f"would be called {self._local_text(self.local_name(remote))!r} locally"
+            return f"would be called {self.local_text(self.local_name(remote))!r} locally"
         except FolderRulesRefused:
             return "has no local name"
 
@@ -230,9 +235,6 @@ class NameMap:
 
     def _split(self, text: str) -> tuple[str, ...]:
         return tuple(text.split(self._delimiter)) if self._delimiter else (text,)
-
-    def _local_text(self, local: FolderName) -> str:
-        return self._local_sep.join(local.parts)
 
     # Proof
 
@@ -249,7 +251,7 @@ class NameMap:
         return problems
 
     def _prove_only(self, remote: Collection[FolderName]) -> list[str]:
-        known = {text for folder in remote for text in self._spellings(folder, self._remote_text(folder))}
+        known = {text for folder in remote for text in self._spellings(folder, self.remote_text(folder))}
         unknown = [name for spelt, name in self._only.items() if spelt not in known]
         return [f"there is no folder {name!r} on the server{_did_you_mean(name, known)}" for name in unknown]
 

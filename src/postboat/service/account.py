@@ -104,7 +104,7 @@ class _AccountRun:
         plan = self.tree.plan
         self.publish(FoldersListed(self.parts.name, len(plan.tasks)))
         for alone in plan.left_alone:
-            self.publish(FolderLeftAlone(self.parts.name, str(alone.name), alone.reason))
+            self.publish(FolderLeftAlone(self.parts.name, self.tree.names.remote_text(alone.name), alone.reason))
         for problem in self.tree.problems:
             self.publish(Warned(problem, self.parts.name))
         await each(plan.tasks, self._sync_or_tell, width=self.parts.config.remote.maxconnections)
@@ -125,7 +125,7 @@ class _AccountRun:
 
     def _failed(self, task: FolderTask, failure: PostboatError) -> None:
         self.failed_folders += 1
-        self.publish(FolderFailed(self.parts.name, str(task.remote), str(failure)))
+        self.publish(FolderFailed(self.parts.name, self.tree.names.remote_text(task.remote), str(failure)))
 
     async def _sync(self, task: FolderTask) -> None:
         if task.create:
@@ -139,14 +139,17 @@ class _AccountRun:
 
     async def _create(self, task: FolderTask) -> None:
         """Create the folder on the side that lacks it, or say that it would be."""
-        name = task.remote if task.create is Side.REMOTE else task.local
+        names = self.tree.names
         if not self.options.dry_run:
             if task.create is Side.REMOTE:
-                await self.parts.folders.create(name, self.tree.remote)
+                await self.parts.folders.create(task.remote, self.tree.remote)
             else:
-                await self.parts.store.create(name)
+                await self.parts.store.create(task.local)
         assert task.create is not None
-        self.publish(FolderCreated(self.parts.name, str(task.remote), task.create.value, str(name)))
+        folder = names.remote_text(task.remote)
+        renamed = task.create is Side.LOCAL and task.local != task.remote
+        made = names.local_text(task.local) if renamed else folder
+        self.publish(FolderCreated(self.parts.name, folder, task.create.value, made))
 
     async def _pair(self, task: FolderTask) -> FolderPair:
         parts, dry_run = self.parts, self.options.dry_run
@@ -154,7 +157,7 @@ class _AccountRun:
         read_only = dry_run or Side.REMOTE in parts.policy.readonly
         return FolderPair(
             account=parts.name,
-            name=str(task.remote),
+            name=self.tree.names.remote_text(task.remote),
             remote=parts.folders.mailbox(wire, read_only=read_only, may_be_missing=dry_run),
             local=parts.store.mailbox(task.local),
             ledger=self.ledger.folder(task.remote, task.local),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from postboat.config.schema import AccountConfig, Config, FolderRules
     from postboat.config.secrets import Prompter
     from postboat.events import Event
+    from postboat.model import FolderName
     from postboat.service.assemble import AccountParts
     from postboat.service.supervisor import RunOptions
     from postboat.service.tree import Tree
@@ -118,28 +119,30 @@ async def _tree(parts: AccountParts) -> Tree:
 async def _folders(parts: AccountParts, tree: Tree, *, count: bool) -> tuple[FolderReport, ...]:
     """Folders to sync in the order of work, then those left alone."""
     counts = await _counts(parts, tree) if count else {}
+    names = tree.names
     told: list[FolderReport] = []
     for task in tree.plan.tasks:
         first = f"would be created on the {task.create.value} side" if task.create else ""
-        told.append(FolderReport(str(task.remote), str(task.local), True, first, counts.get(str(task.remote))))
+        remote, local = names.remote_text(task.remote), names.local_text(task.local)
+        told.append(FolderReport(remote, local, True, first, counts.get(task.remote)))
     known = {task.remote for task in tree.plan.tasks}
     for alone in tree.plan.left_alone:
         known.add(alone.name)
-        told.append(FolderReport(str(alone.name), "", False, alone.reason))
+        told.append(FolderReport(names.remote_text(alone.name), "", False, alone.reason))
     others = (folder.name for folder in tree.remote.folders if folder.selectable and folder.name not in known)
-    told += [FolderReport(str(name), "", False, "the folder rules leave it out") for name in others]
+    told += [FolderReport(names.remote_text(name), "", False, "the folder rules leave it out") for name in others]
     return tuple(told)
 
 
-async def _counts(parts: AccountParts, tree: Tree) -> dict[str, int]:
+async def _counts(parts: AccountParts, tree: Tree) -> dict[FolderName, int]:
     """How many messages each folder holds on the server; a folder that does not tell is left out."""
-    counts: dict[str, int] = {}
+    counts: dict[FolderName, int] = {}
     wires = {folder.name: folder.wire for folder in tree.remote.folders}
 
-    async def ask(name: object) -> None:
+    async def ask(name: FolderName) -> None:
         async with parts.pool.session() as session:
             try:
-                counts[str(name)] = (await session.status(wires[name], ("MESSAGES",)))["MESSAGES"]  # type: ignore[index]
+                counts[name] = (await session.status(wires[name], ("MESSAGES",)))["MESSAGES"]
             except (CommandFailed, KeyError):
                 pass
 

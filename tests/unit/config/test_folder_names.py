@@ -291,3 +291,10 @@ def test_a_level_that_holds_the_separator_stays_one_level_when_no_rule_changes_t
 def test_a_server_without_hierarchy_has_names_of_one_level():
     flat = names(FolderRules(nametrans=lambda n: n + "/x"), delimiter=None)
     assert flat.local_name(FolderName.of("a")) == FolderName.of("a/x")
+
+
+def test_folders_are_shown_as_the_rules_of_their_side_see_them():
+    shown = names(delimiter=".", local_sep="/")
+    assert (shown.remote_text(name("a.b")), shown.local_text(name("a.b"))) == ("a.b", "a/b")
+    encoded = names(FolderRules(utf8foldernames=False), encode=lambda text: text.replace("ü", "&APw-"))
+    assert encoded.remote_text(name("Entwürfe")) == "Entw&APw-rfe"
