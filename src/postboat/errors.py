@@ -3,7 +3,7 @@
 ```
 PostboatError
 ├─ ConfigError        stops the program before it touches anything (exit 2)
-├─ AccountError       stops one account: ServerUnreachable (4), SignInRefused (5), CertificateRefused (5),
+├─ AccountError       stops one account: ServerUnreachable (4), SignInRefused (5), CertificateRefused (4),
 │                     FolderRulesRefused (2), LedgerLocked (7), StoreMissing (3)
 ├─ ConnectionLost     stops the work on one connection; what was under way is in an unknown state
 ├─ FolderError        stops one folder: FolderGone, FolderRefused
