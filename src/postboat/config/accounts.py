@@ -77,7 +77,8 @@ class Builder:
                 general.wrong("accounts", f"names {name}, but there is no [{title}]{did_you_mean(name, known)}")
         for name in dict.fromkeys(selected):
             if name not in known and name not in listed:
-                self._problems.error(Place("-a"), f"there is no account {name}{did_you_mean(name, known)}")
+                hint = did_you_mean(name, known) or f"; there are {', '.join(known) or 'none'}"
+                self._problems.error(Place("-a"), f"there is no account {name}{hint}")
         return [name for name in dict.fromkeys((*listed, *selected)) if name in known]
 
     def _account(self, name: str, timeout: float) -> AccountConfig | None:

@@ -253,7 +253,8 @@ class NameMap:
     def _prove_only(self, remote: Collection[FolderName]) -> list[str]:
         known = {text for folder in remote for text in self._spellings(folder, self.remote_text(folder))}
         unknown = [name for spelt, name in self._only.items() if spelt not in known]
-        return [f"there is no folder {name!r} on the server{_did_you_mean(name, known)}" for name in unknown]
+        listed = "; `postboat folders` lists them"
+        return [f"there is no folder {name!r} on the server{_did_you_mean(name, known) or listed}" for name in unknown]
 
     def _is_named(self, remote: FolderName, text: str) -> bool:
         return any(spelling in self._only for spelling in self._spellings(remote, text))

@@ -193,3 +193,10 @@ def test_a_stop_does_not_wait_for_a_reader_who_stands_still(started: Start) -> N
     assert process.stderr.readline() == "synced to the end\n"
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=4) == 143
+
+
+def test_a_name_that_the_output_cannot_show_is_shown_in_part() -> None:
+    body = "import sys\nfrom postboat.cli import main\nmain._run = lambda words: print('Entw\\xfcrfe') or 0\nsys.exit(main.main([]))"
+    process = python(body, env={"PYTHONIOENCODING": "ascii"})
+    assert process.communicate(timeout=30) == ("Entw?rfe\n", "")
+    assert process.returncode == 0
