@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.servers.courier import CourierServer
     from tests.servers.cyrus import CyrusServer
     from tests.servers.process import Account
-    from tests.servers.pymap import PymapServer
+    from tests.servers.pymap_server import PymapServer
 
 pytestmark = pytest.mark.real
 PLAIN = "IMAP4rev1 UNSELECT NAMESPACE"

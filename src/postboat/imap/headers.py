@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ LOOKED_AT = 1 << 20
 """A lenient digest looks at no more octets of a header than these, so that a streamed message is not read whole."""
 
 _EIGHT_BIT_AS_X = bytes(code if code < 0x80 else ord("X") for code in range(256))
+
+_MESSAGE_ID = re.compile(rb"^message-id:\s*(<[^>\r\n]{1,900}>)", re.IGNORECASE | re.MULTILINE)
 
 NOTICES = (
     (
@@ -38,8 +41,18 @@ def digest(header: bytes) -> bytes:
 
 
 def lenient_digest(header: bytes) -> str:
-    """A digest that a server's own hand does not change: Cyrus writes every 8-bit octet of a header as "X"."""
-    return hashlib.sha256(header[:LOOKED_AT].translate(_EIGHT_BIT_AS_X)).hexdigest()
+    """A digest that a server's own hand does not change.
+
+    Cyrus writes every 8-bit octet of a header as "X"; Courier drops lone CRs, and the end of a header that nothing
+    follows.
+    """
+    return hashlib.sha256(header[:LOOKED_AT].translate(_EIGHT_BIT_AS_X, b"\r\n")).hexdigest()
+
+
+def message_id(header: bytes) -> str:
+    """The Message-ID as a header that a server added lines to still shows it; "" when there is none."""
+    found = _MESSAGE_ID.search(header[:LOOKED_AT])
+    return found[1].decode("latin-1") if found else ""
 
 
 def is_notice(wire: bytes) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postboat.errors import MessageError
-from postboat.imap.headers import header_of, header_of_content, lenient_digest
+from postboat.imap.headers import header_of, header_of_content, lenient_digest, message_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
@@ -37,17 +37,20 @@ class Token:
     """Lenient digest of the header."""
     date: int | None
     """INTERNALDATE in whole seconds since the epoch; None when the server chooses."""
+    message_id: str = ""
+    """For servers that add lines to a header; "" when the message has none."""
 
     def encode(self) -> str:
         """The token as the ledger keeps it."""
-        return json.dumps([self.validity, self.uidnext, self.size, self.header, self.date])
+        return json.dumps([self.validity, self.uidnext, self.size, self.header, self.date, self.message_id])
 
     @classmethod
     def decode(cls, text: str) -> Token | None:
         """The token that was written; None when it is none of ours."""
         try:
-            validity, uidnext, size, header, date = json.loads(text)
-            return cls(str(validity), int(uidnext), int(size), str(header), None if date is None else int(date))
+            validity, uidnext, size, header, date, name = json.loads(text)
+            when = None if date is None else int(date)
+            return cls(str(validity), int(uidnext), int(size), str(header), when, str(name))
         except (ValueError, TypeError):
             return None
 
@@ -60,14 +63,17 @@ class Candidate:
     size: int | None
     header: str
     date: int | None
+    message_id: str = ""
 
 
-_STRICT: tuple[Callable[[Token | Candidate], Hashable], ...] = (
+_CERTAIN: tuple[Callable[[Token | Candidate], Hashable], ...] = (
     lambda m: (m.header, m.size, m.date),
     lambda m: (m.header, m.date),
     lambda m: (m.header, m.size),
+    lambda m: (m.message_id, m.date) if m.message_id and m.date is not None else None,
 )
-"""Some servers count octets wrongly (Exchange), some ignore the date; the header is always asked for."""
+"""Traits that tell a message, the surest first; None: it has none such. Some servers count octets wrongly (Exchange),
+some ignore the date, some add lines to the header."""
 
 
 async def token_for(content: Content, validity: str, uidnext: int) -> Token:
@@ -75,11 +81,12 @@ async def token_for(content: Content, validity: str, uidnext: int) -> Token:
 
     One that cannot be read any more gets a token that matches nothing: it will not be sent.
     """
+    date = None if content.date is None else int(content.date)
     try:
-        header = lenient_digest(await header_of_content(content))
+        header = await header_of_content(content)
     except MessageError:
-        header = ""
-    return Token(validity, uidnext, content.size, header, None if content.date is None else int(content.date))
+        return Token(validity, uidnext, content.size, "", date)
+    return Token(validity, uidnext, content.size, lenient_digest(header), date, message_id(header))
 
 
 async def candidates_from(session: Session, uidnext: int, taken: Collection[int]) -> list[Candidate]:
@@ -90,7 +97,8 @@ async def candidates_from(session: Session, uidnext: int, taken: Collection[int]
         if message.uid is None or message.header is None or message.uid < uidnext or message.uid in taken:
             return
         date = None if message.date is None else int(message.date)
-        found[message.uid] = Candidate(message.uid, message.size, lenient_digest(header_of(message.header)), date)
+        header = header_of(message.header)
+        found[message.uid] = Candidate(message.uid, message.size, lenient_digest(header), date, message_id(header))
 
     await session.fetch(f"{uidnext}:{HIGHEST_UID}", "UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER]", each)
     return [found[uid] for uid in sorted(found)]
@@ -99,7 +107,7 @@ async def candidates_from(session: Session, uidnext: int, taken: Collection[int]
 def match(tokens: Mapping[Key, Token], candidates: Sequence[Candidate]) -> dict[Key, int]:
     """UIDs of the messages that are certainly the tokens' ones, each given out once."""
     matched: dict[Key, int] = {}
-    for trait in _STRICT:
+    for trait in _CERTAIN:
         _match_by(trait, tokens, candidates, matched)
     return matched
 
@@ -107,9 +115,11 @@ def match(tokens: Mapping[Key, Token], candidates: Sequence[Candidate]) -> dict[
 def match_stored(tokens: Mapping[Key, Token], candidates: Sequence[Candidate]) -> dict[Key, int]:
     """As `match`, when the server said of every token that it was stored, though it may have changed the header.
 
-    Then one message of that date and size is it, and so are as many new messages as were stored, in their order.
+    Then one message of that Message-ID is it, or one of that date and size, and so are as many new messages as were
+    stored, in their order.
     """
     matched = match(tokens, candidates)
+    _match_by(lambda m: m.message_id or None, tokens, candidates, matched)
     rest, free = _unmatched(tokens, candidates, matched)
     for key, token in rest.items():
         alike = [c.uid for c in free if (c.size, c.date) == (token.size, token.date)]
@@ -138,7 +148,7 @@ def _match_by(
         if candidate.uid not in given:
             free[trait(candidate)].append(candidate.uid)
     for key, token in reversed(list(tokens.items())):
-        waiting = free.get(trait(token), [])
+        waiting = free.get(trait(token), []) if trait(token) is not None else []
         if key not in matched and waiting and waiting[-1] >= token.uidnext:
             matched[key] = waiting.pop()
 

@@ -73,6 +73,16 @@ def test_a_wrong_size_or_a_wrong_date_is_forgiven_but_not_both() -> None:
     assert match({"a": token}, [Candidate(1, 10, "other", 100)]) == {}
 
 
+def test_a_header_with_lines_added_is_known_by_its_message_id_and_date() -> None:
+    token = Token("7", 1, 10, "h", 100, "<a@b>")
+
+    assert match({"a": token}, [Candidate(1, 99, "other", 100, "<a@b>")]) == {"a": 1}
+    assert match({"a": token}, [Candidate(1, 99, "other", 200, "<a@b>")]) == {}
+    assert match({"a": token}, [Candidate(1, 99, "other", 100, "<c@d>")]) == {}
+    assert match_stored({"a": token}, [Candidate(1, 9, "x", 2, "<a@b>"), Candidate(2, 8, "y", 3)]) == {"a": 1}
+    assert match({"a": Token("7", 1, 10, "h", 100)}, [Candidate(1, 99, "other", 100)]) == {}
+
+
 def test_a_changed_header_of_a_stored_message_leaves_date_and_size_when_they_are_its_own() -> None:
     tokens = {"a": Token("7", 1, 10, "h1", 100), "b": Token("7", 1, 20, "h2", 100)}
     strangers = [Candidate(1, 5, "x", 1), Candidate(4, 6, "x", 2)]
@@ -91,7 +101,7 @@ def test_as_many_new_messages_as_were_stored_are_these_in_their_order() -> None:
     assert match_stored(tokens, [Candidate(5, 15, "x", 1), Candidate(6, 25, "y", 1)]) == {"a": 5, "b": 6}
 
 
-@given(st.builds(Token, st.text(), st.integers(0), st.integers(0), st.text(), st.none() | st.integers(0)))
+@given(st.builds(Token, st.text(), st.integers(0), st.integers(0), st.text(), st.none() | st.integers(0), st.text()))
 def test_a_token_is_read_as_it_was_written(token: Token) -> None:
     assert Token.decode(token.encode()) == token
 
