@@ -190,8 +190,8 @@ async def test_a_folder_removed_while_it_is_listed_is_gone_and_not_empty(path, m
     list_into = scan._list_into
 
     def removed(listing, twice, folder, sub):
-        (path / sub).rmdir()
         list_into(listing, twice, folder, sub)
+        (path / sub).rmdir()
 
     monkeypatch.setattr(scan, "_list_into", removed)
     with pytest.raises(FolderGone):
