@@ -69,6 +69,10 @@ RECIPES = {
         packages=("courier-imap", "courier-authlib", "gamin"),
         programs=("usr/bin/imapd", "usr/libexec/gam_server"),
     ),
+    "groff": Recipe(  # no server: renders the man pages
+        packages=("groff-base",),
+        programs=("usr/bin/groff", "usr/bin/troff", "usr/bin/grotty"),
+    ),
 }
 
 
@@ -172,7 +176,8 @@ def is_installed(package: str) -> bool:
 
 def keep_programs_only(unpacked: Path) -> None:
     """Drop documentation, debug data and configuration: a third of the bytes, and none of them is run."""
-    for part in ("etc", "var", "usr/share", "usr/lib/debug"):
+    dropped = ("etc", "var", "usr/lib/debug", *(f"usr/share/{kind}" for kind in ("doc", "info", "locale", "man")))
+    for part in dropped:
         shutil.rmtree(unpacked / part, ignore_errors=True)
 
 

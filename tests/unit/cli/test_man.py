@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.servers.install import SERVERS, library_path
 
 from postboat.cli.arguments import COMMANDS, _parser
 from postboat.config import known
@@ -15,8 +15,11 @@ from postboat.ui.faces import NAMES
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
 MAN = files("postboat") / "man"
+GROFF = SERVERS / "groff"
+SHARED = next((GROFF / "usr/share/groff").glob("1.*"), GROFF)
 
 
 def page(name: str) -> str:
@@ -43,10 +46,20 @@ def test_every_face_is_described() -> None:
     assert [name for name in set(NAMES.values()) if name not in text] == []
 
 
-@pytest.mark.skipif(not shutil.which("groff"), reason="groff is not installed")
 @pytest.mark.parametrize("name", ["postboat.1", "postboat.5"])
-def test_pages_render_without_a_warning(name: str) -> None:
+def test_pages_render_without_a_warning(name: str, tmp_path: Path) -> None:
+    (tmp_path / "man.local").touch()  # where a site would put its own macros
     done = subprocess.run(
-        ["groff", "-man", "-ww", "-Tutf8", "-z"], input=(MAN / name).read_bytes(), capture_output=True, check=True
+        [GROFF / "usr/bin/groff", "-man", "-ww", "-Tutf8"],
+        input=(MAN / name).read_bytes(),
+        capture_output=True,
+        check=True,
+        env={
+            "LD_LIBRARY_PATH": library_path(GROFF),
+            "GROFF_BIN_PATH": f"{GROFF}/usr/bin",
+            "GROFF_TMAC_PATH": f"{SHARED}/tmac:{tmp_path}",
+            "GROFF_FONT_PATH": f"{SHARED}/font",
+        },
     )
     assert done.stderr == b""
+    assert b"postboat" in done.stdout

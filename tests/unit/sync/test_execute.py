@@ -8,7 +8,14 @@ from tests.fakes.memory_replica import Fuse
 from tests.fakes.memory_world import MemoryWorld, message
 
 from postboat.errors import ConnectionLost
-from postboat.events import FolderFinished, FolderPlanned, FolderProgressed, FolderStarted, MessageCameBack, MessageFailed
+from postboat.events import (
+    FolderFinished,
+    FolderPlanned,
+    FolderProgressed,
+    FolderStarted,
+    MessageCameBack,
+    MessageFailed,
+)
 from postboat.model import DELETED, FLAGGED, NO_FLAGS, SEEN, Policy, Side
 
 REMOTE, LOCAL = Side
