@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from postboat import __version__
 from postboat.errors import CommandFailed, ConnectionLost, FolderError, FolderGone, MessageError, PostboatError
+from postboat.imap.refusals import refusal, require_ok
 from postboat.imap.selected import Selected, Selecting, is_gone
 from postboat.imap.tls import describe
 from postboat.imap.wire import commands
@@ -314,7 +315,7 @@ def _append(name: str, message: ToAppend) -> Command:
 
 
 def _outcome(condition: Condition) -> AppendOutcome:
-    return _uid_of(condition) if condition.status == "OK" else _failed("APPEND", condition)
+    return _uid_of(condition) if condition.status == "OK" else refusal("APPEND", condition)
 
 
 def _uid_of(condition: Condition) -> tuple[int, int] | None:
@@ -323,14 +324,9 @@ def _uid_of(condition: Condition) -> tuple[int, int] | None:
     return (told[0], told[1].last) if told is not None and len(told[1]) == 1 else None
 
 
-def _failed(name: str, condition: Condition) -> CommandFailed:
-    return CommandFailed(name, condition.status, condition.text, condition.code.name if condition.code else "")
-
-
 def _require_all(wanted: Sequence[Command], conditions: Sequence[Condition]) -> None:
     for command, condition in zip(wanted, conditions, strict=True):
-        if condition.status != "OK":
-            raise _failed(command.name, condition)
+        require_ok(command, condition)
 
 
 def _folded(name: str) -> str:
