@@ -92,6 +92,10 @@ class Pipeline:
         """The command that the server most likely answers now."""
         return next(iter(self.in_flight.values()), None)
 
+    def calls(self, name: str) -> list[Call]:
+        """Commands of that name in flight, oldest first."""
+        return [call for call in self.in_flight.values() if call.command.name == name]
+
     def submit(self, call: Call) -> None:
         """Write the command now if it can be done in one go, else as soon as those before it are out."""
         at_once = self._writer is None and self._outlet.writable
