@@ -1,10 +1,10 @@
 import os
 
 import pytest
-from tests.unit.maildir.shore import DISK, WIRE, AgreedOn, Clock, content, deliver, files, mailbox, maildir, put
 
 from postboat.errors import FolderError, FolderGone, StoreMissing
 from postboat.maildir import reader, scan
+from postboat.maildir.place import Place
 from postboat.model import (
     ANSWERED,
     FLAGGED,
@@ -19,6 +19,7 @@ from postboat.model import (
     Side,
     Unreadable,
 )
+from tests.unit.maildir.shore import DISK, WIRE, AgreedOn, Clock, content, deliver, files, mailbox, maildir, put
 
 SEEN_ONLY = frozenset({SEEN})
 
@@ -194,8 +195,8 @@ async def test_a_folder_removed_while_it_is_listed_is_gone_and_not_empty(path, m
         (path / sub).rmdir()
 
     monkeypatch.setattr(scan, "_list_into", removed)
-    with pytest.raises(FolderGone):
-        await mailbox(path).changes(AgreedOn({"a": NO_FLAGS}))
+    with pytest.raises(FolderGone), Place(path.parent, path.name).open() as folder:
+        scan.list_folder(folder, 2e9)
 
 
 async def test_messages_are_read_in_wire_form_with_flags_and_date(path):
