@@ -29,12 +29,15 @@ class WireLog:
         self._tell = tell
 
     def call(self, call: Call) -> None:
-        """Tell a command; the arguments of LOGIN and AUTHENTICATE are hidden."""
+        """Tell a command; what LOGIN is given is hidden, and of AUTHENTICATE all but the mechanism."""
         if self._tell is None:
             return
-        parts = call.command.parts
-        arguments = f" {HIDDEN}" if call.command.sensitive else "".join(map(_shown, parts))
-        self._say("C", f"{call.tag} {call.command.name}{arguments}")
+        command = call.command
+        arguments = "".join(map(_shown, command.parts))
+        if command.sensitive:
+            mechanism = arguments.split(" ")[1] if command.name == "AUTHENTICATE" else ""
+            arguments = f" {mechanism} {HIDDEN}" if mechanism else f" {HIDDEN}"
+        self._say("C", f"{call.tag} {command.name}{arguments}")
 
     def secret(self) -> None:
         """Tell that a line was sent which nobody may see."""

@@ -465,7 +465,7 @@ async def test_secrets_and_mail_are_not_in_the_wire_log():
         await connection.authenticate("X", lambda _: b"opensesame")
         await connection.run(commands.append("a", (), None, Literal.of(b"hello")))
     text = "\n".join(line for _, line in said)
-    assert "LOGIN ***" in text
+    assert "LOGIN ***" in text and "AUTHENTICATE X ***" in text
     assert '"a" () {5}' in text
     for secret in ("opensesame", "b3BlbnNlc2FtZQ==", "Y2hhbA==", "hello"):
         assert secret not in text
