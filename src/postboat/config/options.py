@@ -131,12 +131,15 @@ class Options:
         return default
 
     def words(self, option: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
-        """A list of texts; separated by commas where it is one text."""
+        """A list of texts; separated by commas where it is one text, which OfflineIMAP's notation leaves unquoted.
+
+        Quotes are taken off there: a fingerprint that a message proposes can be copied into either notation.
+        """
         entry = self.entry(option)
         if entry is None:
             return default
         if isinstance(entry.value, str):
-            return tuple(word for part in entry.value.split(",") if (word := part.strip()))
+            return tuple(word for part in entry.value.split(",") if (word := _unquoted(part.strip())))
         if isinstance(entry.value, list) and all(isinstance(word, str) for word in entry.value):
             return tuple(entry.value)
         self.wrong(option, f'must be a list of texts such as ["a", "b"], not {shown(entry.value)}')
@@ -183,6 +186,10 @@ def _not_expanded(text: str, expanded: str, path: Path) -> str:
     if (unset := _UNSET.search(expanded)) and not path.exists():
         return f"{shown(text)} uses {unset[0]}, which is not set in the environment"
     return ""
+
+
+def _unquoted(word: str) -> str:
+    return word[1:-1] if len(word) > 1 and word[0] == word[-1] and word[0] in "\"'" else word
 
 
 def _as_number(entry: Entry, kind: type[int] | type[float]) -> float | None:

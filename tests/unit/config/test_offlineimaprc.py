@@ -237,3 +237,10 @@ def test_a_wrong_override_never_shows_its_value(read):
     assert problems[0].startswith("-k: there is no section Repository_MyMail; did you mean Repository MyMail")
     assert problems[1] == "-k: needs the form [section:]option=value"
     assert "hunter2" not in "".join(problems)
+
+
+def test_quotes_around_a_word_are_taken_for_the_other_notation_and_not_for_a_part_of_it(read):
+    pin = "ab" * 32
+    remote = remote_of(read, f'cert_fingerprint = "{pin}", {pin}\nauth_mechanisms = "PLAIN"')
+    assert remote.cert_fingerprint == (pin, pin)
+    assert remote.auth_mechanisms == ("PLAIN",)
