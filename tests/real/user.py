@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -140,6 +141,7 @@ class Terminal:
 
     def __init__(self, command: list[str], env: dict[str, str], cwd: Path) -> None:
         self._master, slave = pty.openpty()
+        termios.tcsetwinsize(slave, (24, 80))
         self._process = subprocess.Popen(
             ["setsid", "--ctty", *command], stdin=slave, stdout=slave, stderr=slave, env=env, cwd=cwd
         )
@@ -159,6 +161,11 @@ class Terminal:
     def interrupt(self) -> None:
         """Type Ctrl-C."""
         os.write(self._master, b"\x03")
+
+    @property
+    def echoes(self) -> bool:
+        """Whether what is typed now would be seen."""
+        return bool(termios.tcgetattr(self._master)[3] & termios.ECHO)
 
     def wait(self) -> int:
         """Read to the end of the program; return its exit code."""
