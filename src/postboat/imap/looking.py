@@ -34,6 +34,8 @@ class Listing:
     sizes: dict[int, int] = field(default_factory=dict)
     complete: bool = False
     """Whether as many messages were listed as the mailbox holds."""
+    understood: bool = True
+    """Whether all that the server said between the SELECT and the end of the answer made sense."""
 
     def take(self, message: Fetched) -> None:
         """Note what the server says of a message; data without a UID belongs to no message for sure."""
@@ -53,10 +55,13 @@ def holds_of(selected: Selected) -> FlagsHeld:
 def checkpoint_of(session: Session, selected: Selected) -> str | None:
     """The state of a mailbox at its SELECT as a checkpoint; None when the server cannot prove "unchanged" by it.
 
-    All four numbers count: there are servers whose HIGHESTMODSEQ stands still while mail arrives.
+    All four numbers count: there are servers whose HIGHESTMODSEQ stands still while mail arrives. Nor is it believed
+    of a server that said something at the SELECT which makes no sense, as a broken VANISHED.
     """
     numbers = (selected.uidvalidity, selected.uidnext, selected.exists, selected.highestmodseq)
     if "CONDSTORE" not in session.capabilities and "QRESYNC" not in session.capabilities:
+        return None
+    if not selected.understood:
         return None
     if None in numbers or not selected.highestmodseq or selected.highestmodseq < 1:
         return None
@@ -75,6 +80,7 @@ async def list_everything(session: Session, *, with_sizes: bool, known: int) -> 
         listing = await _list(session, items, known)
         if listing.complete:
             break
+    listing.understood = session.selected is not None and session.selected.understood
     return listing
 
 
@@ -104,7 +110,10 @@ async def sizes_of(session: Session, uids: Iterable[int]) -> Mapping[int, int]:
 
 
 def compare(listing: Listing, agreed: Mapping[Key, Flags], holds: FlagsHeld, checkpoint: str | None) -> Changes:
-    """What differs in `listing` from the agreed flags by key. Without a complete listing nothing vanished."""
+    """What differs in `listing` from the agreed flags by key.
+
+    Without a complete listing nothing vanished. The checkpoint holds only for one that is complete and understood.
+    """
     appeared: dict[Key, Message] = {}
     reflagged: dict[Key, Flags] = {}
     for uid, flags in listing.flags.items():
@@ -120,6 +129,6 @@ def compare(listing: Listing, agreed: Mapping[Key, Flags], holds: FlagsHeld, che
         reflagged,
         vanished,
         holds=holds,
-        checkpoint=checkpoint if listing.complete else None,
+        checkpoint=checkpoint if listing.complete and listing.understood else None,
         complete=listing.complete,
     )

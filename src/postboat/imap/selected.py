@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from postboat.imap.wire.responses import Condition, Exists, Expunged, Vanished
+from postboat.imap.wire.responses import Condition, Exists, Expunged, Unknown, Vanished
 from postboat.model import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, FlagsHeld
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class Selected:
     """Whether UIDs are worth nothing in the next session (RFC 4315 section 2)."""
     expunged_since: int = 0
     """Messages seen going since the selection."""
+    understood: bool = True
+    """Whether every response since the SELECT made sense; one that did not may have told of any change."""
 
     def note(self, response: Response) -> None:
         """Take in an untagged response that came while the mailbox is selected."""
@@ -56,6 +58,8 @@ class Selected:
                 self._went(1)
             case Vanished(uids, earlier=False):
                 self._went(min(len(uids), self.exists))
+            case Unknown():
+                self.understood = False
             case _:
                 pass
 

@@ -2,7 +2,7 @@ import pytest
 
 from postboat.errors import CommandFailed
 from postboat.imap.selected import Selected, Selecting, held, is_gone
-from postboat.imap.wire.responses import Condition, Exists, Expunged, ResponseCode, Vanished
+from postboat.imap.wire.responses import Condition, Exists, Expunged, ResponseCode, Unknown, Vanished
 from postboat.imap.wire.uid_set import UidSet
 from postboat.model import DELETED, SEEN, FlagsHeld
 
@@ -84,6 +84,19 @@ def test_everything_vanished_at_once_costs_nothing():
     selected = Selected("A", exists=5)
     selected.note(Vanished(UidSet.parse("1:4294967295")))
     assert (selected.exists, selected.expunged_since) == (0, 5)
+
+
+def test_one_response_that_makes_no_sense_is_remembered():
+    assert answered(Exists(1)).understood
+    assert not answered(Unknown(b"* VANISHED 5:"), Exists(1)).understood
+    selected = answered()
+    selected.note(Unknown(b"* VANISHED 5:"))
+    selected.note(Exists(1))
+    assert not selected.understood
+
+
+def test_what_made_no_sense_before_closed_is_about_the_mailbox_before():
+    assert answered(Unknown(b"* VANISHED 5:"), ok("CLOSED")).understood
 
 
 @pytest.mark.parametrize(

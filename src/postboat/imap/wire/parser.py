@@ -184,7 +184,7 @@ def _esearched(parts: Parts, start: int) -> ESearched | None:
 
 def _vanished(parts: Parts, start: int) -> Vanished | None:
     match = _VANISHED.fullmatch(_rest(parts, start))
-    if match is None:
+    if match is None or not (match[1] or match[2]):
         return None
     uids = quirks.without_zero_uid(match[2])
     return Vanished(UidSet.parse(uids) if uids else UidSet(), match[1] is not None)
