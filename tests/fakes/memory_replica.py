@@ -213,11 +213,11 @@ class MemoryReplica:
         assert len(contents) == len(tokens), "every content has its token"
         return [await self._store(content, token) for content, token in zip(contents, tokens, strict=True)]
 
-    async def find(self, intents: Sequence[Intent]) -> Mapping[Key, Stored]:
+    async def find(self, intents: Sequence[Intent], paired: Collection[Key] = ()) -> Mapping[Key, Stored]:
         self._command("find")
         await asyncio.sleep(0)
         found: dict[Key, Stored] = {}
-        claimed: set[Key] = set()
+        claimed: set[Key] = set(paired)
         for intent in intents:
             key = next((k for k in self.messages if k not in claimed and self._is(k, intent.token)), None)
             if key is not None:

@@ -140,7 +140,7 @@ class ImapMailbox:
             uploads = Uploads(session, self._opening.name, str(selected.uidvalidity), self._given)
             return await uploads.store(contents, [token for token in noted if token is not None])
 
-    async def find(self, intents: Sequence[Intent]) -> Mapping[Key, Stored]:
+    async def find(self, intents: Sequence[Intent], paired: Collection[Key] = ()) -> Mapping[Key, Stored]:
         """Look among what came since the intents were written for the messages that they tell of."""
         validity = await self.validity()
         tokens = {intent.origin: token for intent in intents if (token := Token.decode(intent.token)) is not None}
@@ -149,7 +149,8 @@ class ImapMailbox:
             return {}
         async with self._opening.opened(fresh=True) as (session, _):
             first = min(token.uidnext for token in ours.values())
-            found = match(ours, await candidates_from(session, first, self._given))
+            taken = self._given | {int(key) for key in paired}
+            found = match(ours, await candidates_from(session, first, taken))
         self._given.update(found.values())
         return {origin: Stored(origin, str(uid)) for origin, uid in found.items()}
 

@@ -134,8 +134,11 @@ class MaildirMailbox:
                 self._where.note(outcome.key, Entry(sub, name, names.parse(name).flags))
         return outcomes
 
-    async def find(self, intents: Sequence[Intent]) -> Mapping[Key, Stored]:
-        """Look for the names of intents; what an interrupted delivery left in tmp/ is removed."""
+    async def find(self, intents: Sequence[Intent], paired: Collection[Key] = ()) -> Mapping[Key, Stored]:
+        """Look for the names of intents; what an interrupted delivery left in tmp/ is removed.
+
+        A name is of one message only, so what is `paired` needs no care.
+        """
         return await in_thread(self._find, intents) if intents else {}
 
     async def reflag(self, reflaggings: Sequence[Reflagging]) -> Sequence[Refused]:

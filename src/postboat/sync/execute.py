@@ -31,13 +31,18 @@ from postboat.sync.batches import batches
 from postboat.sync.tasks import each, together
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from postboat.events import Publish
-    from postboat.model import Reflagging
+    from postboat.model import Key, Reflagging
     from postboat.operations import Copy, Delete, Plan, Reflag
     from postboat.sync.folder_pair import FolderPair
     from postboat.sync.plan import Observed
+
+
+Outcome = Stored | Refused | Unsettled
+
+ONE_COPY = "the side it goes to keeps one copy of identical messages, and has it already as message"
 
 
 async def execute(plan: Plan, observed: Observed, pair: FolderPair, publish: Publish) -> Counts:
@@ -105,7 +110,7 @@ class _Work:
         tokens = await replica.intend(contents)
         intents = [Intent(to, c.key, token, c.flags) for c, token in zip(contents, tokens, strict=True)]
         await ledger.intend(intents)
-        outcomes = await replica.store(contents, tokens)
+        outcomes = await self._none_twice(to, await replica.store(contents, tokens))
         stored = [
             (copy, content, outcome)
             for (copy, content), outcome in zip(batch, outcomes, strict=True)
@@ -120,6 +125,20 @@ class _Work:
         for outcome in outcomes:
             if isinstance(outcome, Refused | Unsettled):
                 self._failed(f"copy of message {outcome.key} to the {to.value} side", outcome.reason)
+
+    async def _none_twice(self, to: Side, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """A server may keep one copy of identical messages and answer with the one it has (Gmail).
+
+        A message that is paired with another one cannot be paired a second time: the two would take turns.
+        """
+        keys = [outcome.key for outcome in outcomes if isinstance(outcome, Stored)]
+        paired = await self.pair.ledger.pairings(to, keys)
+        return [
+            Refused(outcome.origin, f"{ONE_COPY} {outcome.key}")
+            if isinstance(outcome, Stored) and _partner(paired, outcome.key, to) not in (None, outcome.origin)
+            else outcome
+            for outcome in outcomes
+        ]
 
     def _tell_copies(self, to: Side, stored: Sequence[tuple[Copy, Content, Stored]]) -> None:
         octets = sum(content.size for _, content, _ in stored)
@@ -181,6 +200,12 @@ class _Work:
     def _failed(self, what: str, reason: str) -> None:
         self.done += Counts(failed=1)
         self.publish(MessageFailed(self.pair.account, self.pair.name, what, reason))
+
+
+def _partner(paired: Mapping[Key, Pairing], key: Key, side: Side) -> Key | None:
+    """Which message of the other side is paired with `key` of `side`."""
+    pairing = paired.get(key)
+    return pairing.key(side.other) if pairing else None
 
 
 def _paired(copy: Copy, content: Content, stored: Stored) -> Pairing:

@@ -45,15 +45,14 @@ async def _settle_intents(pair: FolderPair) -> None:
         begun = [intent for intent in intents if intent.to is to]
         if not begun:
             continue
-        found = await pair.replica(to).find(begun)
+        paired = (await pair.ledger.agreed(to).flags()).keys()
+        found = await pair.replica(to).find(begun, paired)
         flags = {intent.origin: intent.flags for intent in begun}
-        taken = await pair.ledger.pairings(to, [stored.key for stored in found.values()])
         pairings = [
             Pairing(origin, stored.key, flags[origin], "", stored.mark)
             if to is Side.LOCAL
             else Pairing(stored.key, origin, flags[origin], stored.mark, "")
             for origin, stored in found.items()
-            if stored.key not in taken
         ]
         await pair.ledger.record(pairings=pairings, settled=begun)
 

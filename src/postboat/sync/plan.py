@@ -97,6 +97,8 @@ def _gone(pairing: Pairing, gone: Side, changes: Mapping[Side, Changes], policy:
         if gone not in policy.readonly:
             yield Copy(gone, now.key(kept), flags, replaces=pairing)
     elif policy.expunge or kept is Side.LOCAL or DELETED not in flags:
+        if now != pairing:
+            yield Adopt(now, pairing)
         yield Delete(kept, now)
 
 

@@ -92,8 +92,11 @@ class Replica(Protocol):
         """
         ...
 
-    async def find(self, intents: Sequence[Intent]) -> Mapping[Key, Stored]:
-        """Of an interrupted run's intents, those that took place, by origin."""
+    async def find(self, intents: Sequence[Intent], paired: Collection[Key] = ()) -> Mapping[Key, Stored]:
+        """Of an interrupted run's intents, those that took place, by origin.
+
+        Messages already `paired` are none of them: an identical one may be.
+        """
         ...
 
     async def reflag(self, reflaggings: Sequence[Reflagging]) -> Sequence[Refused]:

@@ -1,10 +1,10 @@
 import os
 
 import pytest
+from tests.unit.maildir.shore import DISK, AgreedOn, files, mailbox, maildir, put
 
 from postboat.maildir import mailbox as mailbox_module
 from postboat.model import DELETED, FLAGGED, NO_FLAGS, SEEN, Reflagging
-from tests.unit.maildir.shore import DISK, AgreedOn, files, mailbox, maildir, put
 
 SEEN_ONLY, FLAGGED_ONLY = frozenset({SEEN}), frozenset({FLAGGED})
 

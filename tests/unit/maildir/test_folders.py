@@ -1,11 +1,11 @@
 import os
 
 import pytest
+from tests.unit.maildir.shore import content, deliver, maildir
 
 from postboat.errors import FolderError
 from postboat.maildir.folders import MaildirStore
 from postboat.model import INBOX, FolderName, Stored
-from tests.unit.maildir.shore import content, deliver, maildir
 
 NAMES = [
     INBOX,

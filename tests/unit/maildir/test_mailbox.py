@@ -1,6 +1,7 @@
 import os
 
 import pytest
+from tests.unit.maildir.shore import DISK, WIRE, AgreedOn, Clock, content, deliver, files, mailbox, maildir, put
 
 from postboat.errors import FolderError, FolderGone, StoreMissing
 from postboat.maildir import reader, scan
@@ -19,7 +20,6 @@ from postboat.model import (
     Side,
     Unreadable,
 )
-from tests.unit.maildir.shore import DISK, WIRE, AgreedOn, Clock, content, deliver, files, mailbox, maildir, put
 
 SEEN_ONLY = frozenset({SEEN})
 

@@ -3,11 +3,11 @@ import errno
 import os
 
 import pytest
+from tests.unit.maildir.shore import DISK, WIRE, content, deliver, files, mailbox, maildir, streamed
 
 from postboat.errors import ConnectionLost, FolderError, FolderGone, MessageError, StoreMissing
 from postboat.maildir import system, writer
 from postboat.model import DELETED, FLAGGED, NO_FLAGS, SEEN, Refused, Stored
-from tests.unit.maildir.shore import DISK, WIRE, content, deliver, files, mailbox, maildir, streamed
 
 
 @pytest.fixture

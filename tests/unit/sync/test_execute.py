@@ -16,7 +16,7 @@ from postboat.events import (
     MessageCameBack,
     MessageFailed,
 )
-from postboat.model import DELETED, FLAGGED, NO_FLAGS, SEEN, Policy, Side
+from postboat.model import DELETED, FLAGGED, NO_FLAGS, SEEN, Intent, Pairing, Policy, Side, Stored
 
 REMOTE, LOCAL = Side
 
@@ -162,3 +162,42 @@ async def test_events_tell_the_folders_story_in_order(world):
     assert kinds.count(FolderProgressed) == 2
     planned, finished = world.events[1].counts, world.events[-1].done
     assert (planned.down, planned.up) == (finished.down, finished.up) == (1, 1)
+
+
+async def test_a_server_that_keeps_one_of_identical_copies_does_not_make_two_files_take_turns(world):
+    """Gmail answers an APPEND of what it has with the UID it has it under."""
+    await world.agree(1)
+    (known,) = world.remote.messages
+    world.local.put(message(1))
+
+    async def deduplicating(contents, tokens):
+        return [Stored(content.key, known) for content in contents]
+
+    world.remote.store = deduplicating
+    world.remote.fingerprints = lambda keys: none()
+    before = dict(world.local.messages)
+    for _ in range(2):
+        done = await world.sync()
+        assert (done.up, done.failed) == (0, 1)
+    assert world.local.messages == before
+
+
+async def none():
+    return {}
+
+
+async def test_identical_messages_stored_before_a_crash_are_not_sent_again(world):
+    """The first batch is recorded, the second one is stored and not recorded: its message is the other one."""
+    for _ in range(2):
+        world.local.put(message(1))
+    pair = world.pair()
+    contents = [item async for item in world.local.read(list(world.local.messages))]
+    await pair.ledger.open({REMOTE: "1", LOCAL: "id"})
+    tokens = await world.remote.intend(contents)  # both before either is stored, as overlapping batches do
+    intents = [Intent(REMOTE, c.key, t, NO_FLAGS) for c, t in zip(contents, tokens, strict=True)]
+    await pair.ledger.intend(intents)
+    first, _second = await world.remote.store(contents, tokens)
+    await pair.ledger.record(pairings=[Pairing(first.key, first.origin, NO_FLAGS)], settled=intents[:1])
+    await world.sync()
+    assert len(world.remote.messages) == 2
+    await world.assert_at_rest()
