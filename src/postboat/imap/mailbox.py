@@ -13,7 +13,7 @@ from postboat.imap.looking import checkpoint_of, compare, holds_of, list_everyth
 from postboat.imap.marking import change_flags, remove
 from postboat.imap.opening import Opening
 from postboat.imap.reading import LARGE, Reading, fingerprints_of, read_large
-from postboat.imap.recover import Token, candidates_from, match, next_uid, token_for
+from postboat.imap.recover import Token, find_stored, next_uid, token_for
 from postboat.imap.uploads import Uploads
 from postboat.model import Changes, Stored
 
@@ -148,9 +148,7 @@ class ImapMailbox:
         if not ours:
             return {}
         async with self._opening.opened(fresh=True) as (session, _):
-            first = min(token.uidnext for token in ours.values())
-            taken = self._given | {int(key) for key in paired}
-            found = match(ours, await candidates_from(session, first, taken))
+            found = await find_stored(session, ours, self._given | {int(key) for key in paired})
         self._given.update(found.values())
         return {origin: Stored(origin, str(uid)) for origin, uid in found.items()}
 

@@ -6,6 +6,7 @@ moment before), its header, its size, and the INTERNALDATE we gave it.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import defaultdict
 from dataclasses import dataclass
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 HIGHEST_UID = 4294967295
 """The end of every open range: `*` would name the last message even when its UID lies below the range's start."""
+
+
+PATIENCE = 1.0
+"""Seconds after which a server that stores nothing more has dealt with what a broken connection had sent it."""
+_LOOKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,24 @@ async def candidates_from(session: Session, uidnext: int, taken: Collection[int]
 
     await session.fetch(f"{uidnext}:{HIGHEST_UID}", "UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER]", each)
     return [found[uid] for uid in sorted(found)]
+
+
+async def find_stored(session: Session, tokens: Mapping[Key, Token], taken: Collection[int]) -> dict[Key, int]:
+    """UIDs of the messages, sent over a connection that broke, that arrived in the selected mailbox.
+
+    The server may still be at work on what it received before the break: one that is missing is not believed to be
+    lost before a second look, a pause later, shows nothing new. To send it again at once could double it.
+    """
+    first, seen = min(token.uidnext for token in tokens.values()), None
+    for look in range(_LOOKS):
+        if look:
+            await asyncio.sleep(PATIENCE)
+            await session.noop()
+        candidates = await candidates_from(session, first, taken)
+        if len(match(tokens, candidates)) == len(tokens) or candidates == seen:
+            break
+        seen = candidates
+    return match(tokens, candidates)
 
 
 def match(tokens: Mapping[Key, Token], candidates: Sequence[Candidate]) -> dict[Key, int]:
