@@ -181,6 +181,11 @@ async def test_subscribedonly_syncs_only_subscribed_folders(voyage):
     voyage.vary(subscribedonly=True)
     (await voyage.sync()).assert_clean()
     assert sorted(path.name for path in voyage.mail.iterdir()) == ["INBOX", "Wanted"]
+    voyage.drop(message(1), folder="Unwanted")
+    (await voyage.sync()).assert_clean()
+    assert not voyage.on_server("Unwanted"), "a folder that is there and not subscribed to is left alone"
+    with voyage.phone() as phone:
+        assert not any(b"Unwanted" in row for row in phone.lsub()[1] if row)
 
 
 async def test_foreign_deleted_messages_are_never_expunged(voyage):

@@ -36,6 +36,8 @@ class RemoteFolder:
     """Whether it can hold messages; else it only has children."""
     special_use: frozenset[str] = frozenset()
     r"""What it is for, in lower case, as in `\sent` (RFC 6154 section 2)."""
+    subscribed: bool = True
+    """Whether the user is subscribed to it; always so when that was not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +65,31 @@ class ImapFolders:
         self._utf8 = utf8
 
     async def list(self, *, subscribed_only: bool = False, reference: str = "") -> RemoteFolders:
-        """All folders, or those subscribed to.
+        """All folders; with `subscribed_only` each tells whether it is subscribed to.
 
         Raises `AccountError` when the server refuses: an empty answer would look like deleted folders.
         """
         async with self._pool.session() as session:
             try:
-                listed = await session.list(reference, "*", subscribed=subscribed_only)
+                listed = await session.list(reference, "*")
+                subscribed = await session.list(reference, "*", subscribed=True) if subscribed_only else None
                 if not any(_means_inbox(one) for one in listed):
                     listed = [await _inbox(session), *listed]
                 prefix, delimiter = await _personal_namespace(session)
             except CommandFailed as failure:
                 raise AccountError(f"the server does not list its folders: {failure}") from failure
-        return self._understood(listed, prefix, delimiter)
+        return self._understood(listed, subscribed, prefix, delimiter)
 
-    def _understood(self, listed: Sequence[Listed], prefix: str, delimiter: str | None) -> RemoteFolders:
+    def _understood(
+        self, listed: Sequence[Listed], subscribed: Sequence[Listed] | None, prefix: str, delimiter: str | None
+    ) -> RemoteFolders:
+        wanted = None if subscribed is None else {"INBOX", *(_folded(one.name) for one in subscribed)}
         delimiter = next((one.delimiter for one in listed if one.delimiter), delimiter)
         folders: dict[FolderName, RemoteFolder] = {}
         problems: list[str] = []
         for one in _inbox_first(listed):
             try:
-                folder = self._folder(one)
+                folder = self._folder(one, subscribed=wanted is None or _folded(one.name) in wanted)
             except ValueError as problem:
                 problems.append(f"folder {one.name!r} is left alone: {problem}")
                 continue
@@ -94,13 +100,14 @@ class ImapFolders:
                 problems.append(f"folder {one.name!r}: its name is not valid modified UTF-7 and is used as it is")
         return RemoteFolders(delimiter, self._decode(prefix), tuple(folders.values()), tuple(problems))
 
-    def _folder(self, listed: Listed) -> RemoteFolder:
+    def _folder(self, listed: Listed, *, subscribed: bool) -> RemoteFolder:
         """Raises ValueError when the name has an empty level."""
         return RemoteFolder(
             FolderName.of(*self._parts(listed)),
             "INBOX" if _means_inbox(listed) else listed.name,
             not listed.attributes & NOT_SELECTABLE,
             listed.attributes & SPECIAL_USES,
+            subscribed,
         )
 
     def _parts(self, listed: Listed) -> Iterator[str]:
@@ -214,6 +221,11 @@ async def _inbox(session: Session) -> Listed:
     """The INBOX, which every server has (RFC 3501 section 5.1), though strato lists it only when it is asked for."""
     asked = await session.list("", "INBOX")
     return next((one for one in asked if _means_inbox(one)), Listed("INBOX", None))
+
+
+def _folded(name: str) -> str:
+    """The wire name with every INBOX spelt alike."""
+    return "INBOX" if name.upper() == "INBOX" else name
 
 
 def _decoded(name: str) -> str | None:

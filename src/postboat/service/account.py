@@ -81,10 +81,9 @@ async def _refuse_if_root_is_missing(parts: AccountParts, ledger: AccountLedger)
     """An unmounted disk is not an instruction to delete: a root that was there before must be there now."""
     if await parts.store.exists():
         return
-    known = [folder for folder in await ledger.folders() if folder.has_pairings]
-    if known:
+    if any(folder.has_pairings for folder in await ledger.folders()):
         raise StoreMissing(
-            f"{parts.config.local.localfolders} is missing, though {len(known)} folders were synced to it before. "
+            f"{parts.config.local.localfolders} is missing, though mail was synced to it before. "
             f"Is its disk mounted? Nothing was changed. To start over in an empty place, remove {parts.ledger_path}"
         )
 

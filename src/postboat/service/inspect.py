@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from postboat.config.schema import AccountConfig, Config, FolderRules
     from postboat.config.secrets import Prompter
     from postboat.events import Event
+    from postboat.imap.folders import RemoteFolder
     from postboat.model import FolderName
     from postboat.service.assemble import AccountParts
     from postboat.service.supervisor import RunOptions
@@ -129,9 +130,14 @@ async def _folders(parts: AccountParts, tree: Tree, *, count: bool) -> tuple[Fol
     for alone in tree.plan.left_alone:
         known.add(alone.name)
         told.append(FolderReport(names.remote_text(alone.name), "", False, alone.reason))
-    others = (folder.name for folder in tree.remote.folders if folder.selectable and folder.name not in known)
-    told += [FolderReport(names.remote_text(name), "", False, "the folder rules leave it out") for name in others]
+    others = (folder for folder in tree.remote.folders if folder.selectable and folder.name not in known)
+    told += [FolderReport(names.remote_text(other.name), "", False, _why_not(other)) for other in others]
     return tuple(told)
+
+
+def _why_not(folder: RemoteFolder) -> str:
+    """Why a folder that the server has is not synced."""
+    return "the folder rules leave it out" if folder.subscribed else "not subscribed to (subscribedonly)"
 
 
 async def _counts(parts: AccountParts, tree: Tree) -> dict[FolderName, int]:

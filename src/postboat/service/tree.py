@@ -57,10 +57,17 @@ async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[s
         for side, repository in ((Side.REMOTE, config.remote), (Side.LOCAL, config.local))
         if repository.createfolders and not repository.readonly
     )
-    problems = names.prove(remote, local, may_create_remote=Side.REMOTE in may_create)
+    offered = [folder.name for folder in listing.folders if folder.selectable and folder.subscribed]
+    problems = names.prove(offered, local, may_create_remote=Side.REMOTE in may_create)
     if problems:
         raise FolderRulesRefused("\n".join(problems))
     known = await ledger.folders()
-    folders = Folders(set(remote), set(local), {pair.remote: pair.local for pair in known}, may_create)
+    folders = Folders(
+        set(remote),
+        set(local),
+        {pair.remote: pair.local for pair in known},
+        may_create,
+        frozenset(folder.name for folder in listing.folders if not folder.subscribed),
+    )
     plan = plan_tree(folders, names)
     return Tree(listing, tuple(local), names, plan, (*listing.problems, *local_problems))

@@ -71,13 +71,15 @@ class Folders:
     known: Mapping[FolderName, FolderName] = field(default_factory=dict)
     """Folder pairs synced before, remote name to local name."""
     may_create: frozenset[Side] = frozenset(Side)
+    passed_over: frozenset[FolderName] = frozenset()
+    """Remote folders that are there and are not to be synced (`subscribedonly`)."""
 
 
 def plan_tree(folders: Folders, names: Names) -> TreePlan:
     """Pair the folders of both sides. The rules must have been proved for these folders before."""
     tasks: list[FolderTask] = []
     alone: list[LeftAlone] = []
-    pairs = {remote: names.local_name(remote) for remote in folders.remote if names.wanted(remote)}
+    pairs = {remote: names.local_name(remote) for remote in folders.remote if _wanted(remote, folders, names)}
     for remote, local in pairs.items():
         lacking = None if local in folders.local else Side.LOCAL
         _decide(FolderTask(remote, local, lacking), folders, tasks, alone)
@@ -87,6 +89,10 @@ def plan_tree(folders: Folders, names: Names) -> TreePlan:
             _decide(FolderTask(partner, local, Side.REMOTE), folders, tasks, alone)
     order = {name: place for place, name in enumerate(names.sort([task.remote for task in tasks]))}
     return TreePlan(tuple(sorted(tasks, key=lambda task: order[task.remote])), tuple(alone))
+
+
+def _wanted(remote: FolderName, folders: Folders, names: Names) -> bool:
+    return remote not in folders.passed_over and names.wanted(remote)
 
 
 def _decide(task: FolderTask, folders: Folders, tasks: list[FolderTask], alone: list[LeftAlone]) -> None:

@@ -149,7 +149,9 @@ async def test_only_subscribed_folders_may_be_wanted() -> None:
     server = LyingServer()
     server.lies["LIST"] = lists('LIST () "/" INBOX', 'LIST () "/" A', 'LIST () "/" B')
     server.lies["LSUB"] = lists('LSUB () "/" B', 'LSUB () "/" "gone long ago"')
-    assert names(await folders_of(server, subscribed_only=True)) == [("INBOX",), ("B",)]
+    found = await folders_of(server, subscribed_only=True)
+    subscribed = [(str(folder.name), folder.subscribed) for folder in found.folders]
+    assert subscribed == [("INBOX", True), ("A", False), ("B", True)]
 
 
 LISTING = RemoteFolders("/", folders=(RemoteFolder(INBOX, "INBOX"), RemoteFolder(FolderName.of("Wei\xdf"), "Wei\xdf")))

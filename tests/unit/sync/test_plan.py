@@ -243,7 +243,7 @@ def test_a_renamed_and_reflagged_file_is_adopted_first_and_then_reflagged():
 def test_a_renamed_file_whose_server_message_is_gone_is_deleted_under_its_new_name():
     renamed = Changes(renamed={"seven": Message("7even", NO_FLAGS, mark="m2")})
     made = plan(gone(REMOTE), renamed)
-    now = replace(PAIR, local="7even", local_mark="")
+    now = replace(PAIR, local="7even", local_mark="m2")
     assert made == Plan(adopts=(Adopt(now, PAIR),), deletes=(Delete(LOCAL, now),))
 
 
