@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,11 +17,6 @@ def ledger_file(metadata: Path, account: str) -> Path:
 def lock_file(metadata: Path, account: str) -> Path:
     """The account's lock in the directory `metadata`."""
     return metadata / f"{_file_name(account)}.lock"
-
-
-def account_of(path: Path) -> str:
-    """The account that a ledger's or a lock's path was made for."""
-    return unquote(path.stem, errors="surrogateescape")
 
 
 def make_private(directory: Path) -> None:

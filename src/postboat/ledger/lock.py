@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from postboat.errors import LedgerLocked, LedgerUnusable
-from postboat.ledger.files import account_of, make_private
+from postboat.ledger.files import make_private
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ async def lock_account(path: Path, *, wait: bool = False) -> AsyncIterator[None]
     try:
         while not _try_lock(descriptor, path):
             if not wait:
-                raise LedgerLocked(_held_by(descriptor, path))
+                raise LedgerLocked(_held_by(descriptor))
             await asyncio.sleep(_POLL_SECONDS)
         _write_holder(descriptor, f"{os.getpid()}\n")
         try:
@@ -73,7 +73,7 @@ def _write_holder(descriptor: int, text: str) -> None:
         pass
 
 
-def _held_by(descriptor: int, path: Path) -> str:
+def _held_by(descriptor: int) -> str:
     pid = os.pread(descriptor, 32, 0).strip()
-    who = f"process {pid.decode()}" if pid.isdigit() else "another run of Postboat"
-    return f"account {account_of(path)}: {who} is working on it; wait for it with --wait"
+    who = f" (process {pid.decode()})" if pid.isdigit() else ""
+    return f"another run of Postboat{who} is at work on this account"
