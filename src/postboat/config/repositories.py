@@ -27,18 +27,19 @@ _LOOPBACK = re.compile(r"localhost\.?|ip6-localhost|127(\.\d{1,3}){3}|\[?::1\]?"
 
 def local_repository(options: Options, python: PythonNames, *, utf8foldernames: bool) -> LocalConfig | None:
     """The local side of an account; None after noting why it cannot be one."""
-    if not _local_type(options):
+    if not _is_local(options):
         return None
+    layout, sep = _layout(options)
+    rules = _rules(options, python, utf8foldernames=utf8foldernames)
     path = options.path("localfolders")
     if path is None:
         options.missing("localfolders", "~/Mail")
         return None
     if path.exists() and not path.is_dir():
         options.wrong("localfolders", f"{path} is not a directory")
-    layout, sep = _layout(options)
     return LocalConfig(
         name=options.section.name,
-        rules=_rules(options, python, utf8foldernames=utf8foldernames),
+        rules=rules,
         createfolders=options.flag("createfolders", True),
         readonly=options.flag("readonly", False),
         sync_deletes=options.flag("sync_deletes", True),
@@ -52,7 +53,7 @@ def remote_repository(
     options: Options, python: PythonNames, *, utf8foldernames: bool, timeout: float
 ) -> RemoteConfig | None:
     """The remote side of an account; None after noting why it cannot be one."""
-    if not _remote_type(options):
+    if not _is_remote(options):
         return None
     ssl, starttls = options.flag("ssl", True), options.flag("starttls", True)
     preauthtunnel, transporttunnel = options.text("preauthtunnel") or None, options.text("transporttunnel") or None
@@ -94,33 +95,32 @@ def remote_repository(
     )
 
 
-def _local_type(options: Options) -> bool:
+def _is_local(options: Options) -> bool:
+    """Whether to go on: not when it is of the other side. A type that is none is noted, and its options still read."""
     kind = options.text("type")
     later = {
         "IMAP": "comes later for a local repository; use type = Maildir",
         "Gmail": "is a type of remote repositories; use type = Maildir",
         "GmailMaildir": "comes later; type = Maildir holds Gmail's folders, without its labels",
     }
-    if kind == "Maildir":
-        return True
     if not kind:
         options.missing("type", "Maildir")
-    else:
-        options.wrong("type", later.get(kind, f"must be Maildir, not {shown(kind)}"))
-    return False
+    elif kind != "Maildir":
+        hint = did_you_mean(kind, ("Maildir",))
+        options.wrong("type", later.get(kind, f"must be Maildir, not {shown(kind)}{hint}"))
+    return kind not in later
 
 
-def _remote_type(options: Options) -> bool:
-    kind = options.text("type")
-    if kind in ("IMAP", "Gmail"):
-        return True
+def _is_remote(options: Options) -> bool:
+    """Whether to go on, as for the local side."""
+    kind, local = options.text("type"), ("Maildir", "GmailMaildir")
     if not kind:
         options.missing("type", "IMAP")
-    elif kind in ("Maildir", "GmailMaildir"):
+    elif kind in local:
         options.wrong("type", f"{kind} is a type of local repositories; a remote one is IMAP or Gmail")
-    else:
+    elif kind not in ("IMAP", "Gmail"):
         options.wrong("type", f"must be IMAP or Gmail, not {shown(kind)}{did_you_mean(kind, ('IMAP', 'Gmail'))}")
-    return False
+    return kind not in local
 
 
 def _layout(options: Options) -> tuple[str, str]:

@@ -570,3 +570,9 @@ def test_a_run_loads_nothing_that_it_does_not_need(home):
     command = [sys.executable, "-c", code, str(home / "config.toml")]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ})
     assert done.stdout.strip() == ""
+
+
+def test_options_of_a_repository_are_checked_though_its_type_is_misspelt(problems, home):
+    text = text_of(home, remote='ssl = "perhaps"').replace('"IMAP"', '"IMAPS"')
+    wrong_type, wrong_flag = problems(text)
+    assert "did you mean IMAP?" in wrong_type and "R.ssl: must be true or false" in wrong_flag
