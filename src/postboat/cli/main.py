@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that `argv` asks for and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _stand_in_for_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a folder's name that the locale lacks is no reason to fail
     try:
@@ -25,6 +26,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has left; the interpreter must not stumble over the same pipe when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Open what the program was started without, lest a socket gets the number of a standard stream and its output."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - kept to the end
 
 
 def _run(words: list[str]) -> int:

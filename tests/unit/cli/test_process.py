@@ -200,3 +200,10 @@ def test_a_name_that_the_output_cannot_show_is_shown_in_part() -> None:
     process = python(body, env={"PYTHONIOENCODING": "ascii"})
     assert process.communicate(timeout=30) == ("Entw?rfe\n", "")
     assert process.returncode == 0
+
+
+def test_closed_streams_lend_their_numbers_to_nobody(config: Path) -> None:
+    check = "import os, sys\nos.fstat(0), os.fstat(1), os.fstat(2)\nsys.exit(0 if sys.stdout.fileno() == 1 else 9)"
+    code = f"from postboat.cli import main\ndef run(words):\n  {check.replace(chr(10), chr(10) + '  ')}\nmain._run = run\nmain.main([])"
+    done = subprocess.run(["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, code], check=False)
+    assert done.returncode == 0
