@@ -153,6 +153,47 @@ async def test_messages_stored_whose_answers_are_lost_are_not_stored_twice(tmp_p
         assert (await voyage.sync()).done.changes == 0
 
 
+class LosesMessages(Proxy):
+    """Cuts the line for good when a message is sent, and calls back."""
+
+    async def _hand_on(self, line: Any, sink: asyncio.StreamWriter, *, up: bool) -> None:
+        await super()._hand_on(UntilSent(line, self.once_cut) if up else line, sink, up=up)
+
+    once_cut: Any = None
+
+
+class UntilSent:
+    """What goes to the server, until that is a message."""
+
+    def __init__(self, line: Any, once_cut: Any) -> None:
+        self._line, self._once_cut = line, once_cut
+
+    async def get(self) -> tuple[float, bytes]:
+        due, data = await self._line.get()
+        if b"APPEND" in data:
+            self._once_cut()
+            raise LineOver
+        return due, data
+
+
+async def test_a_message_that_the_server_stores_long_after_the_line_was_cut_is_not_stored_twice(voyage):
+    """A server may be at work on what a broken connection had sent while the next one already looks for it."""
+    await voyage.sync()
+    file = voyage.drop(message(1), "late")
+    os.utime(file, (1_000_000_000, 1_000_000_000))
+
+    def arrive() -> None:
+        voyage.deliver(message(1), date='"09-Sep-2001 01:46:40 +0000"')
+
+    async with LosesMessages(voyage.account.host, voyage.account.port) as proxy:
+        proxy.once_cut = lambda: asyncio.get_running_loop().call_later(0.4, arrive)
+        voyage.vary(remoteport=proxy.port, maxconnections=1)
+        (await voyage.sync()).assert_clean()
+        assert proxy.total == 2
+    assert sum(assert_agreed(voyage, "INBOX")["INBOX"]["server"].values()) == 1
+    assert (await ashore(voyage).sync()).done.changes == 0
+
+
 # ---- the server -------------------------------------------------------------------------------------------------
 
 
