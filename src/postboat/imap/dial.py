@@ -190,7 +190,12 @@ async def _in_clear_or_upgraded(remote: RemoteConfig, wire_log: Tell | None) -> 
     if not (remote.starttls or local):
         sock.close()
         raise CertificateRefused("plain text is for loopback and tunnels only: set ssl = true, or starttls = true")
-    line = _Line(await _start(sock, remote, wire_log), private=local)
+    try:
+        line = _Line(await _start(sock, remote, wire_log), private=local)
+    except ServerUnreachable as error:
+        if isinstance(error.__cause__, TimeoutError):  # a server that waits for TLS says nothing before it
+            raise ServerUnreachable(f"{error}; is this port meant for ssl = true?") from error
+        raise
     if not remote.starttls:
         return line
     try:

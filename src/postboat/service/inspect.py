@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed, FolderRulesRefused, PostboatError
 from postboat.ledger.ledger import AccountLedger
+from postboat.model import Side
 from postboat.service.assemble import assemble
 from postboat.service.tree import read_tree
 from postboat.sync.tasks import each
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from postboat.service.assemble import AccountParts
     from postboat.service.supervisor import RunOptions
     from postboat.service.tree import Tree
+
+
+FIRST = {None: "", Side.REMOTE: "would be created on the server", Side.LOCAL: "would be created locally"}
+"""What a sync does with a folder before all else, by the side that lacks it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +128,7 @@ async def _folders(parts: AccountParts, tree: Tree, *, count: bool) -> tuple[Fol
     names = tree.names
     told: list[FolderReport] = []
     for task in tree.plan.tasks:
-        first = f"would be created on the {task.create.value} side" if task.create else ""
+        first = FIRST[task.create]
         remote, local = names.remote_text(task.remote), names.local_text(task.local)
         told.append(FolderReport(remote, local, True, first, counts.get(task.remote)))
     known = {task.remote for task in tree.plan.tasks}

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from postboat.events import Counts, Event
 
 DETAILS = 20
-"""How many operations of a folder a dry run tells one by one, and how many failed messages of a folder are named."""
+"""How many operations of a folder a dry run tells one by one, and how many failed messages of a folder and
+reasons of a failed account are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +238,8 @@ def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
             return (f"{_about(event, manner)}could not be synced: {clean(reason)}",)
         case AccountFailed(account=account, reason=reason, exit_code=code):
             first, *more = reason.splitlines() or [""]
+            if len(more) >= DETAILS:
+                more[DETAILS - 1 :] = [f"and {number(len(more) - DETAILS + 1)} more"]
             more += filter(None, [ADVICE.get(code, "").format(account=account)])
             return (f"{clean(account)}: not synced: {clean(first)}", *(f"  {clean(line)}" for line in more))
         case Warned(text=text, account=account):
@@ -246,7 +249,7 @@ def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
 
 ADVICE: Mapping[int, str] = {
     2: "Mend the configuration; nothing was changed.",
-    4: "`postboat check -a {account}` looks at the connection by itself.",
+    4: "Check remotehost, remoteport, ssl and the network; `postboat check -a {account}` tries them by itself.",
     5: "Check remoteuser and the password; `postboat check -a {account}` tries them by itself.",
     7: "Wait for the other run to end, or use --wait.",
 }

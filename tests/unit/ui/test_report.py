@@ -35,7 +35,7 @@ class Account:
 
 FOLDERS = (
     Folder("INBOX", "INBOX", messages=1),
-    Folder("INBOX.草稿", "Drafts", why="would be created on the local side", messages=1200),
+    Folder("INBOX.草稿", "Drafts", why="would be created locally", messages=1200),
     Folder("Spam", synced=False, why="the folder rules leave it out"),
     Folder("evil\x1b[2J", "evil"),
 )
@@ -44,7 +44,7 @@ FOLDERS = (
 def test_folders_are_listed_in_two_columns_or_with_the_reason() -> None:
     assert list(listed(FOLDERS)) == [
         "INBOX       ->  INBOX  (1 message)",
-        "INBOX.草稿  ->  Drafts  (1,200 messages, would be created on the local side)",
+        "INBOX.草稿  ->  Drafts  (1,200 messages, would be created locally)",
         "Spam        --  left alone: the folder rules leave it out",
         "evil?[2J    ->  evil",
     ]

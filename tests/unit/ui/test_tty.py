@@ -195,7 +195,7 @@ async def test_a_failed_account_is_told_once_with_what_to_do() -> None:
     assert scene.terminal.screen == []
     assert scene.err.getvalue().splitlines() == [
         "MyMail: not synced: connection refused",
-        "  `postboat check -a MyMail` looks at the connection by itself.",
+        "  Check remotehost, remoteport, ssl and the network; `postboat check -a MyMail` tries them by itself.",
     ]
 
 

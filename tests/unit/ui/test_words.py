@@ -201,6 +201,14 @@ def test_failures_and_warnings_are_told_in_one_line(event: Warned, told: tuple[s
     assert words.trouble(event, PLAIN) == told
 
 
+def test_a_rule_that_fails_for_every_folder_fills_no_screen() -> None:
+    reasons = [f"reason {n}" for n in range(1 + words.DETAILS)]
+    full = words.trouble(AccountFailed("A", "\n".join(reasons[:-1]), 3), PLAIN)
+    assert full[-1] == f"  reason {words.DETAILS - 1}"
+    cut = words.trouble(AccountFailed("A", "\n".join([*reasons, "last"]), 3), PLAIN)
+    assert (len(cut), cut[-1]) == (1 + words.DETAILS, "  and 2 more")
+
+
 @pytest.mark.parametrize(("code", "hint"), [(2, "configuration"), (4, "check -a A"), (5, "password"), (7, "--wait")])
 def test_a_failed_account_says_what_to_do(code: int, hint: str) -> None:
     _, advice = words.trouble(AccountFailed("A", "it broke", code), PLAIN)
