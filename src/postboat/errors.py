@@ -6,10 +6,10 @@ PostboatError
 ├─ AccountError       stops one account: ServerUnreachable (4), SignInRefused (5), CertificateRefused (4),
 │                     FolderRulesRefused (2), LedgerLocked (7), StoreMissing (3)
 ├─ ConnectionLost     stops the work on one connection; what was under way is in an unknown state
-├─ FolderError        stops one folder: FolderGone, FolderRefused
+├─ FolderError        stops one folder: FolderGone, KeysRenewed
 └─ MessageError       stops one message
 ```
-Each says in `retry` when trying again makes sense: now, later, or never without the user doing something.
+Each says in `retry` when trying again makes sense: later, or never without the user doing something.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from enum import Enum
 class Retry(Enum):
     """When trying again makes sense."""
 
-    NOW = "now"
     LATER = "later"
     NEVER = "never"
 
@@ -106,6 +105,10 @@ class FolderError(PostboatError):
 
 class FolderGone(FolderError):
     """The folder vanished between the listing and the work on it."""
+
+
+class KeysRenewed(FolderError):
+    """The names of messages mean other messages than before: what was agreed on must be matched anew."""
 
 
 class MessageError(PostboatError):

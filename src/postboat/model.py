@@ -184,17 +184,21 @@ class Refused:
 
     key: Key
     reason: str
+    too_much: bool = False
+    """Whether it was for lack of room (quota, size limit), which deletions may cure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """Outcome of storing one content that took place, as far as can be told, under a key not known yet.
+    """Outcome of storing one content that took place under a key not known yet.
 
-    Its intent stays, and the next run's `find` settles it.
+    Its intent stays, with `token` in place of the one it had: by it `find` knows that the message is stored for sure.
+    Such a message is looked for in every run and never sent again.
     """
 
     key: Key
     reason: str
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +243,8 @@ class Fingerprint:
     """SHA-256 of the header in wire form, without the empty line that ends it."""
     size: int | None
     """Octets in wire form."""
+    named: bool = True
+    """Whether the header holds a Message-ID; without one, equal headers say little about the rest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,10 @@ class Replica(Protocol):
         ...
 
     async def changes(self, agreed: Agreed) -> Changes:
-        """Look, and report what differs from what was agreed."""
+        """Look, and report what differs from what was agreed.
+
+        Raises `KeysRenewed` when it turns out that keys were given out anew although the validity stayed.
+        """
         ...
 
     async def fingerprints(self, keys: Collection[Key]) -> Mapping[Key, Fingerprint]:
@@ -92,8 +95,12 @@ class Replica(Protocol):
         """
         ...
 
-    async def find(self, intents: Sequence[Intent], paired: Collection[Key] = ()) -> Mapping[Key, Stored]:
+    async def find(
+        self, intents: Sequence[Intent], paired: Collection[Key] = ()
+    ) -> Mapping[Key, Stored | Unsettled]:
         """Of an interrupted run's intents, those that took place, by origin.
+
+        `Unsettled` is one that is stored for sure (its token is that of an earlier `Unsettled`) and not found.
 
         Messages already `paired` are none of them: an identical one may be.
         """
@@ -126,6 +133,10 @@ class FolderLedger(Protocol):
         keys mean nothing any more) and the new validities recorded. Returns False in that case, else True.
         An empty validity (folder does not exist yet) matches anything and is not written.
         """
+        ...
+
+    async def start_over(self) -> None:
+        """Drop all pairings, intents and checkpoints of the folder, keeping its validities."""
         ...
 
     async def pairings(self, side: Side, keys: Collection[Key]) -> Mapping[Key, Pairing]:
