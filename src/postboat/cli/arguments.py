@@ -63,9 +63,11 @@ def parse(words: Sequence[str]) -> Usage:
         parser.error(f"{extra[0]}: no such command; there are {', '.join(COMMANDS)}")
     if extra:
         parser.error(f"no such option: {' '.join(extra)}")
-    for name in ("accounts", "folders", "ui", "debug"):
+    for name, option in (("accounts", "-a"), ("folders", "-f"), ("ui", "-u"), ("debug", "-d")):
         if (given := getattr(usage, name, None)) is not None:
             setattr(usage, name, tuple(part for text in given for part in split_list(text)))
+            if given and not getattr(usage, name):
+                parser.error(f"{option}: needs a name")  # and not all there are, for a variable that was empty
     usage.overrides = tuple(usage.overrides)
     _check(parser, usage)
     return usage

@@ -90,3 +90,10 @@ def test_no_value_of_an_override_is_repeated_in_an_error(capsys: pytest.CaptureF
     with pytest.raises(SystemExit):
         parse(["-k", "Repository_R:remotepass=geheim", "-d", "moon"])
     assert "geheim" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["-a", "-f", "-u", "-d"])
+def test_an_option_for_names_needs_one(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse([option, " ,"])
+    assert f"{option}: needs a name" in capsys.readouterr().err
