@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -274,6 +277,8 @@ def test_options_choose_accounts_and_folders_and_set_values_for_one_run(user, vo
         (["-f", "Wrok"], "Work"),
         (["-f", "Nowhere"], "postboat folders"),
         (["-k", "Repository MyMialRemote:remotepass=x"], "Repository MyMailRemote"),
+        (["-a", ""], "-a: needs a name"),
+        (["-f", " , "], "-f: needs a name"),
         (["-u", "nonsense"], "tty, basic, quiet and jsonl"),
         (["-k", "no equals sign"], "[section:]option=value"),
         (["-k", "Repository MyMailRemote:maxconnections=0"], "1 or more"),
@@ -370,6 +375,51 @@ def test_a_second_interrupt_ends_it_at_once(user, many):
         assert process.returncode in (-signal.SIGINT, -signal.SIGTERM, 130, 143)
     user.run().assert_in_sync()
     assert user.folders() == {"INBOX": MANY}
+
+
+WAITING_FOR = {
+    "a server that says nothing": "remoteport={port}",
+    "a tunnel": "preauthtunnel=echo $$ > started; exec sleep 1000",
+    "a tunnel that does not listen to signals": "preauthtunnel=trap '' TERM; echo $$ > started; sleep 1000; sleep 1000",
+    "Python": "remotepasseval=[open('started', 'w').write('0'), __import__('time').sleep(1000)]",
+}
+
+
+@pytest.mark.parametrize("what", WAITING_FOR)
+def test_a_run_that_waits_is_stopped_as_well_and_leaves_nothing_running(user, voyage, what):
+    with ExitStack() as open_until_the_end:
+        silent = open_until_the_end.enter_context(socket.create_server(("127.0.0.1", 0)))
+        option = WAITING_FOR[what].format(port=silent.getsockname()[1])
+        process = user.start("-k", f"Repository MyMailRemote:{option}")
+        if "{port}" in WAITING_FOR[what]:
+            open_until_the_end.enter_context(silent.accept()[0])
+            left = 0
+        else:
+            left = int(content_of(user.home / "started"))
+        process.terminate()
+        out, err = process.communicate(timeout=CLEAN_STOP)
+    assert (process.returncode, out, err) == (
+        *(143, "MyMail: stopped, nothing done yet\n"),
+        "postboat: stopped by SIGTERM\n",
+    )
+    assert not left or not is_running(left)
+
+
+def content_of(path: Path) -> str:
+    """What a file holds once it is there and written."""
+    deadline = time.monotonic() + 30
+    while not (path.is_file() and path.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return path.read_text()
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "(zombie)" not in Path(f"/proc/{pid}/status").read_text()
 
 
 def test_an_output_that_nobody_reads_to_its_end_stops_no_sync(user, voyage):
