@@ -1,7 +1,7 @@
-"""Runs Postboat and kills it with SIGKILL at one chosen moment: `python dying.py MOMENT COUNTED [options of postboat]`.
+"""Runs Postboat and signals it at one chosen moment: `python dying.py SIGNAL MOMENT COUNTED [options of postboat]`.
 
-A moment is each time just before something gets effective, or known: before a call that changes the disk, before a
-transaction begins or ends, before octets are sent, before octets that came are looked at. MOMENT 0 kills never; how
+SIGKILL ends it there and then; SIGTERM asks it to stop. A moment is each time just before something gets effective, or known: before a call that changes the disk, before a
+transaction begins or ends, before octets are sent, before octets that came are looked at. MOMENT 0 never comes; how
 many moments there were is written to the file COUNTED then.
 """
 
@@ -42,8 +42,8 @@ TRANSACTIONS = ("BEGIN IMMEDIATE", "COMMIT", "PRAGMA journal_mode")
 class Death:
     """Counts moments and strikes at one of them."""
 
-    def __init__(self, moment: int) -> None:
-        self._moment = moment
+    def __init__(self, number: int, moment: int) -> None:
+        self._signal, self._moment = number, moment
         self._numbers = itertools.count(1)
         self.passed = 0
 
@@ -51,7 +51,7 @@ class Death:
         """Let a moment pass, or not."""
         self.passed = next(self._numbers)
         if self.passed == self._moment:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self._signal)
 
     def lurks_in(self, owner: Any, name: str) -> None:
         """Make every call of `owner.name` a moment."""
@@ -90,9 +90,9 @@ class Death:
         sqlite3.connect = connect
 
 
-def run(moment: int, counted: Path, words: list[str]) -> int:
+def run(number: int, moment: int, counted: Path, words: list[str]) -> int:
     """Run Postboat with death about."""
-    death = Death(moment)
+    death = Death(number, moment)
     for name in DISK:
         death.lurks_in(os, name)
     for name in ("move", "sync_filesystem"):
@@ -108,4 +108,4 @@ def run(moment: int, counted: Path, words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]))
+    sys.exit(run(signal.Signals[sys.argv[1]], int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:]))

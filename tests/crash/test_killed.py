@@ -11,11 +11,15 @@ import random
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.real.mixed import Census, assert_agreed, assert_recovers, change, prepare
 from tests.real.program import run_program
 from tests.real.voyage import Voyage
+
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
 
 pytestmark = pytest.mark.real
 
@@ -38,22 +42,42 @@ def unharmed(dovecot, tmp_path_factory) -> Unharmed:
     asyncio.run(prepare(voyage))
     change(voyage)
     counted = home / "moments"
-    done = run_program(voyage, program=(DYING, "0", str(counted)))
+    done = run_program(voyage, program=(DYING, "SIGKILL", "0", str(counted)))
     assert done.returncode == 0, done
     return Unharmed(assert_agreed(voyage), int(counted.read_text()))
 
 
 @pytest.mark.parametrize("part", range(SAMPLE))
 async def test_whoever_dies_in_the_middle_loses_nothing_and_doubles_nothing(dovecot, tmp_path, unharmed, part):
-    moment = chosen(part, unharmed.moments)
     voyage = Voyage(tmp_path, dovecot.account())
-    await prepare(voyage)
-    change(voyage)
-    died = run_program(voyage, program=(DYING, str(moment), os.devnull))
-    # The last moments come and go with the order in which answers arrive, so that the very last may not be reached.
-    assert died.returncode == -signal.SIGKILL or moment > unharmed.moments * 0.9, died
+    died, late = await signalled(voyage, unharmed, signal.SIGKILL, part)
+    assert died.returncode == -signal.SIGKILL or late, died
     assert "Traceback" not in died.stderr
     await assert_recovers(voyage, unharmed.outcome)
+
+
+@pytest.mark.parametrize("part", range(SAMPLE // 2))
+async def test_whoever_is_stopped_in_the_middle_says_so_and_loses_nothing(dovecot, tmp_path, unharmed, part):
+    voyage = Voyage(tmp_path, dovecot.account())
+    stopped, late = await signalled(voyage, unharmed, signal.SIGTERM, part)
+    assert stopped.returncode == 128 + signal.SIGTERM or late, stopped
+    assert stopped.stderr == ("postboat: stopped by SIGTERM\n" if stopped.returncode else ""), stopped
+    await assert_recovers(voyage, unharmed.outcome)
+
+
+async def signalled(
+    voyage: Voyage, unharmed: Unharmed, number: signal.Signals, part: int
+) -> tuple[CompletedProcess[str], bool]:
+    """Sail a mixed voyage on which a signal strikes.
+
+    Also tells whether it was due so late that it may not have come: the order in which answers arrive adds to the
+    moments or takes from them.
+    """
+    moment = chosen(part, unharmed.moments)
+    await prepare(voyage)
+    change(voyage)
+    ended = run_program(voyage, program=(DYING, number.name, str(moment), os.devnull))
+    return ended, moment > unharmed.moments * 0.9
 
 
 def chosen(part: int, moments: int) -> int:
