@@ -1,6 +1,6 @@
 PY := .venv/bin/python
 STAMP := .venv/installed
-.PHONY: help install servers check test demo clean
+.PHONY: help install servers check test crash demo clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -22,6 +22,11 @@ check: $(STAMP)
 ## make test      all tests, with real servers on the loopback interface
 test: $(STAMP) servers
 	.venv/bin/pytest -q -n 2 --dist worksteal $(TESTS)
+
+## make crash     the crash and fault tests at every moment, octet and seed, where `make test` takes samples: some minutes
+crash: $(STAMP) servers
+	POSTBOAT_CRASH_MOMENTS=300 POSTBOAT_CUTS=100 POSTBOAT_RESTLESS=50 \
+	  .venv/bin/pytest -q -n 2 --dist worksteal tests/crash tests/real/test_faults.py tests/real/test_other_programs.py
 
 ## make demo      a mailbox synchronised before your eyes, with a server in memory
 demo: .venv/demo
