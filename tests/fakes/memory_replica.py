@@ -102,6 +102,8 @@ class MemoryReplica:
         self.unreadable: dict[Key, str] = {}
         """Keys that cannot be read, with the reason."""
         self.refuse_store: Callable[[bytes], str | None] = lambda wire: None
+        self.full = False
+        """Whether what is refused is refused for lack of room."""
         self.refuse_reflag: Callable[[Reflagging], str | None] = lambda reflagging: None
         self.refuse_delete: Callable[[Key], str | None] = lambda key: None
         self.readonly = False
@@ -325,7 +327,7 @@ class MemoryReplica:
         assert len(wire) == content.size, "the size is exact: it becomes a literal's length"
         assert wire.count(b"\n") == wire.count(b"\r\n"), "contents travel in wire form"
         if (reason := self.refuse_store(wire)) is not None:
-            return Refused(content.key, reason)
+            return Refused(content.key, reason, too_much=self.full)
         await self._before("store")
         key = self._add(wire, content.flags, content.date, token if self.naming == "name" else self._name())
         self._after("store")
@@ -352,7 +354,8 @@ def header_of(wire: bytes) -> bytes:
 
 def fingerprint(wire: bytes) -> Fingerprint:
     """What any copy of the message shows."""
-    return Fingerprint(hashlib.sha256(header_of(wire)).digest(), len(wire))
+    header = header_of(wire)
+    return Fingerprint(hashlib.sha256(header).digest(), len(wire), named=b"message-id:" in header.lower())
 
 
 def _digest(wire: bytes | None) -> str | None:

@@ -101,9 +101,9 @@ def test_a_lost_ledger_or_new_uidvalidity_doubles_and_deletes_nothing(steps, los
                 story.world.ledger = fresh
             if loss in ("uidvalidity", "both"):
                 story.world.remote.renumber("2")
-            reads = story.world.remote.commands["read"] + story.world.local.commands["read"]
+            stores = story.world.remote.commands["store"] + story.world.local.commands["store"]
             await story.check()
             assert story.world.bodies(LOCAL) == story.world.bodies(REMOTE) == before
-            assert story.world.remote.commands["read"] + story.world.local.commands["read"] == reads, "bodies moved"
+            assert story.world.remote.commands["store"] + story.world.local.commands["store"] == stores, "bodies moved"
 
     asyncio.run(tell())

@@ -133,6 +133,24 @@ class Database:
             rows = transaction.execute(schema.FOLDERS).fetchall()
         return [(PairOfFolders(name_from_column(r), name_from_column(lo)), bool(some)) for r, lo, some in rows]
 
+    def layout(self, present: str) -> str:
+        """The layout that the local folders had so far; written down as `present` while no folder has pairings."""
+        with self._transaction() as transaction:
+            (recorded,) = transaction.execute("SELECT layout FROM meta").fetchone()
+            (used,) = transaction.execute("SELECT EXISTS (SELECT 1 FROM pairing)").fetchone()
+            if recorded is None or not used:
+                transaction.execute("UPDATE meta SET layout = ?", (present,))
+                return present
+        return str(recorded)
+
+    def start_over(self, pair: PairOfFolders) -> FolderRow:
+        """Drop the pairings, intents and checkpoints of a pair of folders, not its validities."""
+        with self._transaction() as transaction:
+            folder = self._folder(transaction, pair)
+            for statement in schema.EMPTY_FOLDER:
+                transaction.execute(statement, (folder,))
+            return self._row(transaction, pair)
+
     def forget_folder(self, pair: PairOfFolders) -> None:
         """Drop a pair of folders with all that is known of it."""
         with self._transaction() as transaction:

@@ -80,6 +80,10 @@ class AccountLedger:
         """Every pair of folders that was synced before, oldest first."""
         return [KnownFolder(*pair, some) for pair, some in await self.run(self._database.folders)]
 
+    async def layout(self, present: str) -> str:
+        """How the local folders were laid out so far; `present` when nothing was synced yet, and remembered then."""
+        return await self.run(self._database.layout, present)
+
     async def forget_folder(self, remote: FolderName, local: FolderName) -> None:
         """Drop all that is known of a pair of folders; their messages are then matched anew."""
         await self.run(self._database.forget_folder, PairOfFolders(remote, local))
@@ -110,6 +114,10 @@ class FolderLedger:
     async def open(self, validity: Mapping[Side, str]) -> bool:
         """Compare validities with the recorded ones, as `sync.ports.FolderLedger.open` says."""
         return await self._run(self._open, dict(validity))
+
+    async def start_over(self) -> None:
+        """Drop all that was agreed on, keeping the validities (`sync.ports.FolderLedger.start_over`)."""
+        self.row = await self._run(self._database.start_over, self._pair)
 
     async def count(self) -> int:
         """How many pairings there are."""

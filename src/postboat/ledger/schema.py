@@ -10,7 +10,7 @@ APPLICATION_ID = 0x506F7374
 """Marks the file as ours for programs such as file(1)."""
 
 _FIRST = (
-    "CREATE TABLE meta (account TEXT NOT NULL)",
+    "CREATE TABLE meta (account TEXT NOT NULL, layout TEXT)",
     """
     CREATE TABLE folder (
         id INTEGER PRIMARY KEY,

@@ -167,6 +167,6 @@ class _AccountRun:
     async def _show(self, pair: FolderPair) -> None:
         """Publish what a sync of the folder would do."""
         plan = await plan_folder_pair(pair)
-        operations: list[Operation] = [*plan.copies, *plan.reflags, *plan.deletes]
+        operations: list[Operation] = [*plan.adopts, *plan.copies, *plan.reflags, *plan.deletes]
         told = tuple(fact for operation in operations if (fact := describe(operation)))
         self.publish(PlanShown(pair.account, pair.name, told))

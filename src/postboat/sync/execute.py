@@ -2,9 +2,9 @@
 
 Order: what only concerns the ledger; copies; flags; deletions; checkpoints last, only when everything they cover was
 applied. A failure of the folder or the connection ends the work where it stands, so that no deletion follows copies
-that may not have taken place; a single message that is refused does not hold back deletions, or a full mailbox could
-never be emptied. A crash between an effect and its record is healed by the next observation: copies leave intents,
-everything else can be seen.
+that may not have taken place. A side that refuses a copy gets no deletions either, unless it was for lack of room: or
+a full mailbox could never be emptied. A crash between an effect and its record is healed by the next observation:
+copies leave intents, everything else can be seen.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from postboat.model import (
     Unsettled,
 )
 from postboat.sync.batches import batches
+from postboat.sync.checkpoints import checkpoints_to_save
 from postboat.sync.tasks import each, together
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from postboat.operations import Copy, Delete, Plan, Reflag
     from postboat.sync.folder_pair import FolderPair
     from postboat.sync.plan import Observed
+    from postboat.sync.ports import Replica
 
 
 Outcome = Stored | Refused | Unsettled
@@ -52,9 +54,9 @@ async def execute(plan: Plan, observed: Observed, pair: FolderPair, publish: Pub
     await work.copy(plan.copies)
     await work.reflag(plan.reflags)
     await work.delete(plan.deletes)
-    if not (work.done.failed or work.postponed):
-        checkpoints = {side: changes.checkpoint for side, changes in observed.changes.items()}
-        await pair.ledger.save_checkpoints(checkpoints)
+    work.tell_unsettled(observed.unsettled)
+    if not (work.done.failed or work.postponed or any(observed.withheld.values())):
+        await pair.ledger.save_checkpoints(checkpoints_to_save(observed.changes, pair.policy))
     return work.done
 
 
@@ -66,6 +68,8 @@ class _Work:
         self.done = Counts()
         self.postponed = 0
         """Messages that changed under our hands: no failure, but the next run must look again."""
+        self._in_doubt: set[Side] = set()
+        """Sides that refused a copy: until it is there, nothing is deleted from them."""
 
     async def adopt_and_forget(self, plan: Plan) -> None:
         adopted = [adopt.pairing for adopt in plan.adopts]
@@ -83,7 +87,10 @@ class _Work:
     async def _copy_batch(self, batch: Sequence[Copy]) -> None:
         """Read the batch's messages from their own side and deliver them to the other one."""
         waiting = {copy.key: copy for copy in batch}
-        source = self.pair.replica(batch[0].to.other)
+        async with self.pair.transfers:
+            await self._carry(waiting, self.pair.replica(batch[0].to.other))
+
+    async def _carry(self, waiting: dict[Key, Copy], source: Replica) -> None:
         contents: list[tuple[Copy, Content]] = []
         async with aclosing(source.read(list(waiting))) as items:  # type: ignore[type-var]
             async for item in items:
@@ -116,14 +123,23 @@ class _Work:
             for (copy, content), outcome in zip(batch, outcomes, strict=True)
             if isinstance(outcome, Stored)
         ]
+        await ledger.intend(
+            [
+                Intent(to, outcome.key, outcome.token, content.flags)
+                for content, outcome in zip(contents, outcomes, strict=True)
+                if isinstance(outcome, Unsettled) and outcome.token
+            ]
+        )
         await ledger.record(
             pairings=[_paired(*one) for one in stored],
             forget=[copy.replaces for copy, _, _ in stored if copy.replaces],
-            settled=[i for i, outcome in zip(intents, outcomes, strict=True) if not isinstance(outcome, Unsettled)],
+            settled=[i for i, outcome in zip(intents, outcomes, strict=True) if _settles(outcome)],
         )
         self._tell_copies(to, stored)
         for outcome in outcomes:
             if isinstance(outcome, Refused | Unsettled):
+                if not (isinstance(outcome, Refused) and outcome.too_much):
+                    self._in_doubt.add(to)
                 self._failed(f"copy of message {outcome.key} to the {to.value} side", outcome.reason)
 
     async def _none_twice(self, to: Side, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -177,7 +193,8 @@ class _Work:
     async def _delete_on(self, side: Side, deletes: Sequence[Delete]) -> None:
         """Remove messages from one side and forget them; those only marked stay in the ledger as marked."""
         pairings = {delete.pairing.key(side): delete.pairing for delete in deletes if delete.on is side}
-        if not pairings:
+        if not pairings or side in self._in_doubt:
+            self.postponed += len(pairings)
             return
         outcomes = await self.pair.replica(side).delete(list(pairings), expunge=self.pair.policy.expunge)
         marked, kept = [], set()
@@ -193,6 +210,11 @@ class _Work:
         count = len(gone) + len(marked)
         self._did(Counts(deleted_remote=count) if side is Side.REMOTE else Counts(deleted_local=count))
 
+    def tell_unsettled(self, unsettled: Sequence[Unsettled]) -> None:
+        """Say of messages stored by an earlier run that nobody knows yet under which key."""
+        for outcome in unsettled:
+            self._failed(f"copy of message {outcome.key}", outcome.reason)
+
     def _did(self, counts: Counts) -> None:
         self.done += counts
         self.publish(FolderProgressed(self.pair.account, self.pair.name, self.done))
@@ -200,6 +222,11 @@ class _Work:
     def _failed(self, what: str, reason: str) -> None:
         self.done += Counts(failed=1)
         self.publish(MessageFailed(self.pair.account, self.pair.name, what, reason))
+
+
+def _settles(outcome: Outcome) -> bool:
+    """Whether nothing is left to find out; an unsettled copy without a token of its own keeps the one it had."""
+    return not isinstance(outcome, Unsettled) or bool(outcome.token)
 
 
 def _partner(paired: Mapping[Key, Pairing], key: Key, side: Side) -> Key | None:

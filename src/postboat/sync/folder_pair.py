@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from postboat.events import Counts, FolderFinished, FolderPlanned, FolderStarted
@@ -30,7 +31,12 @@ class FolderPair:
     ledger: FolderLedger
     policy: Policy
     width: int = 1
-    """How many transfers may be under way at once."""
+    """How many transfers of this folder may be under way at once."""
+    transfers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
+    """Bounds the transfers of all folders that share it, and with them the memory that they hold."""
+    again: bool = False
+    """Whether the folder was begun in this run already and its connection broke: what was under way then may arrive
+    on the server even now, and is not sent a second time before the next run."""
 
     def replica(self, side: Side) -> Replica:
         """The replica of `side`."""
@@ -41,7 +47,7 @@ async def sync_folder_pair(pair: FolderPair, publish: Publish) -> Counts:
     """Make both replicas of one folder agree, as far as the policy allows; return what was done."""
     publish(FolderStarted(pair.account, pair.name))
     observed = await observe(pair)
-    plan = make_plan(observed, pair.policy)
+    plan = await asyncio.to_thread(make_plan, observed, pair.policy)
     publish(FolderPlanned(pair.account, pair.name, counts_of(plan)))
     done = await execute(plan, observed, pair, publish)
     publish(FolderFinished(pair.account, pair.name, done))

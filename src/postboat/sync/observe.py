@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from postboat.model import Pairing, Side
+from postboat.errors import KeysRenewed
+from postboat.model import Pairing, Side, Stored, Unsettled
+from postboat.sync.checkpoints import AgreedUnder
 from postboat.sync.plan import Observed
 from postboat.sync.tasks import together
-from postboat.sync.twins import pair_twins, sizes_in_common
+from postboat.sync.twins import confirmed, doubtful, pair_twins, sizes_in_common
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from postboat.model import Changes, Key
+    from postboat.model import Changes, Intent, Key
     from postboat.sync.folder_pair import FolderPair
 
 
 async def observe(pair: FolderPair) -> Observed:
     """What changed on both sides since the last agreement; settles what an interrupted run left behind first."""
     await _recognise(pair)
-    await _settle_intents(pair)
-    remote, local = await together(
-        pair.remote.changes(pair.ledger.agreed(Side.REMOTE)),
-        pair.local.changes(pair.ledger.agreed(Side.LOCAL)),
-    )
-    changes = {Side.REMOTE: remote, Side.LOCAL: local}
-    return Observed(changes, await _touched(pair, changes), await _twins(pair, changes))
+    withheld, unsettled = await _settle_intents(pair)
+    try:
+        changes = await _changes(pair)
+    except KeysRenewed:
+        await pair.ledger.start_over()
+        changes = await _changes(pair)
+    touched = await _touched(pair, changes)
+    return Observed(changes, touched, await _twins(pair, changes), withheld, unsettled)
 
 
 async def _recognise(pair: FolderPair) -> None:
@@ -38,23 +42,48 @@ async def _recognise(pair: FolderPair) -> None:
     await pair.ledger.open({Side.REMOTE: remote, Side.LOCAL: local})
 
 
-async def _settle_intents(pair: FolderPair) -> None:
-    """Find the copies that an interrupted run made without recording them, and write them down."""
-    intents = await pair.ledger.intents()
-    for to in Side:
-        begun = [intent for intent in intents if intent.to is to]
-        if not begun:
-            continue
+async def _changes(pair: FolderPair) -> dict[Side, Changes]:
+    remote, local = await together(
+        pair.remote.changes(AgreedUnder(pair.ledger.agreed(Side.REMOTE), pair.policy)),
+        pair.local.changes(AgreedUnder(pair.ledger.agreed(Side.LOCAL), pair.policy)),
+    )
+    return {Side.REMOTE: remote, Side.LOCAL: local}
+
+
+async def _settle_intents(pair: FolderPair) -> tuple[dict[Side, set[Key]], list[Unsettled]]:
+    """Find the copies that an interrupted run made without recording them, and write them down.
+
+    Returns, by the side they went to, messages that may be there though they were not found, and must not be sent
+    again; and those of them that are there for sure.
+    """
+    withheld: dict[Side, set[Key]] = {}
+    unsettled: list[Unsettled] = []
+    begun: dict[Side, list[Intent]] = defaultdict(list)
+    for intent in await pair.ledger.intents():
+        begun[intent.to].append(intent)
+    for to, intents in begun.items():
         paired = (await pair.ledger.agreed(to).flags()).keys()
-        found = await pair.replica(to).find(begun, paired)
-        flags = {intent.origin: intent.flags for intent in begun}
-        pairings = [
-            Pairing(origin, stored.key, flags[origin], "", stored.mark)
-            if to is Side.LOCAL
-            else Pairing(stored.key, origin, flags[origin], stored.mark, "")
-            for origin, stored in found.items()
-        ]
-        await pair.ledger.record(pairings=pairings, settled=begun)
+        found = await pair.replica(to).find(intents, paired)
+        lost = [outcome for outcome in found.values() if isinstance(outcome, Unsettled)]
+        late = {intent.origin for intent in intents} - found.keys() if pair.again and to is Side.REMOTE else set()
+        withheld[to] = late | {outcome.key for outcome in lost}
+        unsettled += lost
+        await pair.ledger.record(
+            pairings=[_pairing(intent, outcome) for intent in intents if (outcome := _stored(found, intent))],
+            settled=[intent for intent in intents if intent.origin not in withheld[to]],
+        )
+    return withheld, unsettled
+
+
+def _stored(found: Mapping[Key, Stored | Unsettled], intent: Intent) -> Stored | None:
+    outcome = found.get(intent.origin)
+    return outcome if isinstance(outcome, Stored) else None
+
+
+def _pairing(intent: Intent, stored: Stored) -> Pairing:
+    if intent.to is Side.LOCAL:
+        return Pairing(intent.origin, stored.key, intent.flags, "", stored.mark)
+    return Pairing(stored.key, intent.origin, intent.flags, stored.mark, "")
 
 
 async def _touched(pair: FolderPair, changes: Mapping[Side, Changes]) -> list[Pairing]:
@@ -68,7 +97,7 @@ async def _touched(pair: FolderPair, changes: Mapping[Side, Changes]) -> list[Pa
     return [touched[key] for key in sorted(touched)]
 
 
-async def _twins(pair: FolderPair, changes: Mapping[Side, Changes]) -> list[tuple[Key, Key]]:
+async def _twins(pair: FolderPair, changes: Mapping[Side, Changes]) -> Sequence[tuple[Key, Key]]:
     """Messages new to the ledger that both sides hold: after a lost ledger, or copied there by other means."""
     remote, local = changes[Side.REMOTE].appeared, changes[Side.LOCAL].appeared
     if not (remote and local):
@@ -78,4 +107,9 @@ async def _twins(pair: FolderPair, changes: Mapping[Side, Changes]) -> list[tupl
     if not candidates:
         return []
     remote_prints = await pair.remote.fingerprints(candidates)
-    return await asyncio.to_thread(pair_twins, remote_prints, local_prints)
+    twins = await asyncio.to_thread(pair_twins, remote_prints, local_prints)
+    unsure = [twin for twin in twins if doubtful(remote[twin[0]], remote_prints[twin[0]])]
+    if not unsure:
+        return twins
+    sure = [twin for twin in twins if twin not in set(unsure)]
+    return sure + await confirmed(unsure, pair.remote, pair.local)

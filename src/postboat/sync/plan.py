@@ -16,7 +16,7 @@ baseline is ever looked at, so the cost of planning follows the changes and not 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from postboat.model import DELETED, Pairing, Policy, Side
@@ -24,9 +24,9 @@ from postboat.operations import Adopt, Copy, Delete, Forget, Operation, Plan, Re
 from postboat.sync.merge import TWIN_BASE, merge_flags, reflagging
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence, Set
 
-    from postboat.model import Changes, Flags, Key, Message
+    from postboat.model import Changes, Flags, Key, Message, Unsettled
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,10 @@ class Observed:
     """The pairings of every message that either side reports as reflagged, vanished or renamed, each once."""
     twins: Sequence[tuple[Key, Key]] = ()
     """Appeared messages, remote and local key, that are copies of one another."""
+    withheld: Mapping[Side, Set[Key]] = field(default_factory=dict)
+    """By the side they would go to: messages of the other side that may be there already and must not be sent."""
+    unsettled: Sequence[Unsettled] = ()
+    """Those of them that are there for sure, though nobody knows as which message."""
 
 
 def make_plan(observed: Observed, policy: Policy) -> Plan:
@@ -52,15 +56,16 @@ def make_plan(observed: Observed, policy: Policy) -> Plan:
     twinned = {Side.REMOTE: {r for r, _ in observed.twins}, Side.LOCAL: {lo for _, lo in observed.twins}}
     for source in Side:
         if source.other not in policy.readonly:
-            operations += _new(source, observed.changes[source], twinned[source])
+            skipped = twinned[source] | set(observed.withheld.get(source.other, ()))
+            operations += _new(source, observed.changes[source], skipped)
     return Plan.of(operations)
 
 
-def _new(source: Side, changes: Changes, twinned: set[Key]) -> Iterator[Operation]:
+def _new(source: Side, changes: Changes, skipped: set[Key]) -> Iterator[Operation]:
     """Rows `+ . .` and `. + .`, newest first: UIDs grow, and so do the times that begin Maildir names."""
     newest_first = sorted(changes.appeared, key=lambda key: (len(key), key), reverse=True)
     for key in newest_first:
-        if key not in twinned:
+        if key not in skipped:
             message = changes.appeared[key]
             yield Copy(source.other, key, message.flags, message.size, message.mark)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from postboat.events import Counts
 from postboat.model import Side
-from postboat.operations import Copy, Delete, Operation, Plan, Reflag
+from postboat.operations import Adopt, Copy, Delete, Operation, Plan, Reflag
 
 
 def counts_of(plan: Plan) -> Counts:
@@ -38,5 +38,7 @@ def describe(operation: Operation) -> dict[str, object] | None:
             return dict(fact)
         case Delete():
             return {"do": "delete", "on": operation.on.value, "message": operation.pairing.key(operation.on)}
+        case Adopt(replaces=None):
+            return {"do": "adopt", "remote": operation.pairing.remote, "local": operation.pairing.local}
         case _:
             return None

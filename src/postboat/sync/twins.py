@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import aclosing
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from postboat.model import DRAFT, Content
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from postboat.model import Fingerprint, Key, Message
+    from postboat.sync.ports import Replica
 
 
 def sizes_in_common(remote: Mapping[Key, Message], local: Mapping[Key, Fingerprint]) -> list[Key]:
@@ -27,6 +32,38 @@ def pair_twins(remote: Mapping[Key, Fingerprint], local: Mapping[Key, Fingerprin
     for key in sorted(local, key=_age, reverse=True):
         waiting[local[key]].append(key)
     return [(key, waiting[remote[key]].pop()) for key in sorted(remote, key=_age) if waiting[remote[key]]]
+
+
+def doubtful(message: Message, fingerprint: Fingerprint) -> bool:
+    """Whether an equal header may belong to another text: notes without a Message-ID, drafts saved over and over."""
+    return not fingerprint.named or DRAFT in message.flags
+
+
+async def confirmed(twins: Sequence[tuple[Key, Key]], remote: Replica, local: Replica) -> list[tuple[Key, Key]]:
+    """Those of `twins` whose whole contents are equal: both sides are read, and nothing is copied.
+
+    Among several with one header, any that are equal are paired.
+    """
+    ours = await _digests(local, [twin[1] for twin in twins])
+    theirs = await _digests(remote, [twin[0] for twin in twins])
+    waiting: dict[bytes, list[Key]] = defaultdict(list)
+    for key in sorted(ours, key=_age, reverse=True):
+        waiting[ours[key]].append(key)
+    return [(key, waiting[theirs[key]].pop()) for key in sorted(theirs, key=_age) if waiting[theirs[key]]]
+
+
+async def _digests(replica: Replica, keys: Sequence[Key]) -> dict[Key, bytes]:
+    """SHA-256 of whole messages in wire form; what cannot be read is left out."""
+    digests: dict[Key, bytes] = {}
+    async with aclosing(replica.read(keys)) as contents:  # type: ignore[type-var]
+        async for content in contents:
+            if isinstance(content, Content):
+                digest = sha256(content.data or b"")
+                if content.data is None and content.chunks is not None:
+                    async for chunk in content.chunks():
+                        digest.update(chunk)
+                digests[content.key] = digest.digest()
+    return digests
 
 
 def _age(key: Key) -> tuple[int, Key]:

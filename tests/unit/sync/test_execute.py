@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.fakes.memory_ledger import memory_ledger
 from tests.fakes.memory_replica import Fuse
-from tests.fakes.memory_world import MemoryWorld, message
+from tests.fakes.memory_world import Died, MemoryWorld, message
 
-from postboat.errors import ConnectionLost
+from postboat.errors import ConnectionLost, KeysRenewed
 from postboat.events import (
     FolderFinished,
     FolderPlanned,
@@ -16,7 +18,8 @@ from postboat.events import (
     MessageCameBack,
     MessageFailed,
 )
-from postboat.model import DELETED, FLAGGED, NO_FLAGS, SEEN, Intent, Pairing, Policy, Side, Stored
+from postboat.model import DELETED, DRAFT, FLAGGED, NO_FLAGS, SEEN, Intent, Pairing, Policy, Side, Stored
+from postboat.sync.folder_pair import sync_folder_pair
 
 REMOTE, LOCAL = Side
 
@@ -43,13 +46,110 @@ async def test_a_refused_message_is_told_and_the_rest_goes_on(world, side):
     await world.assert_at_rest()
 
 
-async def test_a_refused_message_does_not_hold_back_deletions(world):
+async def test_a_message_refused_for_lack_of_room_does_not_hold_back_deletions(world):
     await world.agree(1, 2)
     world.local.put(message(3))
     world.local.remove(world.key(LOCAL, 1))
-    world.remote.refuse_store = lambda wire: "over quota"
+    world.remote.refuse_store, world.remote.full = (lambda wire: "over quota"), True
     await world.sync()
     assert set(world.bodies(REMOTE)) == {message(2)}
+
+
+async def test_nothing_is_deleted_from_a_side_that_refuses_a_copy_for_another_reason(world):
+    """Another program may have written the very messages anew: the refused ones are the deleted ones."""
+    await world.agree(1, 2)
+    for number in (1, 2):
+        world.local.remove(world.key(LOCAL, number))
+        world.local.put(message(number, "hello again"))
+    world.remote.refuse_store = lambda wire: "not permitted"
+    await world.sync()
+    assert set(world.bodies(REMOTE)) == {message(1), message(2)}
+    world.remote.refuse_store = lambda wire: None
+    await world.sync()
+    world.assert_in_step()
+    await world.assert_at_rest()
+
+
+async def test_what_a_policy_left_undone_is_done_under_another_one():
+    async with memory_ledger() as ledger:
+        world = MemoryWorld(ledger, Policy(readonly=frozenset({REMOTE})))
+        await world.agree(1)
+        world.local.put(message(2))
+        for _ in range(2):
+            await world.sync()
+        assert len(world.remote.messages) == 1
+        world.policy = Policy()
+        await world.sync()
+        assert len(world.remote.messages) == 2
+
+
+async def test_what_an_unwritable_folder_left_undone_is_done_when_it_can_be_written(world):
+    await world.agree(1)
+    world.remote.readonly = True
+    world.local.put(message(2))
+    world.remote.put(message(3))
+    for _ in range(2):
+        done = await world.sync()
+        assert done.failed == 0
+    assert (len(world.remote.messages), len(world.local.messages)) == (2, 3)
+    world.remote.readonly = False
+    await world.sync()
+    world.assert_in_step()
+
+
+async def test_keys_given_out_anew_are_matched_and_delete_nothing(world):
+    await world.agree(1, 2, 3)
+    changes = world.remote.changes
+
+    async def renewed(agreed):
+        if await agreed.count():
+            raise KeysRenewed("UIDs began again")
+        return await changes(agreed)
+
+    world.remote.changes = renewed
+    world.remote.messages.clear()
+    world.remote._next = 1
+    world.remote.put(message(9))
+    world.remote.put(message(2))
+    await world.sync()
+    world.assert_in_step()
+    assert set(world.bodies(LOCAL)) == {message(number) for number in (1, 2, 3, 9)}
+
+
+@pytest.mark.parametrize("flags", [set(), {DRAFT}])
+async def test_equal_headers_with_different_texts_are_not_taken_for_one_message(world, flags):
+    """A note without a Message-ID, and a draft saved twice under one."""
+    head = b"Subject: note\r\n\r\n" if not flags else b"Message-ID: <1@x>\r\n\r\n"
+    world.remote.put(head + b"buy milk\r\n", flags)
+    world.local.put(head + b"buy eggs\r\n", flags)
+    world.remote.put(head + b"the same\r\n", flags)
+    world.local.put(head + b"the same\r\n", flags)
+    done = await world.sync()
+    assert (done.adopted, done.down, done.up) == (1, 1, 1)
+    world.assert_in_step()
+    await world.assert_at_rest()
+
+
+async def test_an_upload_whose_connection_broke_is_not_sent_again_in_the_same_run(world):
+    """The server may finish it after we have looked."""
+    await world.agree(1)
+    key = world.local.put(message(2))
+    with pytest.raises(Died):
+        await world.sync(dying_at_point("before store"))
+    hasty = replace(world.pair(), again=True)
+    await sync_folder_pair(hasty, world.events.append)
+    assert len(world.remote.messages) == 1 and key in world.local.messages
+    await world.sync()
+    world.assert_in_step()
+    assert len(world.remote.messages) == 2
+
+
+def dying_at_point(point: str):
+    def fuse(where: str) -> None:
+        if where == point:
+            raise Died(where)
+
+    return fuse
 
 
 async def test_an_unreadable_message_is_told_and_the_rest_goes_on(world):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from postboat.model import INBOX, FolderName, Side
 from postboat.sync.folder_tree import Folders, FolderTask, plan_tree
 
@@ -54,13 +56,26 @@ def test_a_folder_deleted_on_the_server_is_not_created_there_again_nor_removed_h
     plan = plan_tree(Folders({INBOX}, {INBOX, A}, known={A: A}), PlainNames())
     assert plan.tasks == (FolderTask(INBOX, INBOX),)
     assert [alone.name for alone in plan.left_alone] == [A]
-    assert "gone from the server" in plan.left_alone[0].reason
+    assert plan.left_alone[0].reason.startswith("gone from the server")
 
 
 def test_a_folder_deleted_locally_is_not_created_there_again_nor_removed_on_the_server():
     plan = plan_tree(Folders({INBOX, A}, {INBOX}, known={A: A}), PlainNames())
     assert plan.tasks == (FolderTask(INBOX, INBOX),)
-    assert "gone from the disk" in plan.left_alone[0].reason
+    assert plan.left_alone[0].reason.startswith("gone from the disk")
+
+
+@pytest.mark.parametrize(
+    ("left", "check", "back", "away"),
+    [
+        (Folders({A}, set(), known={A: A}), "disk mounted", "make its directory anew", "delete it on the server"),
+        (Folders(set(), {A}, known={A: A}), "renamed there", "create it on the server", "remove its directory"),
+    ],
+)
+def test_a_lost_folder_is_to_be_looked_for_then_brought_back_and_only_last_removed(left, check, back, away):
+    (alone,) = plan_tree(left, PlainNames()).left_alone
+    places = [alone.reason.index(part) for part in (check, back, away)]
+    assert places == sorted(places)
 
 
 def test_nothing_is_created_on_a_side_where_it_is_forbidden():
