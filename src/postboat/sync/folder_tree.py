@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from postboat.model import FolderName
 
 
+GONE = {
+    Side.LOCAL: "gone from the disk, though synced before. Is its disk mounted, did sep or the layout change? "
+    "To fetch it again, make its directory anew with cur, new and tmp in it; "
+    "to be rid of it, delete it on the server too",
+    Side.REMOTE: "gone from the server, though synced before. Was it renamed there, did user or reference change? "
+    "To send it up again, create it on the server; to be rid of it, remove its directory too",
+}
+"""Why a folder is left alone, by the side that lost it: what to check comes first, as nobody need have deleted it."""
+
+
 class Names(Protocol):
     """What the tree asks of the folder rules; `config.folder_names` answers."""
 
@@ -102,8 +112,7 @@ def _decide(task: FolderTask, folders: Folders, tasks: list[FolderTask], alone: 
         return
     has = task.local if task.create is Side.REMOTE else task.remote
     if folders.known.get(task.remote) == task.local:
-        where, here = ("server", "on disk") if task.create is Side.REMOTE else ("disk", "on the server")
-        alone.append(LeftAlone(has, f"gone from the {where}, kept {here}; remove it {here} too, or create it again"))
+        alone.append(LeftAlone(has, GONE[task.create]))
     elif task.create not in folders.may_create:
         where = "on the server" if task.create is Side.REMOTE else "locally"
         alone.append(LeftAlone(has, f"does not exist {where}, and createfolders or readonly forbids to create it"))
