@@ -115,6 +115,28 @@ def place_of_cut(part: int, octets: int) -> int:
     return near if part % 4 else octets - near
 
 
+@pytest.mark.parametrize("seed", range(max(2, CUTS // 4)))
+async def test_lines_torn_again_and_again_lose_nothing_and_double_nothing(voyage, unharmed, seed):
+    """All of several connections are reset at once, whatever each of them does, for as long as runs go on."""
+    chance = random.Random(seed)
+    await prepare(voyage)
+    change(voyage)
+    async with Proxy(voyage.account.host, voyage.account.port) as proxy:
+        voyage.vary(remoteport=proxy.port, maxconnections=3)
+        tearing = asyncio.create_task(tear(proxy, chance))
+        for _ in range(6):
+            torn = await voyage.sync()
+            assert torn.code in (0, 3, 4) and "internal" not in reasons(torn), torn.events
+        tearing.cancel()
+    await assert_recovers(ashore(voyage), unharmed[0])
+
+
+async def tear(proxy: Proxy, chance: random.Random) -> None:
+    while True:
+        await asyncio.sleep(chance.uniform(0.02, 0.2))
+        proxy.cut()
+
+
 class LosesAnswers(Proxy):
     """Cuts the line when the server says that it stored a message."""
 
