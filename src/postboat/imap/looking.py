@@ -14,7 +14,7 @@ from postboat.imap.wire.uid_set import UidSet
 from postboat.model import MAILDIR_FLAGS, Changes, FlagsHeld, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from postboat.imap.session import Selected, Session
     from postboat.imap.wire.responses import Fetched
@@ -66,6 +66,23 @@ def checkpoint_of(session: Session, selected: Selected) -> str | None:
     if None in numbers or not selected.highestmodseq or selected.highestmodseq < 1:
         return None
     return json.dumps(numbers)
+
+
+def began_anew(selected: Selected, agreed: Collection[Key], checkpoint: str | None) -> bool:
+    """Whether UIDs are given out a second time under one UIDVALIDITY, against RFC 3501 section 2.3.1.1.
+
+    UIDNEXT never falls: so it does when a mailbox was created anew or restored from a backup. A server that does not
+    tell UIDNEXT is believed.
+    """
+    if not selected.uidnext:
+        return False
+    reached = max(map(int, agreed), default=0)
+    return selected.uidnext <= reached or selected.uidnext < _uidnext_of(checkpoint)
+
+
+def _uidnext_of(checkpoint: str | None) -> int:
+    """UIDNEXT as `checkpoint_of` wrote it down; 0 without one."""
+    return int(json.loads(checkpoint)[1]) if checkpoint is not None else 0
 
 
 async def list_everything(session: Session, *, with_sizes: bool, known: int) -> Listing:

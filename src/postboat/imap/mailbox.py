@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postboat.errors import FolderGone
-from postboat.imap.looking import checkpoint_of, compare, holds_of, list_everything, sizes_of
+from postboat.errors import FolderGone, KeysRenewed
+from postboat.imap.looking import began_anew, checkpoint_of, compare, holds_of, list_everything, sizes_of
 from postboat.imap.marking import change_flags, remove
 from postboat.imap.opening import Opening
 from postboat.imap.reading import LARGE, Reading, fingerprints_of, read_large
@@ -77,7 +77,10 @@ class ImapMailbox:
             return ""
 
     async def changes(self, agreed: Agreed) -> Changes:
-        """List the mailbox, unless its four numbers are those of the checkpoint, and compare with what was agreed."""
+        """List the mailbox, unless its four numbers are those of the checkpoint, and compare with what was agreed.
+
+        Raises `KeysRenewed` when UIDs were given out anew under the old UIDVALIDITY.
+        """
         try:
             async with self._opening.opened(fresh=True) as (session, selected):
                 holds, checkpoint = holds_of(selected), checkpoint_of(session, selected)
@@ -91,6 +94,8 @@ class ImapMailbox:
 
     async def _compared(self, session: Session, selected: Selected, agreed: Agreed, checkpoint: str | None) -> Changes:
         known = await agreed.flags()
+        if began_anew(selected, known, agreed.checkpoint):
+            raise KeysRenewed("the server gives out UIDs a second time: the messages are matched anew")
         listing = await list_everything(session, with_sizes=not known, known=len(known))
         if known:
             listing.sizes |= await sizes_of(session, (uid for uid in listing.flags if str(uid) not in known))

@@ -9,7 +9,7 @@ import pytest
 from tests.contract.worlds import Baseline
 from tests.fakes.lying_server import Answer, LyingServer, Mailbox
 
-from postboat.errors import ConnectionLost, FolderError, FolderGone
+from postboat.errors import ConnectionLost, FolderError, FolderGone, KeysRenewed
 from postboat.imap.mailbox import ImapMailbox
 from postboat.model import (
     DELETED,
@@ -118,6 +118,44 @@ async def test_a_uidvalidity_that_changes_during_the_run_stops_the_folder() -> N
         with pytest.raises(FolderError, match="changed its UIDVALIDITY"):
             await box.reflag([Reflagging("1", add=frozenset({SEEN}))])
     assert not server.commands("UID STORE", "UID EXPUNGE")
+
+
+async def test_a_uidnext_not_above_the_agreed_uids_means_that_keys_were_given_out_anew() -> None:
+    server = LyingServer()
+    for wire in (ONE, TWO):
+        server.inbox.put(wire)
+    async with mailbox(server) as box:
+        with pytest.raises(KeysRenewed):
+            await box.changes(knows(1, 2, 3))
+        assert not server.commands("UID FETCH")
+        assert (await box.changes(knows(1, 2))).nothing
+
+
+async def test_a_uidnext_below_that_of_the_checkpoint_means_so_too() -> None:
+    server = LyingServer()
+    for wire in (ONE, TWO, ONE):
+        server.inbox.put(wire)
+    async with mailbox(server) as box:
+        checkpoint = (await box.changes(knows())).checkpoint
+    server.boxes["INBOX"] = Mailbox()
+    async with mailbox(server) as box:
+        with pytest.raises(KeysRenewed):
+            await box.changes(knows(checkpoint=checkpoint))
+
+
+async def test_an_emptied_mailbox_with_a_uidnext_that_can_be_is_an_empty_one() -> None:
+    server = LyingServer()
+    server.inbox.uidnext = 3
+    async with mailbox(server) as box:
+        assert (await box.changes(knows(1, 2))).vanished == {"1", "2"}
+
+
+async def test_a_server_that_tells_no_uidnext_is_believed() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+    server.lies["SELECT"] = without(b"UIDNEXT")
+    async with mailbox(server) as box:
+        assert (await box.changes(knows(1, 2))).vanished == {"2"}
 
 
 async def test_a_folder_that_is_gone_is_told() -> None:
@@ -274,6 +312,7 @@ async def test_data_without_a_uid_belongs_to_no_message() -> None:
 async def test_more_messages_listed_than_there_are_prove_nothing() -> None:
     server = LyingServer()
     server.inbox.put(ONE)
+    server.inbox.uidnext = 10
     server.lies["UID FETCH"] = lambda a, _: Answer([*a.untagged, b"2 FETCH (UID 9 FLAGS ())"], a.tagged)
     async with mailbox(server) as box:
         changes = await box.changes(knows(1, 2))
