@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 from tests.real.voyage import Voyage, digest, digests, message, sail
 
 from postboat.config.schema import FolderRules
-from postboat.events import FolderCreated, FolderLeftAlone, PlanShown
+from postboat.events import AccountFailed, FolderCreated, FolderLeftAlone, PlanShown
 from postboat.service.supervisor import RunOptions
 
 pytestmark = pytest.mark.real
@@ -292,3 +293,26 @@ async def test_without_utf8foldernames_names_stay_as_the_server_encodes_them(dov
     assert set(seen) == {"INBOX", "Entw&APw-rfe"}
     assert sorted(path.name for path in voyage.mail.iterdir()) == ["Entw&APw-rfe", "INBOX"]
     assert voyage.server_folders() == {"INBOX", "Entwürfe"}
+
+
+async def test_another_layout_is_refused_and_nothing_is_touched(voyage):
+    voyage.create("Work/2020")
+    voyage.deliver(message(1), folder="Work/2020")
+    (await voyage.sync()).assert_clean()
+    voyage.config = replace(voyage.config, local=replace(voyage.config.local, layout="nested", sep="/"))
+    refused = await voyage.sync()
+    assert refused.code == 2
+    assert "sep = '.'" in refused.of(AccountFailed)[0].reason
+    assert voyage.server_folders() == {"INBOX", "Work/2020"}
+
+
+async def test_rules_that_would_put_mail_into_another_folder_are_refused(voyage):
+    voyage.create("Private", "Public")
+    voyage.deliver(message(1), folder="Private")
+    voyage.vary(rules=FolderRules(rename={"Private": "mail"}, exclude=("Public",)))
+    (await voyage.sync()).assert_clean()
+    voyage.vary(rules=FolderRules(rename={"Public": "mail"}, exclude=("Private",)))
+    refused = await voyage.sync()
+    assert refused.code == 2
+    assert all(name in refused.of(AccountFailed)[0].reason for name in ("Private", "Public", "mail"))
+    assert not voyage.on_server("Public")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from postboat.events import (
 from postboat.ledger.ledger import AccountLedger
 from postboat.ledger.lock import lock_account
 from postboat.model import Side
-from postboat.service.tree import read_tree
+from postboat.service.tree import read_tree, refuse_another_layout
 from postboat.sync.folder_pair import FolderPair, plan_folder_pair, sync_folder_pair
 from postboat.sync.tally import describe
 from postboat.sync.tasks import each
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from postboat.service.tree import Tree
     from postboat.sync.folder_tree import FolderTask
 
-ATTEMPTS = 2
-"""How often a folder is begun in one run when its connection breaks: the second time on a new connection."""
-
 
 async def sync_account(parts: AccountParts, options: RunOptions, publish: Publish) -> int:
     """Sync all of an account's folders; return its exit code. Raises `AccountError` for what stops it as a whole."""
@@ -46,6 +44,7 @@ async def sync_account(parts: AccountParts, options: RunOptions, publish: Publis
     began = time.monotonic()
     async with _opened(parts, options) as ledger:
         await _refuse_if_root_is_missing(parts, ledger)
+        await refuse_another_layout(parts, ledger)
         tree = await read_tree(parts, ledger, options.folders)
         run = _AccountRun(parts, options, publish, ledger, tree)
         await run.sync_folders()
@@ -97,6 +96,7 @@ class _AccountRun:
         self.parts, self.options, self.publish, self.ledger, self.tree = parts, options, publish, ledger, tree
         self.done = Counts()
         self.failed_folders = 0
+        self._transfers = asyncio.Semaphore(parts.config.remote.maxconnections)
 
     async def sync_folders(self) -> None:
         """Sync folder after folder, as many at once as there may be connections."""
@@ -110,26 +110,25 @@ class _AccountRun:
 
     async def _sync_or_tell(self, task: FolderTask) -> None:
         """Sync one folder; a failure that stops it stops no other, but one of the account does."""
-        for attempt in range(1, ATTEMPTS + 1):
+        try:
+            if task.create:
+                await self._create(task)
             try:
-                return await self._sync(task)
-            except AccountError:
-                raise
-            except ConnectionLost as failure:
-                if attempt == ATTEMPTS:
-                    self._failed(task, failure)
-            except PostboatError as failure:
-                return self._failed(task, failure)
-        return None
+                await self._sync(task)
+            except ConnectionLost:
+                await self._sync(task, again=True)
+        except AccountError:
+            raise
+        except PostboatError as failure:
+            self._failed(task, failure)
 
     def _failed(self, task: FolderTask, failure: PostboatError) -> None:
         self.failed_folders += 1
         self.publish(FolderFailed(self.parts.name, self.tree.names.remote_text(task.remote), str(failure)))
 
-    async def _sync(self, task: FolderTask) -> None:
-        if task.create:
-            await self._create(task)
-        pair = await self._pair(task)
+    async def _sync(self, task: FolderTask, *, again: bool = False) -> None:
+        """One go at a folder; `again` on a new connection, after the first one broke."""
+        pair = self._pair(task, again=again)
         if self.options.dry_run:
             await self._show(pair)
         else:
@@ -150,7 +149,7 @@ class _AccountRun:
         made = names.local_text(task.local) if renamed else folder
         self.publish(FolderCreated(self.parts.name, folder, task.create.value, made))
 
-    async def _pair(self, task: FolderTask) -> FolderPair:
+    def _pair(self, task: FolderTask, *, again: bool) -> FolderPair:
         parts, dry_run = self.parts, self.options.dry_run
         wire = parts.folders.wire_name(task.remote, self.tree.remote)
         read_only = dry_run or Side.REMOTE in parts.policy.readonly
@@ -162,6 +161,8 @@ class _AccountRun:
             ledger=self.ledger.folder(task.remote, task.local),
             policy=parts.policy,
             width=parts.config.remote.maxconnections,
+            transfers=self._transfers,
+            again=again,
         )
 
     async def _show(self, pair: FolderPair) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from postboat.config.folder_names import NameMap
 from postboat.errors import FolderRulesRefused
 from postboat.model import Side
-from postboat.sync.folder_tree import Folders, plan_tree
+from postboat.sync.folder_tree import Folders, contradictions, plan_tree
 from postboat.sync.tasks import together
 
 if TYPE_CHECKING:
@@ -31,6 +31,18 @@ class Tree:
     plan: TreePlan
     problems: tuple[str, ...]
     """Folders that cannot be handled, in words for people; the others go on."""
+
+
+async def refuse_another_layout(parts: AccountParts, ledger: AccountLedger) -> None:
+    """Under another `sep` or `layout` the directories on disk would be taken for other folders."""
+    present = f"{parts.store.layout.kind} {parts.store.layout.sep}"
+    before = await ledger.layout(present)
+    if before != present:
+        kind, sep = before.split(" ", 1)
+        raise FolderRulesRefused(
+            f"the folders in {parts.store.root} are laid out as layout = {kind!r}, sep = {sep!r}: set it back, or "
+            f"rename the directories by hand and remove {parts.ledger_path}, whereupon mail is matched and not copied"
+        )
 
 
 async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[str] = ()) -> Tree:
@@ -61,7 +73,7 @@ async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[s
     problems = names.prove(offered, local, may_create_remote=Side.REMOTE in may_create)
     if problems:
         raise FolderRulesRefused("\n".join(problems))
-    known = await ledger.folders()
+    known = [folder for folder in await ledger.folders() if folder.has_pairings]
     folders = Folders(
         set(remote),
         set(local),
@@ -70,4 +82,6 @@ async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[s
         frozenset(folder.name for folder in listing.folders if not folder.subscribed),
     )
     plan = plan_tree(folders, names)
+    if mixed := contradictions(plan.tasks, folders, [(pair.remote, pair.local) for pair in known]):
+        raise FolderRulesRefused("\n".join(mixed))
     return Tree(listing, tuple(local), names, plan, (*listing.problems, *local_problems))

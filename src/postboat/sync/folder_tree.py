@@ -101,6 +101,25 @@ def plan_tree(folders: Folders, names: Names) -> TreePlan:
     return TreePlan(tuple(sorted(tasks, key=lambda task: order[task.remote])), tuple(alone))
 
 
+def contradictions(
+    tasks: Sequence[FolderTask], folders: Folders, known: Collection[tuple[FolderName, FolderName]]
+) -> list[str]:
+    """Pairs that would mix up mail: one half was synced with another folder before, and that one is still there.
+
+    So it is after folder rules changed. Each problem names all three folders.
+    """
+    by_remote, by_local = {task.remote: task.local for task in tasks}, {task.local: task.remote for task in tasks}
+    problems = []
+    for remote, local in known:
+        if (now := by_remote.get(remote, local)) != local and local in folders.local:
+            what = f"remote folder '{remote}' was synced with local '{local}' so far, and would now be with '{now}'"
+            problems.append(f"{what}: rename the local folder on disk first, or set the folder rules back")
+        elif (other := by_local.get(local, remote)) != remote and remote in folders.remote:
+            what = f"local folder '{local}' was synced with remote '{remote}' so far, and would now be with '{other}'"
+            problems.append(f"{what}: move the local folder away first, or set the folder rules back")
+    return problems
+
+
 def _wanted(remote: FolderName, folders: Folders, names: Names) -> bool:
     return remote not in folders.passed_over and names.wanted(remote)
 

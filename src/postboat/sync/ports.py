@@ -95,9 +95,7 @@ class Replica(Protocol):
         """
         ...
 
-    async def find(
-        self, intents: Sequence[Intent], paired: Collection[Key] = ()
-    ) -> Mapping[Key, Stored | Unsettled]:
+    async def find(self, intents: Sequence[Intent], paired: Collection[Key] = ()) -> Mapping[Key, Stored | Unsettled]:
         """Of an interrupted run's intents, those that took place, by origin.
 
         `Unsettled` is one that is stored for sure (its token is that of an earlier `Unsettled`) and not found.

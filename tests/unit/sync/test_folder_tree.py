@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from postboat.model import INBOX, FolderName, Side
-from postboat.sync.folder_tree import Folders, FolderTask, plan_tree
+from postboat.sync.folder_tree import Folders, FolderTask, contradictions, plan_tree
 
 A, B, C = (FolderName.of(name) for name in "ABC")
 
@@ -82,3 +82,19 @@ def test_nothing_is_created_on_a_side_where_it_is_forbidden():
     plan = plan_tree(Folders({A}, {B}, may_create=frozenset({Side.LOCAL})), PlainNames())
     assert plan.tasks == (FolderTask(A, A, Side.LOCAL),)
     assert [alone.name for alone in plan.left_alone] == [B]
+
+
+def test_rules_that_would_mix_two_folders_mail_are_refused_with_all_names():
+    folders = Folders({A, B}, {C})
+    (problem,) = contradictions([FolderTask(B, C)], folders, [(A, C)])
+    assert "'C'" in problem and "'A'" in problem and "'B'" in problem
+
+
+def test_a_folder_called_otherwise_now_must_be_renamed_on_disk_first():
+    (problem,) = contradictions([FolderTask(A, C, Side.LOCAL)], Folders({A}, {B}), [(A, B)])
+    assert "rename the local folder" in problem
+    assert not contradictions([FolderTask(A, C)], Folders({A}, {C}), [(A, B)]), "it was renamed"
+
+
+def test_pairs_as_before_contradict_nothing():
+    assert not contradictions([FolderTask(A, B)], Folders({A}, {B}), [(A, B), (C, C)])
