@@ -58,11 +58,16 @@ class RemoteFolders:
 
 
 class ImapFolders:
-    """The folders of one account on its server. With `utf8=False` names stay in modified UTF-7."""
+    """The folders of one account on its server.
 
-    def __init__(self, pool: Pool[Session], *, utf8: bool = True) -> None:
+    With `utf8=False` names stay in modified UTF-7. `owner` says whose they are, such as `user@host`: a ledger is of
+    no use for the folders of another user or server.
+    """
+
+    def __init__(self, pool: Pool[Session], *, utf8: bool = True, owner: str = "") -> None:
         self._pool = pool
         self._utf8 = utf8
+        self._owner = owner
 
     async def list(self, *, subscribed_only: bool = False, reference: str = "") -> RemoteFolders:
         """All folders; with `subscribed_only` each tells whether it is subscribed to.
@@ -181,7 +186,7 @@ class ImapFolders:
 
     def mailbox(self, wire: str, *, read_only: bool = False, may_be_missing: bool = False) -> ImapMailbox:
         """The folder of that wire name as a replica."""
-        return ImapMailbox(self._pool, wire, read_only=read_only, may_be_missing=may_be_missing)
+        return ImapMailbox(self._pool, wire, read_only=read_only, may_be_missing=may_be_missing, owner=self._owner)
 
 
 async def _create(session: Session, wire: str, *, must: bool) -> bool:

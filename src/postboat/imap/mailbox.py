@@ -54,21 +54,34 @@ class ImapMailbox:
     """One mailbox, for one run.
 
     `name` is its wire name. `read_only` opens it with EXAMINE. With `may_be_missing` a mailbox that is not there is an
-    empty one without validity, as a dry run needs it; else it raises `FolderGone`.
+    empty one without validity, as a dry run needs it; else it raises `FolderGone`. `owner` says whose mailbox it is,
+    in any words that stay the same: another user or server may have a folder of equal name and UIDVALIDITY.
     """
 
     def __init__(
-        self, pool: Pool[Session], name: str, *, read_only: bool = False, may_be_missing: bool = False
+        self,
+        pool: Pool[Session],
+        name: str,
+        *,
+        read_only: bool = False,
+        may_be_missing: bool = False,
+        owner: str = "",
     ) -> None:
         self._opening = Opening(pool, name, read_only=read_only)
         self._may_be_missing = may_be_missing
+        self._owner = owner
         self._sizes: dict[int, int] = {}
         """Sizes of messages that a look showed, in octets."""
         self._given: set[int] = set()
         """UIDs that were given to copies in this run; none is given twice."""
 
     async def validity(self) -> str:
-        """UIDVALIDITY as text (RFC 3501 section 2.3.1.1); "" for a mailbox that is missing and may be."""
+        """UIDVALIDITY (RFC 3501 section 2.3.1.1) and the owner; "" for a mailbox that is missing and may be."""
+        number = await self._uidvalidity()
+        return f"{number} {self._owner}" if number and self._owner else number
+
+    async def _uidvalidity(self) -> str:
+        """UIDVALIDITY alone, as tokens hold it."""
         try:
             return self._opening.validity or await self._opening.begin()
         except FolderGone:
@@ -147,7 +160,7 @@ class ImapMailbox:
 
     async def find(self, intents: Sequence[Intent], paired: Collection[Key] = ()) -> Mapping[Key, Stored]:
         """Look among what came since the intents were written for the messages that they tell of."""
-        validity = await self.validity()
+        validity = await self._uidvalidity()
         tokens = {intent.origin: token for intent in intents if (token := Token.decode(intent.token)) is not None}
         ours = {origin: token for origin, token in tokens.items() if token.validity == validity}
         if not ours:

@@ -10,6 +10,7 @@ from tests.contract.worlds import Baseline
 from tests.fakes.lying_server import Answer, LyingServer, Mailbox
 
 from postboat.errors import ConnectionLost, FolderError, FolderGone, KeysRenewed
+from postboat.imap.folders import ImapFolders
 from postboat.imap.mailbox import ImapMailbox
 from postboat.model import (
     DELETED,
@@ -118,6 +119,24 @@ async def test_a_uidvalidity_that_changes_during_the_run_stops_the_folder() -> N
         with pytest.raises(FolderError, match="changed its UIDVALIDITY"):
             await box.reflag([Reflagging("1", add=frozenset({SEEN}))])
     assert not server.commands("UID STORE", "UID EXPUNGE")
+
+
+async def test_the_same_uidvalidity_at_another_owner_is_another_validity() -> None:
+    server = LyingServer()
+    async with server.pool() as pool:
+        told = {await ImapFolders(pool, owner=who).mailbox("INBOX").validity() for who in ("a@x", "b@x", "a@y", "")}
+        missing = ImapFolders(pool, owner="a@x").mailbox("None", may_be_missing=True)
+        assert await missing.validity() == ""
+    assert told == {"7 a@x", "7 b@x", "7 a@y", "7"}
+
+
+async def test_tokens_hold_the_uidvalidity_without_the_owner() -> None:
+    server = LyingServer()
+    async with server.pool() as pool:
+        tokens = await ImapMailbox(pool, "INBOX", owner="a@x").intend([content("a", ONE)])
+        server.inbox.put(ONE)
+        found = await ImapMailbox(pool, "INBOX", owner="b@x").find([Intent(Side.REMOTE, "a", tokens[0], NO_FLAGS)])
+    assert found == {"a": Stored("a", "1")}
 
 
 async def test_a_uidnext_not_above_the_agreed_uids_means_that_keys_were_given_out_anew() -> None:
