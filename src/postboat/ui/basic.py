@@ -6,9 +6,10 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from postboat.events import AccountFinished, MessageFailed, PlanShown
+from postboat.events import AccountFinished, FolderLeftAlone, MessageFailed, PlanShown
 from postboat.ui import words
 from postboat.ui.out import Out
+from postboat.ui.rows import left_alone
 from postboat.ui.view import View, fold
 
 if TYPE_CHECKING:
@@ -47,19 +48,24 @@ def told_news(event: Event, view: View, manner: words.Manner) -> tuple[str, ...]
     match event:
         case PlanShown():
             return words.planned(event, manner)
-        case AccountFinished(account=account):
-            return (words.account_line(event, manner, view.accounts[account].would),)
+        case AccountFinished():
+            account = view.accounts[event.account]
+            return (words.account_line(event, manner, account.would), *left_alone(account))
     line = words.news(event, manner)
     return (line,) if line else ()
 
 
 def told_trouble(event: Event, view: View, manner: words.Manner) -> tuple[str, ...]:
-    """Lines about a failure or a warning; a folder's failed messages are named up to a bound, then counted."""
+    """Lines about what the user should see to; what there may be very much of is told up to a bound, then counted."""
     if isinstance(event, MessageFailed):
         folder = view.accounts[event.account].working.get(event.folder)
         failed = folder.messages_failed if folder else 1
         if failed > words.DETAILS:
             return (words.too_many_failures(event, manner),) if failed == words.DETAILS + 1 else ()
+    if isinstance(event, FolderLeftAlone):
+        alone = len(view.accounts[event.account].left_alone)
+        if alone > words.DETAILS:
+            return (words.too_many_left_alone(event, manner),) if alone == words.DETAILS + 1 else ()
     return words.trouble(event, manner)
 
 

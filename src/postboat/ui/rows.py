@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
 TOLD = 20
 """How many changed folders of an account the summary names."""
-NAMED = 6
-"""How many created folders the summary names."""
 NAME = 32
 """Columns that a folder's name gets at most in the live display."""
 
@@ -80,7 +78,13 @@ def summary(view: View, manner: words.Manner) -> list[str]:
         if not manner.dry_run:
             told += _changed_folders(account, manner)
         told += _created_folders(account, manner)
+        told += left_alone(account)
     return told
+
+
+def left_alone(account: AccountView) -> list[str]:
+    """Name once more the folders that were left alone: why was told when they were met, and has scrolled by since."""
+    return [f"  left alone: {words.named(account.left_alone)}"] if account.left_alone else []
 
 
 def _changed_folders(account: AccountView, manner: words.Manner) -> list[str]:
@@ -94,10 +98,9 @@ def _changed_folders(account: AccountView, manner: words.Manner) -> list[str]:
 def _created_folders(account: AccountView, manner: words.Manner) -> list[str]:
     told = []
     for side in ("local", "remote"):
-        names = [words.clean(made.name or made.folder) for made in account.created if made.side == side]
+        names = [made.name or made.folder for made in account.created if made.side == side]
         if names:
-            more = f" and {words.number(len(names) - NAMED)} more" if len(names) > NAMED else ""
-            told.append(f"  {words.made_on(side, manner)}: {', '.join(names[:NAMED])}{more}")
+            told.append(f"  {words.made_on(side, manner)}: {words.named(names)}")
     return told
 
 

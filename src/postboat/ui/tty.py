@@ -12,7 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from postboat.events import PlanShown, Warned
+from postboat.events import FolderLeftAlone, PlanShown, Warned
 from postboat.ui import words
 from postboat.ui.basic import told_news, told_stopped, told_trouble
 from postboat.ui.out import Out
@@ -147,7 +147,9 @@ class Tty:
             return
         async with self._writing:
             await self._region.erase()
-            await self.err.lines(self._coloured(trouble, YELLOW if isinstance(event, Warned) else RED))
+            await self.err.lines(
+                self._coloured(trouble, YELLOW if isinstance(event, Warned | FolderLeftAlone) else RED)
+            )
             await self.out.lines(news)
 
     def _coloured(self, lines: Iterable[str], colour: str) -> list[str]:

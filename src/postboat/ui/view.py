@@ -116,12 +116,13 @@ class AccountView:
     """Finished folders in which something changed or failed."""
     folders_done: int = 0
     folders_failed: int = 0
-    folders_left_alone: int = 0
     settled: Counts = NO_COUNTS
     """What was done in folders that are finished."""
     would: Counts = NO_COUNTS
     """What a dry run found to do."""
     created: list[FolderCreated] = field(default_factory=list)
+    left_alone: list[str] = field(default_factory=list)
+    """Names of the folders that are not synced."""
     came_back: int = 0
     finished: AccountFinished | None = None
     failed: AccountFailed | None = None
@@ -195,7 +196,7 @@ def _fold_folder(view: View, account: AccountView, event: FolderEvent, now: floa
             _keep(account.created, event)
             return
         case FolderLeftAlone():
-            account.folders_left_alone += 1
+            account.left_alone.append(event.folder)
             return
         case MessageCameBack():
             account.came_back += 1

@@ -19,6 +19,7 @@ from postboat.events import (
     FolderEvent,
     FolderFailed,
     FolderFinished,
+    FolderLeftAlone,
     FoldersListed,
     MessageCameBack,
     MessageFailed,
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
     from postboat.events import Counts, Event
 
 DETAILS = 20
-"""How many operations of a folder a dry run tells one by one, and how many failed messages of a folder and
-reasons of a failed account are named."""
+"""How many operations of a folder a dry run tells one by one, and how many failed messages of a folder, folders left
+alone and reasons of a failed account are told."""
+NAMED = 6
+"""How many folders are named in one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +232,17 @@ def made_on(side: str, manner: Manner) -> str:
     return f"{'would be created' if manner.dry_run else 'created'} {'on the server' if side == 'remote' else 'locally'}"
 
 
+def named(names: Sequence[str]) -> str:
+    """List names up to `NAMED`; the others are counted."""
+    more = f" and {number(len(names) - NAMED)} more" if len(names) > NAMED else ""
+    return ", ".join(map(clean, names[:NAMED])) + more
+
+
 def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
-    """Tell a failure or a warning, with what to do; empty for any other event."""
+    """Tell a failure, a warning or a folder left alone, with what to do; empty for any other event."""
     match event:
+        case FolderLeftAlone(reason=reason):
+            return (f"{_about(event, manner)}left alone: {clean(reason)}",)
         case MessageFailed(what=what, reason=reason):
             return (f"{_about(event, manner)}{clean(what)}: {clean(reason)}",)
         case FolderFailed(reason=reason):
@@ -259,6 +270,11 @@ ADVICE: Mapping[int, str] = {
 def too_many_failures(event: MessageFailed, manner: Manner) -> str:
     """Tell that a folder's further failed messages are counted and not named."""
     return f"{_about(event, manner)}more messages failed and are only counted"
+
+
+def too_many_left_alone(event: FolderLeftAlone, manner: Manner) -> str:
+    """Tell that an account's further folders left alone are counted and not told one by one."""
+    return f"{_account(event, manner)}more folders are left alone; `postboat folders` lists them"
 
 
 def _account(event: AccountEvent, manner: Manner) -> str:

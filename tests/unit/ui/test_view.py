@@ -52,7 +52,7 @@ def test_an_account_is_followed_from_start_to_end() -> None:
         FolderProgressed("A", "INBOX", Counts(down=3)),
     )
     account = view.accounts["A"]
-    assert (account.server, account.user, account.pairs, account.folders_left_alone) == ("imap.example.org", "me", 3, 1)
+    assert (account.server, account.user, account.pairs, account.left_alone) == ("imap.example.org", "me", 3, ["Spam"])
     assert list(account.working) == ["INBOX"]
     assert (account.working["INBOX"].total, account.done) == (4, Counts(down=3))
     fold(view, FolderFinished("A", "INBOX", Counts(down=4)), 1.0)
