@@ -260,4 +260,5 @@ def _would(operations: Iterable[Mapping[str, object]]) -> Counts:
         reflagged=sum(count for (do, _), count in kinds.items() if do == "reflag"),
         deleted_remote=kinds["delete", "remote"],
         deleted_local=kinds["delete", "local"],
+        adopted=kinds["adopt", None],
     )

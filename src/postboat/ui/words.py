@@ -7,6 +7,7 @@ a terminal.
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -290,47 +291,43 @@ def _about(event: FolderEvent, manner: Manner) -> str:
 
 def planned(event: PlanShown, manner: Manner) -> tuple[str, ...]:
     """Tell what a sync would do in a folder: a line for the whole, then single operations up to `DETAILS`."""
-    effects = [operation for operation in event.operations if _text(operation, "do") != "forget"]
-    if not effects:
+    if not event.operations:
         return ()
-    details = [f"  {_operation(operation)}" for operation in effects[:DETAILS]]
-    if len(effects) > DETAILS:
-        details.append(f"  and {number(len(effects) - DETAILS)} more")
-    return (f"{_about(event, manner)}would {_groups(effects)}", *details)
+    # Pairing transfers and removes nothing: it must not crowd out what does.
+    ordered = sorted(event.operations, key=lambda operation: operation.get("do") == "adopt")
+    details = [f"  {_operation(operation)}" for operation in ordered[:DETAILS]]
+    if len(ordered) > DETAILS:
+        details.append(f"  and {number(len(ordered) - DETAILS)} more")
+    return (f"{_about(event, manner)}would {_groups(ordered)}", *details)
 
 
 def _groups(operations: Sequence[Mapping[str, object]]) -> str:
-    count: dict[tuple[str, str], int] = {}
-    for operation in operations:
-        do = _text(operation, "do")
-        key = (do, _side(operation) if do in {"copy", "delete"} else "")
-        count[key] = count.get(key, 0) + 1
+    count = Counter((_text(operation, "do"), _side(operation)) for operation in operations)
     told = []
-    to_local, to_remote = count.pop(("copy", "local"), 0), count.pop(("copy", "remote"), 0)
+    to_local, to_remote = count["copy", "local"], count["copy", "remote"]
     if to_local or to_remote:
         ways = [f"{number(n)} to {side}" for n, side in ((to_local, "local"), (to_remote, "remote")) if n]
         told.append("copy " + ", ".join(ways))
-    if reflags := count.pop(("reflag", ""), 0):
+    if reflags := count["reflag", ""]:
         told.append(f"change flags of {number(reflags)}")
     for side, word in (("local", "locally"), ("remote", "on the server")):
-        if deletes := count.pop(("delete", side), 0):
+        if deletes := count["delete", side]:
             told.append(f"delete {number(deletes)} {word}")
-    if adopts := count.pop(("adopt", ""), 0):
-        told.append(f"recognise {number(adopts)} on both sides")
-    told += [f"{do} {number(n)}" for (do, _), n in count.items()]
+    if adopts := count["adopt", ""]:
+        told.append(f"pair {number(adopts)} that both sides hold")
     return ", ".join(told)
 
 
 def _operation(operation: Mapping[str, object]) -> str:
-    do, side, message = _text(operation, "do"), _side(operation), _text(operation, "message")
-    match do:
+    side, message = _side(operation), _text(operation, "message")
+    match operation.get("do"):
         case "copy":
             return f"copy message {message} to {side}{_listed(operation, ('flags', ''))}"
         case "delete":
             return f"delete message {message} " + ("locally" if side == "local" else "on the server")
         case "reflag":
             return f"change flags of message {_text(operation, 'remote')}: {_reflagging(operation)}"
-    return f"{do} message {message}"
+    return f"pair message {_text(operation, 'remote')} on the server with {_text(operation, 'local')}"
 
 
 def _reflagging(operation: Mapping[str, object]) -> str:

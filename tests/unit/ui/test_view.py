@@ -130,12 +130,13 @@ def test_a_dry_run_adds_up_what_would_be_done() -> None:
         {"do": "reflag", "remote": "1", "local": "a"},
         {"do": "delete", "on": "remote", "message": "3"},
         {"do": "delete", "on": "local", "message": "c"},
+        {"do": "adopt", "remote": "4", "local": "d"},
     )
     view = all_at_once(
         *START, FolderStarted("A", "INBOX"), PlanShown("A", "INBOX", plan), PlanShown("A", "Sent", plan[:1])
     )
     account = view.accounts["A"]
-    assert account.would == Counts(down=2, up=1, reflagged=1, deleted_remote=1, deleted_local=1)
+    assert account.would == Counts(down=2, up=1, reflagged=1, deleted_remote=1, deleted_local=1, adopted=1)
     assert (account.done, account.folders_done, account.working) == (Counts(), 2, {})
 
 

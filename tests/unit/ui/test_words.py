@@ -249,6 +249,21 @@ def test_a_long_plan_is_told_up_to_a_bound() -> None:
     assert lines[-1] == "  and 1,214 more"
 
 
+def test_a_plan_tells_how_many_copies_on_both_sides_it_would_pair() -> None:
+    pairs = tuple({"do": "adopt", "remote": str(n), "local": f"{n}.h"} for n in range(20))
+    head, *details = words.planned(PlanShown("A", "INBOX", pairs), DRY)
+    assert head == "INBOX: would pair 20 that both sides hold"
+    assert details[0] == "  pair message 0 on the server with 0.h"
+
+
+def test_pairing_does_not_crowd_out_what_a_plan_copies_and_deletes() -> None:
+    pairs = tuple({"do": "adopt", "remote": str(n), "local": f"{n}.h"} for n in range(words.DETAILS))
+    delete = {"do": "delete", "on": "remote", "message": "99"}
+    head, first, *_ = words.planned(PlanShown("A", "INBOX", (*pairs, delete)), DRY)
+    assert head == "INBOX: would delete 1 on the server, pair 20 that both sides hold"
+    assert first == "  delete message 99 on the server"
+
+
 def test_an_empty_plan_needs_no_line() -> None:
     assert words.planned(PlanShown("A", "INBOX", ()), DRY) == ()
 
