@@ -76,7 +76,7 @@ class MaildirMailbox:
         return self._place.path
 
     async def validity(self) -> str:
-        """The identifier kept in `.postboat-id`, made when there is none; "" while the folder does not exist."""
+        """The identity that `.postboat-id` gives, made when there is none; "" while the folder does not exist."""
         try:
             return await in_thread(self._validity)
         except (FolderGone, StoreMissing):

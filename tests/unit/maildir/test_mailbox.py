@@ -1,4 +1,5 @@
 import os
+import shutil
 
 import pytest
 from tests.unit.maildir.shore import DISK, WIRE, AgreedOn, Clock, content, deliver, files, mailbox, maildir, put
@@ -34,19 +35,51 @@ def mark(file):
     return f"{info.st_ino}-{info.st_size}-{info.st_mtime_ns}"
 
 
+def wait_for_the_next_tick(file):
+    """File systems stamp with a coarse clock."""
+    probe = file.with_name("probe")
+    probe.touch()
+    while os.stat(probe).st_ctime_ns <= os.stat(file).st_ctime_ns:
+        probe.touch()
+    probe.unlink()
+
+
 async def test_the_identifier_is_made_once_and_stays(path):
     first = await mailbox(path, new_id=lambda: "0123456789abcdef").validity()
-    assert first == "0123456789abcdef"
+    file = os.stat(path / ".postboat-id")
+    assert first == f"0123456789abcdef-{file.st_ino}-{file.st_ctime_ns}"
     assert await mailbox(path, new_id=lambda: "f" * 16).validity() == first
     assert sorted(os.listdir(path)) == [".postboat-id", "cur", "new", "tmp"]
-    assert os.stat(path / ".postboat-id").st_mode & 0o777 == 0o600
+    assert file.st_mode & 0o777 == 0o600
 
 
 async def test_a_damaged_identifier_is_replaced(path):
     (path / ".postboat-id").write_text("half")
-    made = await mailbox(path).validity()
-    assert len(made) == 16
+    made = await mailbox(path, new_id=lambda: "0123456789abcdef").validity()
+    assert made.startswith("0123456789abcdef-")
     assert await mailbox(path).validity() == made
+
+
+async def test_a_folder_that_moves_stays_the_same(path):
+    before = await mailbox(path).validity()
+    put(path, "new", "a")
+    moved = path.rename(path.with_name("moved"))
+    assert await mailbox(moved).validity() == before
+    assert await mailbox(moved.rename(path)).validity() == before
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+async def test_a_copy_is_not_the_folder_it_was_copied_from(path, read_only):
+    before = await mailbox(path).validity()
+    backup = shutil.copytree(path, path.with_name("backup"), copy_function=shutil.copy2)
+    assert await mailbox(backup, read_only=read_only).validity() not in ("", before)
+    for _ in range(5):  # the file system likes to give the copy the very inode that was freed
+        wait_for_the_next_tick(path / ".postboat-id")
+        shutil.rmtree(path)
+        shutil.copytree(backup, path, copy_function=shutil.copy2)
+        restored = await mailbox(path, read_only=read_only).validity()
+        assert restored not in ("", before)
+        before = restored
 
 
 async def test_a_dry_run_marks_nothing(path):
