@@ -14,8 +14,8 @@ from postboat.imap.marking import change_flags, remove
 from postboat.imap.opening import Opening
 from postboat.imap.reading import LARGE, Reading, fingerprints_of, read_large
 from postboat.imap.recover import Token, find_stored, next_uid, token_for
-from postboat.imap.uploads import Uploads
-from postboat.model import Changes, Stored
+from postboat.imap.uploads import NOT_FOUND, Uploads
+from postboat.model import Changes, Stored, Unsettled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
         Reflagging,
         Refused,
         Unreadable,
-        Unsettled,
     )
 
     class Agreed(Protocol):
@@ -158,8 +157,11 @@ class ImapMailbox:
             uploads = Uploads(session, self._opening.name, str(selected.uidvalidity), self._given)
             return await uploads.store(contents, [token for token in noted if token is not None])
 
-    async def find(self, intents: Sequence[Intent], paired: Collection[Key] = ()) -> Mapping[Key, Stored]:
-        """Look among what came since the intents were written for the messages that they tell of."""
+    async def find(self, intents: Sequence[Intent], paired: Collection[Key] = ()) -> Mapping[Key, Stored | Unsettled]:
+        """Look among what came since the intents were written for the messages that they tell of.
+
+        One that the server once said it stored is never left out, unless that was in another mailbox.
+        """
         validity = await self._uidvalidity()
         tokens = {intent.origin: token for intent in intents if (token := Token.decode(intent.token)) is not None}
         ours = {origin: token for origin, token in tokens.items() if token.validity == validity}
@@ -168,7 +170,11 @@ class ImapMailbox:
         async with self._opening.opened(fresh=True) as (session, _):
             found = await find_stored(session, ours, self._given | {int(key) for key in paired})
         self._given.update(found.values())
-        return {origin: Stored(origin, str(uid)) for origin, uid in found.items()}
+        lost = {origin: token for origin, token in ours.items() if token.stored and origin not in found}
+        return {
+            **{origin: Stored(origin, str(uid)) for origin, uid in found.items()},
+            **{origin: Unsettled(origin, NOT_FOUND, token.encode()) for origin, token in lost.items()},
+        }
 
     async def reflag(self, reflaggings: Sequence[Reflagging]) -> Sequence[Refused]:
         """Add and remove flags that the mailbox can keep; those it cannot are left out.

@@ -45,18 +45,21 @@ class Token:
     """INTERNALDATE in whole seconds since the epoch; None when the server chooses."""
     message_id: str = ""
     """For servers that add lines to a header; "" when the message has none."""
+    stored: bool = False
+    """Whether the server said that it stored the message, under whatever UID."""
 
     def encode(self) -> str:
         """The token as the ledger keeps it."""
-        return json.dumps([self.validity, self.uidnext, self.size, self.header, self.date, self.message_id])
+        fields = [self.validity, self.uidnext, self.size, self.header, self.date, self.message_id]
+        return json.dumps([*fields, "stored"] if self.stored else fields)
 
     @classmethod
     def decode(cls, text: str) -> Token | None:
         """The token that was written; None when it is none of ours."""
         try:
-            validity, uidnext, size, header, date, name = json.loads(text)
+            validity, uidnext, size, header, date, name, *more = json.loads(text)
             when = None if date is None else int(date)
-            return cls(str(validity), int(uidnext), int(size), str(header), when, str(name))
+            return cls(str(validity), int(uidnext), int(size), str(header), when, str(name), more == ["stored"])
         except (ValueError, TypeError):
             return None
 
@@ -114,42 +117,48 @@ async def find_stored(session: Session, tokens: Mapping[Key, Token], taken: Coll
     """UIDs of the messages, sent over a connection that broke, that arrived in the selected mailbox.
 
     The server may still be at work on what it received before the break: one that is missing is not believed to be
-    lost before a second look, a pause later, shows nothing new. To send it again at once could double it.
+    lost before a second look, a pause later, shows nothing new. To send it again at once could double it. One that is
+    stored for sure is not sent again in any case, and is not waited for.
     """
     first, seen = min(token.uidnext for token in tokens.values()), None
+    doubtful = {key for key, token in tokens.items() if not token.stored}
     for look in range(_LOOKS):
         if look:
             await asyncio.sleep(PATIENCE)
             await session.noop()
         candidates = await candidates_from(session, first, taken)
-        if len(match(tokens, candidates)) == len(tokens) or candidates == seen:
+        if doubtful <= match(tokens, candidates).keys() or candidates == seen:
             break
         seen = candidates
     return match(tokens, candidates)
 
 
 def match(tokens: Mapping[Key, Token], candidates: Sequence[Candidate]) -> dict[Key, int]:
-    """UIDs of the messages that are certainly the tokens' ones, each given out once."""
+    """UIDs of the messages that are certainly the tokens' ones, each given out once.
+
+    A message that is stored for sure may have got another header from the server: one of its Message-ID is it, or the
+    only one of its date and size.
+    """
     matched: dict[Key, int] = {}
     for trait in _CERTAIN:
         _match_by(trait, tokens, candidates, matched)
-    return matched
-
-
-def match_stored(tokens: Mapping[Key, Token], candidates: Sequence[Candidate]) -> dict[Key, int]:
-    """As `match`, when the server said of every token that it was stored, though it may have changed the header.
-
-    Then one message of that Message-ID is it, or one of that date and size, and so are as many new messages as were
-    stored, in their order.
-    """
-    matched = match(tokens, candidates)
-    _match_by(lambda m: m.message_id or None, tokens, candidates, matched)
-    rest, free = _unmatched(tokens, candidates, matched)
+    stored = {key: token for key, token in tokens.items() if token.stored}
+    _match_by(lambda m: m.message_id or None, stored, candidates, matched)
+    rest, free = _unmatched(stored, candidates, matched)
     for key, token in rest.items():
         alike = [c.uid for c in free if (c.size, c.date) == (token.size, token.date)]
         rivals = [k for k, t in rest.items() if (t.size, t.date) == (token.size, token.date)]
-        if len(alike) == 1 and len(rivals) == 1:
+        if len(alike) == 1 and len(rivals) == 1 and alike[0] >= token.uidnext:
             matched[key] = alike[0]
+    return matched
+
+
+def match_just_stored(tokens: Mapping[Key, Token], candidates: Sequence[Candidate]) -> dict[Key, int]:
+    """As `match`, for messages stored a moment ago: as many new messages as were stored are they, in their order.
+
+    Later this would be no proof, for other mail may have come in their place.
+    """
+    matched = match(tokens, candidates)
     rest, free = _unmatched(tokens, candidates, matched)
     if len(rest) == len(free):
         matched.update(zip(rest, (c.uid for c in free), strict=True))

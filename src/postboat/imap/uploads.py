@@ -1,15 +1,16 @@
 """Stores messages in a mailbox and learns their UIDs: from APPENDUID where it can be believed, else by looking.
 
 An OK means that the message is stored. When its UID cannot be told then, the outcome is `Unsettled`: never "refused",
-or the message would be sent a second time.
+or the message would be sent a second time. Its token then says so to every run to come.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed, ConnectionLost, FolderGone, MessageError
-from postboat.imap.recover import Token, candidates_from, match_stored
+from postboat.imap.recover import Token, candidates_from, match_just_stored
 from postboat.model import Content, Refused, Stored, Unsettled
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ Outcome = Stored | Refused | Unsettled
 UID_NOT_TOLD = (
     "it is stored, but the server did not tell under which UID and changed its header: the next run looks for it"
 )
+NOT_FOUND = "the server said that it stored it, and no new message is certainly it: it is not sent again"
 ONLY_ONE_COPY = "the server keeps one copy of identical messages, and has it as UID {}"
 
 
@@ -82,11 +84,11 @@ class Uploads:
 
     async def _look_for(self, tokens: dict[Key, Token]) -> None:
         """Find the UIDs of what was stored. Courier shows a message it took only after a NOOP."""
-        wanted = {key: tokens[key] for key in self._untold}
+        wanted = {key: replace(tokens[key], stored=True) for key in self._untold}
         await self._session.noop()
         first = min(token.uidnext for token in wanted.values())
         candidates = await candidates_from(self._session, first, self._taken)
-        found = match_stored(wanted, candidates)
+        found = match_just_stored(wanted, candidates)
         self._taken.update(found.values())
         for key, told in self._untold.items():
             if key in found:
@@ -94,7 +96,7 @@ class Uploads:
             elif told in self._taken:
                 self._outcomes[key] = Refused(key, ONLY_ONE_COPY.format(told))
             else:
-                self._outcomes[key] = Unsettled(key, UID_NOT_TOLD)
+                self._outcomes[key] = Unsettled(key, UID_NOT_TOLD, wanted[key].encode())
 
 
 def append_limit(capabilities: frozenset[str]) -> int | None:

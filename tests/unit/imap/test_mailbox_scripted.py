@@ -12,6 +12,7 @@ from tests.fakes.lying_server import Answer, LyingServer, Mailbox
 from postboat.errors import ConnectionLost, FolderError, FolderGone, KeysRenewed
 from postboat.imap.folders import ImapFolders
 from postboat.imap.mailbox import ImapMailbox
+from postboat.imap.uploads import NOT_FOUND
 from postboat.model import (
     DELETED,
     FLAGGED,
@@ -570,8 +571,8 @@ async def test_a_changed_header_and_no_uidplus_leave_date_and_size_to_tell() -> 
     assert outcomes == [Stored("a", "1"), Stored("b", "2")]
 
 
-async def test_what_is_stored_under_an_unknown_uid_is_never_called_refused() -> None:
-    server = LyingServer(POOR)
+def server_that_leaves_it_open(server: LyingServer) -> None:
+    """Whatever is stored gets another header and date, and a stranger's mail comes just before it."""
     server.keeps_date = False
 
     def changes_and_a_stranger_comes(wire: bytes) -> bytes:
@@ -579,9 +580,63 @@ async def test_what_is_stored_under_an_unknown_uid_is_never_called_refused() -> 
         return b"X-Changed: y\r\n" + wire
 
     server.alters = changes_and_a_stranger_comes
+
+
+async def unsettled(server: LyingServer, wire: bytes, date: float = DATE) -> Intent:
+    """What the ledger keeps of a message that was stored under an unknown UID."""
     async with mailbox(server) as box:
-        (outcome,) = await store(box, content("a", ONE))
+        (outcome,) = await store(box, content("a", wire, date=date))
     assert isinstance(outcome, Unsettled)
+    return Intent(Side.REMOTE, "a", outcome.token, NO_FLAGS)
+
+
+async def test_what_is_stored_under_an_unknown_uid_is_never_called_refused() -> None:
+    server = LyingServer(POOR)
+    server_that_leaves_it_open(server)
+    intent = await unsettled(server, ONE)
+    async with mailbox(server) as box:
+        assert await box.find([intent]) == {"a": Unsettled("a", NOT_FOUND, intent.token)}
+        assert not server.commands("NOOP")[1:], "it is not waited for"
+
+
+async def test_what_is_stored_for_sure_is_still_found_by_its_message_id() -> None:
+    server = LyingServer(POOR)
+    server_that_leaves_it_open(server)
+    server.inbox.put(TWO)
+    wire = b"Message-ID: <a@b>\r\n" + ONE
+    server.lies["UID FETCH"] = without(b"FETCH")
+    intent = await unsettled(server, wire, DATE + 60)
+    server.lies.clear()
+    async with mailbox(server) as box:
+        assert await box.find([intent]) == {"a": Stored("a", "3")}
+
+
+async def test_the_same_traits_find_nothing_that_may_not_have_been_stored() -> None:
+    server = LyingServer(POOR)
+    server.keeps_date = False
+    async with mailbox(server) as box:
+        wire = b"Message-ID: <a@b>\r\n" + ONE
+        (token,) = await box.intend([content("a", wire, date=DATE + 60)])
+        server.inbox.put(b"X-Changed: y\r\n" + wire)
+        assert await box.find([Intent(Side.REMOTE, "a", token, NO_FLAGS)]) == {}
+
+
+async def test_a_strangers_mail_that_comes_later_is_not_taken_for_what_was_stored() -> None:
+    server = LyingServer(POOR)
+    server_that_leaves_it_open(server)
+    intent = await unsettled(server, ONE)
+    server.inbox.put(b"Subject: another stranger\r\n\r\nHello.\r\n")
+    async with mailbox(server) as box:
+        assert await box.find([intent], paired=["1", "2"]) == {"a": Unsettled("a", NOT_FOUND, intent.token)}
+
+
+async def test_what_was_stored_in_another_mailbox_is_not_looked_for() -> None:
+    server = LyingServer(POOR)
+    server_that_leaves_it_open(server)
+    intent = await unsettled(server, ONE)
+    server.inbox.uidvalidity = 8
+    async with mailbox(server) as box:
+        assert await box.find([intent]) == {}
 
 
 async def test_eight_bit_octets_that_become_an_x_are_recognised() -> None:
