@@ -67,7 +67,10 @@ class SignInRefused(AccountError):
 
 
 class FolderRulesRefused(AccountError):
-    """The folder rules would map two folders to one name, to an illegal name, or cannot be inverted."""
+    """The folder rules would map two folders to one name, to an illegal name, or cannot be inverted.
+
+    The cause may be the rules or a stray directory among the Maildirs: the text says what to do about either.
+    """
 
     retry = Retry.NEVER
     exit_code = 2

@@ -69,7 +69,8 @@ class NameMap:
         # A level of a name that no rule changed may hold the separator, if it came encoded.
         parts = tuple(map(self._coded, remote.parts)) if translated == text else self._split(translated)
         if flaw := _flaw(parts):
-            raise FolderRulesRefused(f"remote folder {text!r} would be called {translated!r} locally, which {flaw}")
+            told = f"remote folder {text!r} would be called {translated!r} locally, which {flaw}"
+            raise FolderRulesRefused(f"{told}; {_AMEND}")
         return FolderName.of(*parts)
 
     def remote_name(self, local: FolderName) -> FolderName | None:
@@ -274,9 +275,10 @@ class NameMap:
         return "INBOX" + text[5:] if top.upper() == "INBOX" and text[5:6] in ("", self._delimiter) else text
 
 
-_AMEND = "amend nametrans, rename or strip_prefix, or leave one out with folderfilter or exclude"
+_AMEND = "amend nametrans, rename or strip_prefix, or leave a folder out with folderfilter or exclude"
 _AMEND_BACK = (
-    "give the local repository a nametrans that undoes the remote one, or set createfolders of the remote to no"
+    "if it is no mail folder, move its directory away; else give the local repository a nametrans that undoes "
+    "the remote one or a folderfilter that leaves it out, or set createfolders of the remote to no"
 )
 
 

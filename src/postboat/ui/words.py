@@ -260,12 +260,13 @@ def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
 
 
 ADVICE: Mapping[int, str] = {
-    2: "Mend the configuration; nothing was changed.",
+    2: "Nothing was changed.",
     4: "Check remotehost, remoteport, ssl and the network; `postboat check -a {account}` tries them by itself.",
     5: "Check remoteuser and the password; `postboat check -a {account}` tries them by itself.",
     7: "Wait for the other run to end, or use --wait.",
 }
-"""What to do about a failed account, by exit code."""
+"""What to add to a failed account's reason, by exit code. Refused folder rules say themselves what to do: the cause
+may as well be a directory that is no mail folder."""
 
 
 def too_many_failures(event: MessageFailed, manner: Manner) -> str:

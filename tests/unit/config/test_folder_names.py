@@ -191,7 +191,8 @@ def test_what_is_no_name_is_refused(rule, flaw):
 @pytest.mark.parametrize("escape", ["..", ".", "../x", "a/../../x", "a/."])
 def test_a_name_that_escapes_the_root_is_refused_with_both_names(escape):
     (problem,) = names(FolderRules(nametrans=lambda n: escape), delimiter="/").prove([name("x")], [])
-    assert problem == f"remote folder 'x' would be called {escape!r} locally, which would lead out of its directory"
+    told = f"remote folder 'x' would be called {escape!r} locally, which would lead out of its directory; amend nametrans"
+    assert problem.startswith(told)
 
 
 def test_a_folder_of_the_server_that_escapes_the_root_is_refused():
@@ -210,6 +211,12 @@ def test_a_mapping_that_cannot_be_inverted_is_refused_with_both_names():
     assert "local folder 'new' has no name on the server" in problem
     assert "'new' (would be called 'remote.new' locally)" in problem
     assert both.remote_name(name("new")) is None
+
+
+def test_a_folder_without_a_way_back_may_be_no_mail_folder_at_all():
+    (problem,) = names(FolderRules(nametrans=lambda n: "remote." + n)).prove([], [name("stray")])
+    assert "move its directory away" in problem
+    assert "createfolders" in problem
 
 
 def test_where_nothing_may_be_created_nothing_needs_a_way_back():

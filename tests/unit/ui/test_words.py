@@ -211,7 +211,9 @@ def test_a_rule_that_fails_for_every_folder_fills_no_screen() -> None:
     assert (len(cut), cut[-1]) == (1 + words.DETAILS, "  and 2 more")
 
 
-@pytest.mark.parametrize(("code", "hint"), [(2, "configuration"), (4, "check -a A"), (5, "password"), (7, "--wait")])
+@pytest.mark.parametrize(
+    ("code", "hint"), [(2, "Nothing was changed."), (4, "check -a A"), (5, "password"), (7, "--wait")]
+)
 def test_a_failed_account_says_what_to_do(code: int, hint: str) -> None:
     _, advice = words.trouble(AccountFailed("A", "it broke", code), PLAIN)
     assert hint in advice
