@@ -6,6 +6,7 @@ or the message would be sent a second time. Its token then says so to every run 
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ UID_NOT_TOLD = (
 )
 NOT_FOUND = "the server said that it stored it, and no new message is certainly it: it is not sent again"
 ONLY_ONE_COPY = "the server keeps one copy of identical messages, and has it as UID {}"
+_TOO_MUCH = frozenset({"OVERQUOTA", "TOOBIG", "LIMIT"})
+_TOO_MUCH_TEXT = re.compile(r"quota|too (large|big)", re.I)
 
 
 class Uploads:
@@ -44,11 +47,11 @@ class Uploads:
         limit = append_limit(self._session.capabilities)
         acceptable: list[Content] = []
         for content in contents:
-            reason = await reason_to_refuse(content, limit)
-            if reason is None:
+            refused = await refused_unsent(content, limit)
+            if refused is None:
                 acceptable.append(content)
             else:
-                self._outcomes[content.key] = Refused(content.key, reason)
+                self._outcomes[content.key] = refused
         await self._send(acceptable)
         if self._untold:
             await self._look_for(dict(zip((c.key for c in contents), tokens, strict=True)))
@@ -71,7 +74,8 @@ class Uploads:
         if isinstance(answer, CommandFailed):
             if answer.code == "TRYCREATE":
                 raise FolderGone(f"the server has no such folder (any more): {answer.text}")
-            self._outcomes[content.key] = Refused(content.key, f"the server refused it: {answer.text}")
+            reason = f"the server refused it: {answer.text}"
+            self._outcomes[content.key] = Refused(content.key, reason, too_much=is_too_much(answer))
         elif answer is not None and self._believable(*answer):
             self._taken.add(answer[1])
             self._outcomes[content.key] = Stored(content.key, str(answer[1]))
@@ -108,17 +112,23 @@ def append_limit(capabilities: frozenset[str]) -> int | None:
     return None
 
 
-async def reason_to_refuse(content: Content, limit: int | None) -> str | None:
+def is_too_much(failure: CommandFailed) -> bool:
+    """Whether a refusal is for lack of room: by its code (RFC 5530, RFC 7889), or in the words of servers without."""
+    return failure.code in _TOO_MUCH or bool(_TOO_MUCH_TEXT.search(failure.text))
+
+
+async def refused_unsent(content: Content, limit: int | None) -> Refused | None:
     """Why a message cannot be sent at all; None when it can."""
     if content.size == 0:
-        return "it is empty, and IMAP servers store no empty messages"
+        return Refused(content.key, "it is empty, and IMAP servers store no empty messages")
     if limit is not None and content.size > limit:
-        return f"it has {content.size} octets, and the server takes at most {limit}"
+        reason = f"it has {content.size} octets, and the server takes at most {limit}"
+        return Refused(content.key, reason, too_much=True)
     try:
         if await _holds_nul(content):
-            return "it holds a NUL octet, which IMAP cannot carry (RFC 3501 section 4.3)"
+            return Refused(content.key, "it holds a NUL octet, which IMAP cannot carry (RFC 3501 section 4.3)")
     except MessageError as error:
-        return str(error)
+        return Refused(content.key, str(error))
     return None
 
 

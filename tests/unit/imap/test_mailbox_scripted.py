@@ -659,6 +659,7 @@ async def test_what_cannot_be_sent_is_refused_and_the_rest_is_sent() -> None:
             box, content("empty", b""), content("nul", b"A: b\0\r\n\r\n"), content("big", b"x" * 41), content("ok", ONE)
         )
     assert [type(outcome) for outcome in outcomes] == [Refused, Refused, Refused, Stored]
+    assert [isinstance(outcome, Refused) and outcome.too_much for outcome in outcomes] == [False, False, True, False]
     assert len(server.commands("APPEND")) == 1
 
 
@@ -678,6 +679,28 @@ async def test_one_refused_message_does_not_hold_up_the_others(capabilities: str
     assert [type(outcome) for outcome in outcomes] == [Stored, Refused, Stored]
     assert isinstance(outcomes[1], Refused)
     assert "contains something" in outcomes[1].reason
+
+
+@pytest.mark.parametrize(
+    ("refusal", "too_much"),
+    [
+        (b"[OVERQUOTA] no", True),
+        (b"[TOOBIG] no", True),
+        (b"[LIMIT] no", True),
+        (b"Quota exceeded", True),
+        (b"Message too large.", True),
+        (b"that is TOO BIG", True),
+        (b"[NOPERM] you may not", False),
+        (b"contains a virus", False),
+    ],
+)
+async def test_a_refusal_for_lack_of_room_says_so(refusal: bytes, too_much: bool) -> None:
+    server = LyingServer()
+    server.lies["APPEND"] = refuse(b"NO " + refusal)
+    async with mailbox(server) as box:
+        (outcome,) = await store(box, content("a", ONE))
+    assert isinstance(outcome, Refused)
+    assert outcome.too_much is too_much
 
 
 async def test_a_folder_that_went_before_the_upload_is_told() -> None:
