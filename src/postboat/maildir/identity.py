@@ -10,13 +10,19 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from postboat.errors import FolderError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-    from postboat.maildir.place import OpenFolder
+    from postboat.maildir.place import OpenFolder, Place
 
+UNMARKED = "unmarked"
+"""Identity of a folder that has no identifier and may not be given one."""
 FILE = ".postboat-id"
 _VALID = re.compile(r"[0-9a-f]{16}")
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -56,3 +62,29 @@ def ensure_identity(folder: OpenFolder, make: Callable[[], str]) -> str:
     os.rename(draft, FILE, src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
     os.fsync(folder.fd)
     return read_identity(folder)  # only now: the renaming was its last change
+
+
+class SameFolder:
+    """A place that only opens on the folder that was `expected` there, once something is.
+
+    Between two looks another folder may be put in its place, and what the first one held would count as deleted.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self.expected: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where the folder lies."""
+        return self._place.path
+
+    @contextmanager
+    def open(self) -> Iterator[OpenFolder]:
+        """As `Place.open`; raises `FolderError` too when another folder lies there now."""
+        with self._place.open() as folder:
+            if self.expected is not None and (read_identity(folder) or UNMARKED) != self.expected:
+                raise FolderError(
+                    f"{self.path}: was replaced by another folder during the sync; nothing was changed in it"
+                )
+            yield folder

@@ -16,7 +16,7 @@ from postboat.errors import FolderError, FolderGone, MessageError, StoreMissing
 from postboat.maildir import names, reader, system
 from postboat.maildir.compare import Agreed, Difference, difference, pair_renamed
 from postboat.maildir.content import ToWire
-from postboat.maildir.identity import ensure_identity, read_identity
+from postboat.maildir.identity import UNMARKED, SameFolder, ensure_identity, read_identity
 from postboat.maildir.place import Place, in_thread
 from postboat.maildir.scan import Entry, Listing, checkpoint_now, mark_of, stat_entry
 from postboat.maildir.whereabouts import Whereabouts
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from postboat.maildir.place import OpenFolder
     from postboat.model import Fingerprint, Flags, Intent, Key, Reflagging
 
-UNMARKED = "unmarked"
-"""Validity of a folder that has no identifier and may not be given one."""
 _READ_AT_ONCE = 16
 _FINGERPRINT_AT_ONCE = 128
 _CONFIRMATIONS = 2
@@ -67,7 +65,8 @@ class MaildirMailbox:
         self._warn = warn
         self._new_id = new_id
         self._where = Whereabouts(clock)
-        self._writer = Writer(self._place, fsync=fsync)
+        self._same = SameFolder(self._place)
+        self._writer = Writer(self._same, fsync=fsync)
         self._warned: set[str] = set()
 
     @property
@@ -78,23 +77,29 @@ class MaildirMailbox:
     async def validity(self) -> str:
         """The identity that `.postboat-id` gives, made when there is none; "" while the folder does not exist."""
         try:
-            return await in_thread(self._validity)
+            found = await in_thread(self._validity)
         except (FolderGone, StoreMissing):
             return ""
+        self._same.expected = found
+        return found
 
     async def changes(self, agreed: Agreed) -> Changes:
         """Compare the folder with what was agreed; without a listing when neither new/ nor cur/ changed since.
 
-        Raises `FolderGone` or `StoreMissing` when messages were agreed on and the folder is not there.
+        Raises `FolderGone` or `StoreMissing` when messages were agreed on and the folder is not there, `FolderError`
+        when another one is, now or whenever it is opened from then on.
         """
+        if agreed.validity is not None:
+            self._same.expected = agreed.validity
+        checkpoint = agreed.checkpoint if agreed.validity is not None else None
         try:
-            listing = await in_thread(self._look, agreed.validity, agreed.checkpoint)
+            listing = await in_thread(self._look, checkpoint)
         except (FolderGone, StoreMissing):
             if await agreed.count():
                 raise
             return Changes()
         if listing is None:
-            return Changes(checkpoint=agreed.checkpoint)
+            return Changes(checkpoint=checkpoint)
         self._tell(listing)
         base = await agreed.flags()
         found = await in_thread(self._compare, listing, base)
@@ -169,17 +174,16 @@ class MaildirMailbox:
                 return read_identity(folder) or UNMARKED
             return ensure_identity(folder, self._new_id)
 
-    def _look(self, validity: str | None, checkpoint: str | None) -> Listing | None:
+    def _look(self, checkpoint: str | None) -> Listing | None:
         """List the folder; None when it is as it was at the checkpoint."""
-        with self._place.open() as folder:
-            same = checkpoint is not None and checkpoint_now(folder) == checkpoint
-            if same and validity == (read_identity(folder) or UNMARKED):
+        with self._same.open() as folder:
+            if checkpoint is not None and checkpoint_now(folder) == checkpoint:
                 return None
             return self._where.look(folder)
 
     def _compare(self, listing: Listing, base: Mapping[Key, Flags]) -> Difference:
         """Compare, and list again until what is missing is sure to be missing."""
-        with self._place.open() as folder:
+        with self._same.open() as folder:
             found = difference(listing, base)
             for _ in range(_CONFIRMATIONS):
                 if not found.vanished or listing.steady:
@@ -191,7 +195,7 @@ class MaildirMailbox:
 
     def _fingerprints(self, keys: Sequence[Key]) -> dict[Key, Fingerprint]:
         prints: dict[Key, Fingerprint] = {}
-        with self._place.open() as folder:
+        with self._same.open() as folder:
 
             def take(key: Key, entry: Entry) -> None:
                 try:
@@ -206,7 +210,7 @@ class MaildirMailbox:
 
     def _read(self, keys: Sequence[Key]) -> list[Content | reader.Large | Gone | Unreadable]:
         found: list[Content | reader.Large | Gone | Unreadable] = []
-        with self._place.open() as folder:
+        with self._same.open() as folder:
 
             def take(key: Key, entry: Entry) -> None:
                 try:
@@ -229,7 +233,7 @@ class MaildirMailbox:
 
     def _piece(self, large: reader.Large, offset: int) -> bytes:
         pieces: list[bytes] = []
-        with self._place.open() as folder:
+        with self._same.open() as folder:
 
             def take(_key: Key, entry: Entry) -> None:
                 pieces.append(reader.read_piece(folder, entry, large.mark, offset))
@@ -244,7 +248,7 @@ class MaildirMailbox:
 
     def _find(self, intents: Sequence[Intent]) -> dict[Key, Stored]:
         stored: dict[Key, Stored] = {}
-        with self._place.open() as folder:
+        with self._same.open() as folder:
             listing = self._where.look(folder)
             for intent in intents:
                 entry = listing.entries.get(intent.token)
@@ -255,7 +259,7 @@ class MaildirMailbox:
         return stored
 
     def _reflag(self, work: Mapping[Key, Reflagging]) -> list[Refused]:
-        with self._place.open() as folder:
+        with self._same.open() as folder:
 
             def rename(key: Key, entry: Entry) -> None:
                 self._rename(folder, work[key], entry)
@@ -272,7 +276,7 @@ class MaildirMailbox:
         self._where.note(work.key, Entry("cur", name, names.parse(name).flags))
 
     def _delete(self, keys: Sequence[Key]) -> list[Refused]:
-        with self._place.open() as folder:
+        with self._same.open() as folder:
 
             def remove(key: Key, entry: Entry) -> None:
                 os.unlink(entry.name, dir_fd=folder.sub(entry.sub))

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
-    from postboat.maildir.place import OpenFolder, Place
+    from postboat.maildir.identity import SameFolder
+    from postboat.maildir.place import OpenFolder
     from postboat.model import Content
 
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -60,7 +61,7 @@ class _Draft:
 class Writer:
     """Delivers into one folder."""
 
-    def __init__(self, place: Place, *, fsync: bool) -> None:
+    def __init__(self, place: SameFolder, *, fsync: bool) -> None:
         self._place = place
         self._fsync = fsync
 

@@ -2,7 +2,19 @@ import os
 import shutil
 
 import pytest
-from tests.unit.maildir.shore import DISK, WIRE, AgreedOn, Clock, content, deliver, files, mailbox, maildir, put
+from tests.unit.maildir.shore import (
+    DISK,
+    WIRE,
+    AgreedOn,
+    Clock,
+    content,
+    deliver,
+    files,
+    mailbox,
+    maildir,
+    put,
+    streamed,
+)
 
 from postboat.errors import FolderError, FolderGone, StoreMissing
 from postboat.maildir import reader, scan
@@ -18,6 +30,7 @@ from postboat.model import (
     Gone,
     Intent,
     Message,
+    Reflagging,
     Side,
     Unreadable,
 )
@@ -181,14 +194,81 @@ async def test_an_unchanged_folder_is_not_listed(path):
     os.chmod(path / "new", 0o700)
 
 
-@pytest.mark.parametrize("agreed_validity", [None, "another"])
-async def test_a_checkpoint_of_another_folder_is_worth_nothing(path, agreed_validity):
+async def test_a_checkpoint_of_no_known_folder_is_worth_nothing(path):
     put(path, "new", "a")
     box = mailbox(path)
     await box.validity()
     checkpoint = (await box.changes(AgreedOn())).checkpoint
-    changes = await box.changes(AgreedOn(validity=agreed_validity, checkpoint=checkpoint))
+    changes = await box.changes(AgreedOn(checkpoint=checkpoint))
     assert changes.appeared.keys() == {"a"}
+
+
+def replace_by_another(path, *, marked=True):
+    """Another program puts another folder in the place of this one, which may or may not have been synced before."""
+    path.rename(path.with_name("away"))
+    maildir(path)
+    put(path, "new", "other")
+    if marked:
+        (path / ".postboat-id").write_text("0123456789abcdef\n")
+
+
+REPLACED = "was replaced by another folder during the sync; nothing was changed"
+
+
+@pytest.mark.parametrize("marked", [False, True])
+@pytest.mark.parametrize("seen", [False, True])
+async def test_a_folder_that_took_the_place_of_the_agreed_one_is_not_compared(path, marked, seen):
+    """What the other one lacks would be deleted on the server."""
+    put(path, "new", "a")
+    box = mailbox(path)
+    agreed = AgreedOn({"a": NO_FLAGS}, validity=await box.validity())
+    agreed.checkpoint = (await box.changes(agreed)).checkpoint
+    replace_by_another(path, marked=marked)
+    with pytest.raises(FolderError, match=REPLACED):
+        await (box if seen else mailbox(path)).changes(agreed)
+
+
+async def test_a_folder_replaced_between_two_listings_is_not_compared(path, monkeypatch):
+    box = mailbox(path)
+    agreed = AgreedOn({"a": NO_FLAGS}, validity=await box.validity())
+    flags = agreed.flags
+
+    async def replaced_meanwhile():
+        put(path, "new", "unsteady")
+        replace_by_another(path)
+        return await flags()
+
+    monkeypatch.setattr(agreed, "flags", replaced_meanwhile)
+    with pytest.raises(FolderError, match=REPLACED):
+        await box.changes(agreed)
+
+
+async def test_nothing_is_changed_in_a_folder_that_took_the_place_of_the_agreed_one(path):
+    box = mailbox(path)
+    agreed = AgreedOn(validity=await box.validity())
+    await box.changes(agreed)
+    tokens = await box.intend([content()])
+    replace_by_another(path)
+    put(path, "tmp", tokens[0])
+    for attempt in (
+        box.delete(["other"], expunge=True),
+        box.reflag([Reflagging("other", SEEN_ONLY)]),
+        deliver(box, content()),
+        deliver(box, streamed("1", WIRE)),
+        box.find([Intent(Side.LOCAL, "1", tokens[0], NO_FLAGS)]),
+    ):
+        with pytest.raises(FolderError, match=REPLACED):
+            await attempt
+    assert files(path) == ["new/other", f"tmp/{tokens[0]}"]
+
+
+async def test_a_dry_run_takes_no_other_folder_for_the_agreed_one_either(path):
+    box = mailbox(path, read_only=True)
+    agreed = AgreedOn({"a": NO_FLAGS}, validity=await box.validity())
+    assert (await box.changes(agreed)).vanished == {"a"}
+    replace_by_another(path)
+    with pytest.raises(FolderError, match=REPLACED):
+        await box.changes(agreed)
 
 
 @pytest.mark.parametrize("sub", ["new", "cur"])
