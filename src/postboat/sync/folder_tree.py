@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 
 GONE = {
-    Side.LOCAL: "gone from the disk, though synced before. Is its disk mounted, did sep or the layout change? "
+    Side.LOCAL: "gone from the disk, though synced before. "
+    "Is its disk mounted, did localfolders, sep or layout change? "
     "To fetch it again, make its directory anew with cur, new and tmp in it; "
     "to be rid of it, delete it on the server too",
-    Side.REMOTE: "gone from the server, though synced before. Was it renamed there, did user or reference change? "
+    Side.REMOTE: "gone from the server, though synced before. "
+    "Was it renamed there, did remoteuser or reference change? "
     "To send it up again, create it on the server; to be rid of it, remove its directory too",
 }
 """Why a folder is left alone, by the side that lost it: what to check comes first, as nobody need have deleted it."""

@@ -191,7 +191,9 @@ def test_what_is_no_name_is_refused(rule, flaw):
 @pytest.mark.parametrize("escape", ["..", ".", "../x", "a/../../x", "a/."])
 def test_a_name_that_escapes_the_root_is_refused_with_both_names(escape):
     (problem,) = names(FolderRules(nametrans=lambda n: escape), delimiter="/").prove([name("x")], [])
-    told = f"remote folder 'x' would be called {escape!r} locally, which would lead out of its directory; amend nametrans"
+    told = (
+        f"remote folder 'x' would be called {escape!r} locally, which would lead out of its directory; amend nametrans"
+    )
     assert problem.startswith(told)
 
 
