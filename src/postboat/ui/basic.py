@@ -13,7 +13,7 @@ from postboat.ui.rows import left_alone
 from postboat.ui.view import View, fold
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable
+    from collections.abc import AsyncIterable, Callable, Iterable
 
     from postboat.events import Event
 
@@ -39,8 +39,12 @@ class Basic:
         async for event in events:
             fold(self.view, event, self.clock())
             await self.err.lines(told_trouble(event, self.view, self.manner))
-            await self.out.lines(told_news(event, self.view, self.manner))
-        await self.out.lines(told_stopped(self.view, self.manner))
+            await self.tell(told_news(event, self.view, self.manner))
+        await self.tell(told_stopped(self.view, self.manner))
+
+    async def tell(self, lines: Iterable[str]) -> None:
+        """Write what goes as it should."""
+        await self.out.lines(lines)
 
 
 def told_news(event: Event, view: View, manner: words.Manner) -> tuple[str, ...]:

@@ -134,6 +134,12 @@ async def test_quiet_says_nothing_when_all_is_well() -> None:
     assert err.getvalue() == ""
 
 
+async def test_quiet_says_nothing_of_a_run_cut_short() -> None:
+    err = FakeFile()
+    await Quiet(Manner(), err=Out(err)).show(stream(*GOOD_RUN[:5]))
+    assert err.getvalue() == ""
+
+
 async def test_quiet_still_tells_failures() -> None:
     err = FakeFile()
     await Quiet(Manner(), err=Out(err)).show(stream(*BAD_RUN))
