@@ -126,10 +126,13 @@ async def sizes_of(session: Session, uids: Iterable[int]) -> Mapping[int, int]:
     return listing.sizes
 
 
-def compare(listing: Listing, agreed: Mapping[Key, Flags], holds: FlagsHeld, checkpoint: str | None) -> Changes:
+def compare(
+    listing: Listing, agreed: Mapping[Key, Flags], holds: FlagsHeld, checkpoint: str | None, *, readonly: bool = False
+) -> Changes:
     """What differs in `listing` from the agreed flags by key.
 
     Without a complete listing nothing vanished. The checkpoint holds only for one that is complete and understood.
+    `readonly` is passed on.
     """
     appeared: dict[Key, Message] = {}
     reflagged: dict[Key, Flags] = {}
@@ -148,4 +151,5 @@ def compare(listing: Listing, agreed: Mapping[Key, Flags], holds: FlagsHeld, che
         holds=holds,
         checkpoint=checkpoint if listing.complete and listing.understood else None,
         complete=listing.complete,
+        readonly=readonly,
     )

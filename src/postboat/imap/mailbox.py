@@ -97,7 +97,7 @@ class ImapMailbox:
             async with self._opening.opened(fresh=True) as (session, selected):
                 holds, checkpoint = holds_of(selected), checkpoint_of(session, selected)
                 if checkpoint is not None and checkpoint == agreed.checkpoint:
-                    return Changes(holds=holds, checkpoint=checkpoint)
+                    return Changes(holds=holds, checkpoint=checkpoint, readonly=selected.turned_read_only)
                 return await self._compared(session, selected, agreed, checkpoint)
         except FolderGone:
             if not self._may_be_missing:
@@ -112,7 +112,7 @@ class ImapMailbox:
         if known:
             listing.sizes |= await sizes_of(session, (uid for uid in listing.flags if str(uid) not in known))
         self._sizes |= listing.sizes
-        return compare(listing, known, holds_of(selected), checkpoint)
+        return compare(listing, known, holds_of(selected), checkpoint, readonly=selected.turned_read_only)
 
     async def fingerprints(self, keys: Collection[Key]) -> Mapping[Key, Fingerprint]:
         """Digests of headers, and sizes as the server states them, of what a fresh look still finds."""

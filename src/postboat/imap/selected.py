@@ -49,6 +49,11 @@ class Selected:
     understood: bool = True
     """Whether every response since the SELECT made sense; one that did not may have told of any change."""
 
+    @property
+    def turned_read_only(self) -> bool:
+        """Whether the server allows less than was asked for: READ-ONLY in answer to a SELECT."""
+        return self.read_only and not self.asked_read_only
+
     def note(self, response: Response) -> None:
         """Take in an untagged response that came while the mailbox is selected."""
         match response:

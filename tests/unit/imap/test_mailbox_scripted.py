@@ -209,6 +209,27 @@ async def test_a_folder_opened_for_reading_only_is_never_written_to() -> None:
     assert not server.commands("SELECT", "UID STORE", "APPEND")
 
 
+async def test_a_folder_that_turns_out_read_only_says_so_and_is_read_all_the_same() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE, SEEN)
+    server.lies["SELECT"] = lambda answer, _: Answer(answer.untagged, b"OK [READ-ONLY] selected")
+    async with mailbox(server) as box:
+        first = await box.changes(knows(1))
+        again = await box.changes(knows(1, flags=frozenset({SEEN}), checkpoint=first.checkpoint))
+    assert (first.readonly, dict(first.reflagged)) == (True, {"1": {SEEN}})
+    assert (again.readonly, again.nothing, len(server.commands("UID FETCH"))) == (True, True, 1)
+
+
+async def test_a_folder_that_was_to_be_opened_for_reading_only_did_not_turn_out_so() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+    async with mailbox(server, read_only=True) as box:
+        first = await box.changes(knows())
+        again = await box.changes(knows(1, checkpoint=first.checkpoint))
+    assert not first.readonly
+    assert not again.readonly
+
+
 async def test_learning_the_validity_and_looking_take_one_select() -> None:
     server = LyingServer()
     async with mailbox(server) as box:
