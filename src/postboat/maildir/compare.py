@@ -55,10 +55,13 @@ class Difference:
         """The same, but `doubtful` did not vanish: another listing showed it."""
         return replace(self, vanished=self.vanished - doubtful, checkpoint=None if doubtful else self.checkpoint)
 
-    def with_marks(self, mark: Callable[[Entry], str]) -> Difference:
-        """The same with the marks of what appeared."""
-        marked = {key: replace(message, mark=mark(self.entries[key])) for key, message in self.appeared.items()}
-        return replace(self, appeared=marked)
+    def measured(self, measure: Callable[[Entry], tuple[str, int | None]]) -> Difference:
+        """The same with the mark and the size of what appeared."""
+        messages: dict[Key, Message] = {}
+        for key, message in self.appeared.items():
+            mark, size = measure(self.entries[key])
+            messages[key] = replace(message, mark=mark, size=size)
+        return replace(self, appeared=messages)
 
 
 def difference(listing: Listing, base: Mapping[Key, Flags]) -> Difference:

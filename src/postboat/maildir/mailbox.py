@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 _READ_AT_ONCE = 16
 _FINGERPRINT_AT_ONCE = 128
 _CONFIRMATIONS = 2
+_HEAVY = 16 * 1024
+"""Octets on disk from which a message's size is told. Wire form is larger by an octet a line, so the size is only a
+hint; of smaller ones it is not told, since what a message weighs that nothing is known of is enough for them."""
 Warn = Callable[[str], None]
 
 
@@ -191,7 +194,7 @@ class MaildirMailbox:
                 listing = self._where.look(folder)
                 again = difference(listing, base)
                 found = again.without(again.vanished - found.vanished)
-            return found.with_marks(lambda entry: _mark(folder, entry))
+            return found.measured(lambda entry: _mark_and_size(folder, entry))
 
     def _fingerprints(self, keys: Sequence[Key]) -> dict[Key, Fingerprint]:
         prints: dict[Key, Fingerprint] = {}
@@ -306,10 +309,16 @@ class MaildirMailbox:
 
 
 def _mark(folder: OpenFolder, entry: Entry) -> str:
+    return _mark_and_size(folder, entry)[0]
+
+
+def _mark_and_size(folder: OpenFolder, entry: Entry) -> tuple[str, int | None]:
+    """A file's mark, and its octets on disk where they matter to how much is held in memory at once."""
     try:
-        return mark_of(stat_entry(folder, entry))
+        info = stat_entry(folder, entry)
     except FileNotFoundError:
-        return ""
+        return "", None
+    return mark_of(info), info.st_size if info.st_size >= _HEAVY else None
 
 
 def _remove_draft(folder: OpenFolder, token: str) -> None:

@@ -34,6 +34,8 @@ from postboat.model import (
     Side,
     Unreadable,
 )
+from postboat.operations import Copy
+from postboat.sync.batches import batches
 
 SEEN_ONLY = frozenset({SEEN})
 
@@ -142,6 +144,22 @@ async def test_what_was_not_agreed_on_appeared(path):
         "two,U=5": Message("two,U=5", frozenset({FLAGGED, SEEN}), None, mark(two)),
     }
     assert changes.complete
+
+
+async def test_the_size_of_what_is_heavy_is_told_before_it_is_read(path):
+    put(path, "new", "small", b"x" * 16_383)
+    put(path, "new", "heavy", b"x" * 16_384)
+    put(path, "cur", "large:2,S", b"line\n" * 200_000)
+    changes = await mailbox(path).changes(AgreedOn())
+    assert {key: m.size for key, m in changes.appeared.items()} == {"small": None, "heavy": 16_384, "large": 1_000_000}
+
+
+async def test_heavy_messages_do_not_go_up_all_at_once(path):
+    for n in range(20):
+        put(path, "new", f"n{n}", b"x" * 980_000)
+    appeared = (await mailbox(path).changes(AgreedOn())).appeared
+    copies = [Copy(Side.REMOTE, key, m.flags, m.size, m.mark) for key, m in appeared.items()]
+    assert max(len(batch) for batch in batches(copies)) == 4
 
 
 async def test_flags_are_compared_as_far_as_a_maildir_holds_them(path):
