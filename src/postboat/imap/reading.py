@@ -161,7 +161,7 @@ class _Stream:
 async def present_of(session: Session, uids: UidSet) -> UidSet:
     """Those of `uids` that the mailbox still holds, after it told what it had kept back."""
     await session.noop()
-    return await session.search(f"UID {uids}") & uids
+    return await session.present(uids)
 
 
 async def fetch_all(session: Session, wanted: UidSet, items: str, take: Callable[[Fetched], bool]) -> None:

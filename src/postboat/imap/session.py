@@ -190,15 +190,14 @@ class Session:
     async def search(self, criteria: str) -> UidSet:
         """UIDs of the messages that match `criteria` (RFC 3501 section 6.4.4). Raises `CommandFailed`."""
         found: list[UidSet] = []
+        await self._connection.run(commands.uid_search(criteria), on_untagged=_into(found))
+        return _united(found)
 
-        def take(response: Response) -> None:
-            if isinstance(response, Searched):
-                found.append(response.uids)
-            elif isinstance(response, ESearched) and response.all is not None:
-                found.append(response.all)
-
-        await self._connection.run(commands.uid_search(criteria), on_untagged=take)
-        return UidSet(piece for uids in found for piece in uids.ranges)
+    async def present(self, uids: UidSet) -> UidSet:
+        """Those of `uids` that the mailbox shows now. Raises `CommandFailed`."""
+        found: list[UidSet] = []
+        await self._in_pieces(uids, lambda piece: commands.uid_search(f"UID {piece}"), _into(found))
+        return _united(found) & uids
 
     async def expunge_uids(self, uids: UidSet) -> None:
         r"""Remove those of `uids` that are \Deleted (UIDPLUS). Raises `CommandFailed`."""
@@ -306,6 +305,22 @@ class Session:
         except (MessageError, OSError) as error:
             # A message that ends before its announced length takes the connection with it.
             raise ConnectionLost(f"a message could not be sent to its end: {error}") from error
+
+
+def _into(found: list[UidSet]) -> Callable[[Response], None]:
+    """What puts the results of searches into `found`."""
+
+    def take(response: Response) -> None:
+        if isinstance(response, Searched):
+            found.append(response.uids)
+        elif isinstance(response, ESearched) and response.all is not None:
+            found.append(response.all)
+
+    return take
+
+
+def _united(found: Iterable[UidSet]) -> UidSet:
+    return UidSet(piece for uids in found for piece in uids.ranges)
 
 
 def _append(name: str, message: ToAppend) -> Command:

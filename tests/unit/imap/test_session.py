@@ -187,6 +187,22 @@ async def test_a_long_set_is_cut_into_commands_that_go_out_together():
     assert [message.uid for message in got] == [piece.last for piece in pieces]
 
 
+async def test_messages_are_looked_for_in_pieces_that_go_out_together():
+    uids = UidSet.of(range(1, 8000, 2))
+    pieces = list(uids.split(LONGEST_SET))
+
+    async def talk(server):
+        await opens(server)
+        tags = [await server.command(rf"UID SEARCH UID {piece}") for piece in pieces]
+        for tag, piece in zip(tags, pieces, strict=True):
+            server.say(f"* SEARCH 2 {piece.last}", f"{tag} OK done")
+        assert all(len(line) <= 8000 for line in server.heard)
+
+    async with talking(talk) as session:
+        await session.select("A")
+        assert await session.present(uids) == UidSet.of(piece.last for piece in pieces)
+
+
 async def test_one_refused_piece_is_a_refusal_though_all_answers_are_awaited():
     uids = UidSet.of(range(1, 4000, 2))
 
