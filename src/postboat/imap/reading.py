@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed
-from postboat.imap.headers import digest, header_of, is_notice
+from postboat.imap.headers import digest, header_of, is_notice, message_id
 from postboat.imap.wire.uid_set import UidSet
 from postboat.model import Content, Fingerprint, Gone, Unreadable
 
@@ -187,7 +187,8 @@ async def fingerprints_of(session: Session, uids: Sequence[int]) -> dict[Key, Fi
 
     def take(message: Fetched) -> bool:
         if message.uid is not None and message.header is not None:
-            found[message.uid] = Fingerprint(digest(header_of(message.header)), message.size)
+            header = header_of(message.header)
+            found[message.uid] = Fingerprint(digest(header), message.size, named=bool(message_id(header)))
         return message.header is not None
 
     await fetch_all(session, UidSet.of(uids), "UID RFC822.SIZE BODY.PEEK[HEADER]", take)

@@ -536,6 +536,15 @@ async def test_no_session_is_held_while_small_messages_are_handed_out() -> None:
 # ---- storing
 
 
+async def test_a_fingerprint_tells_whether_the_header_holds_a_message_id() -> None:
+    server = LyingServer()
+    server.inbox.put(b"Message-ID: <a@b>\r\n" + ONE)
+    server.inbox.put(ONE + b"Message-ID: <a@b>\r\n")
+    async with mailbox(server) as box:
+        prints = await box.fingerprints(["1", "2"])
+    assert [prints[key].named for key in ("1", "2")] == [True, False]
+
+
 async def test_without_uidplus_stored_messages_are_found_by_their_headers() -> None:
     server = LyingServer(POOR)
     server.inbox.put(ONE)
