@@ -6,8 +6,10 @@ cut answers short, hide messages, and announce removals late.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from postboat.imap.wire.uid_set import UidSet
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 EVERYTHING = "1:4294967295"
 """All UIDs. With `1:*` Cyrus 3.6 leaves out removals above the last message."""
+
+MANY = 5000
+"""Comparing more messages than this would keep the event loop from its other work for too long."""
 
 ANY_FLAG = FlagsHeld(MAILDIR_FLAGS, keywords=True)
 
@@ -124,6 +129,14 @@ async def sizes_of(session: Session, uids: Iterable[int]) -> Mapping[int, int]:
     if wanted:
         await session.fetch(wanted, "UID RFC822.SIZE", listing.take)
     return listing.sizes
+
+
+async def compare_aside(
+    listing: Listing, agreed: Mapping[Key, Flags], holds: FlagsHeld, checkpoint: str | None, *, readonly: bool = False
+) -> Changes:
+    """As `compare`; when there is much to compare, in a thread, so that other folders and the screen go on."""
+    work = partial(compare, listing, agreed, holds, checkpoint, readonly=readonly)
+    return await asyncio.to_thread(work) if max(len(listing.flags), len(agreed)) > MANY else work()
 
 
 def compare(

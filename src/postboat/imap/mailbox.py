@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postboat.errors import FolderGone, KeysRenewed
-from postboat.imap.looking import began_anew, checkpoint_of, compare, holds_of, list_everything, sizes_of
+from postboat.imap.looking import began_anew, checkpoint_of, compare_aside, holds_of, list_everything, sizes_of
 from postboat.imap.marking import change_flags, remove
 from postboat.imap.opening import Opening
 from postboat.imap.reading import LARGE, Reading, fingerprints_of, read_large
@@ -112,7 +112,8 @@ class ImapMailbox:
         if known:
             listing.sizes |= await sizes_of(session, (uid for uid in listing.flags if str(uid) not in known))
         self._sizes |= listing.sizes
-        return compare(listing, known, holds_of(selected), checkpoint, readonly=selected.turned_read_only)
+        readonly = selected.turned_read_only
+        return await compare_aside(listing, known, holds_of(selected), checkpoint, readonly=readonly)
 
     async def fingerprints(self, keys: Collection[Key]) -> Mapping[Key, Fingerprint]:
         """Digests of headers, and sizes as the server states them, of what a fresh look still finds."""

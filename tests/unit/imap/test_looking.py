@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.fakes.lying_server import Answer, LyingServer
 
-from postboat.imap.looking import ANY_FLAG, checkpoint_of, compare, list_everything
+from postboat.imap.looking import ANY_FLAG, MANY, Listing, checkpoint_of, compare, compare_aside, list_everything
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from postboat.imap.session import Selected, Session
-    from postboat.model import Changes
+    from postboat.model import Changes, Flags
 
 NONSENSE = [b"VANISHED 5:", b"VANISHED 1:*", b"1 FETCH (UID 1 FLAGS", b"4294967296 EXPUNGE", b"X-GONE 1"]
 
@@ -73,3 +74,24 @@ async def test_nonsense_in_a_listing_is_forgotten_at_the_next_select() -> None:
     async with inbox(server) as (session, selected):
         await look(session, selected)
         assert checkpoint_of(session, await session.select("INBOX")) is not None
+
+
+class Watched(dict[str, "Flags"]):
+    """Remembers the threads that looked into it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: set[int] = set()
+
+    def get(self, key: str, default: Flags | None = None) -> Flags | None:  # type: ignore[override]
+        self.threads.add(threading.get_ident())
+        return super().get(key, default)
+
+
+@pytest.mark.parametrize(("count", "aside"), [(MANY, False), (MANY + 1, True)])
+async def test_a_large_listing_is_compared_beside_the_event_loop(count: int, aside: bool) -> None:
+    known = Watched()
+    listing = Listing({uid: frozenset() for uid in range(1, count + 1)}, complete=True)
+    changes = await compare_aside(listing, known, ANY_FLAG, None, readonly=True)
+    assert (len(changes.appeared), changes.readonly) == (count, True)
+    assert (known.threads == {threading.get_ident()}) is not aside
