@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import stat
@@ -55,7 +56,10 @@ class MaildirStore:
         self._names = names or NameMaker(clock, os.getpid(), socket.gethostname())
         self._clock = clock
         self._warn = warn
+        self._creating = asyncio.Lock()
         self._found: dict[FolderName, str] = {}
+        self._told: set[str] = set()
+        """Directories that were told to be unusable: making the folder may complete them."""
 
     async def exists(self) -> bool:
         """Whether the root is there, be it empty. When folders were known and it is not, a disk may be missing."""
@@ -69,8 +73,15 @@ class MaildirStore:
         return await in_thread(self._find_all)
 
     async def create(self, name: FolderName) -> None:
-        """Make a folder's directories durably, mode 0700; one that is there is completed. Raises `FolderError`."""
-        await in_thread(self._create, self.directory(name))
+        """Make a folder's directories durably, mode 0700; what `list` told to lack some of them is completed.
+
+        Raises `FolderError`, also for a Maildir that `list` did not show under this very name: where the file system
+        ignores case, it is another folder's.
+        """
+        directory = self.directory(name)
+        async with self._creating:  # two at once might each see a directory that the other has not filled yet
+            await in_thread(self._create, directory, known=name in self._found or directory in self._told)
+            self._found[name] = directory
 
     def mailbox(self, name: FolderName) -> MaildirMailbox:
         """The folder as a replica; it need not exist. Raises `FolderError` for a name no directory can hold."""
@@ -92,11 +103,14 @@ class MaildirStore:
 
     def _find_all(self) -> Listed:
         found: dict[FolderName, str] = {}
+        told: set[str] = set()
         unusable: list[str] = []
         if not self.root.is_dir():
             return Listed([], [])
         for directory, problem in self._walk():
             name = None if problem else self.layout.name(directory)
+            if problem:
+                told.add(directory)
             if name is None:
                 unusable.append(f"{self.root / directory}: {problem or 'its name is not one of this layout'}")
             elif name not in found:
@@ -106,7 +120,7 @@ class MaildirStore:
                 kept, other = (own, found[name]) if directory == own else (found[name], directory)
                 found[name] = kept
                 unusable.append(f"{self.root / other}: is the same folder as {self.root / kept}")
-        self._found = found
+        self._found, self._told = found, told
         return Listed(sorted(found), [printable(text) for text in unusable])
 
     def _walk(self) -> Iterator[tuple[str, str]]:
@@ -140,7 +154,7 @@ class MaildirStore:
         except OSError as error:
             raise folder_error(error, self.root / directory) from error
 
-    def _create(self, directory: str) -> None:
+    def _create(self, directory: str, *, known: bool) -> None:
         path = self.root / directory
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -149,6 +163,11 @@ class MaildirStore:
                 for step in directory.split("/") if directory else ():
                     above, fd = fd, _ensure_directory(fd, step)
                     os.close(above)
+                if not known and _holds_mail(fd):
+                    raise FolderError(
+                        f"{path}: cannot be made, another folder lies there already; if the file system takes upper "
+                        "and lower case for the same, give one of the two another local name"
+                    )
                 for name in SUBDIRECTORIES:
                     os.close(_ensure_directory(fd, name))
                 if self.layout.kind == "maildir++" and directory:
@@ -169,10 +188,15 @@ def _look_into(fd: int) -> _Look:
             link = entry.is_symlink()
             if entry.name not in SUBDIRECTORIES and entry.is_dir():
                 below.append((entry.name, link))
-    missing = [name for name in SUBDIRECTORIES if not _is_directory(fd, name)]
-    if "cur" in missing and "new" in missing:
+    if not _holds_mail(fd):
         return below, None
+    missing = [name for name in SUBDIRECTORIES if not _is_directory(fd, name)]
     return below, f"has no directory {' and no '.join(missing)}" if missing else ""
+
+
+def _holds_mail(fd: int) -> bool:
+    """Whether it is, or was half-made to be, a Maildir."""
+    return _is_directory(fd, "cur") or _is_directory(fd, "new")
 
 
 def _is_directory(fd: int, name: str) -> bool:

@@ -1,3 +1,4 @@
+import asyncio
 import os
 
 import pytest
@@ -141,3 +142,71 @@ async def test_maildir_plus_plus_subfolders_say_what_they_are(tmp_path):
     await store.create(FolderName(("A", "B")))
     assert sorted(os.listdir(tmp_path)) == [".A.B", "cur", "new", "tmp"]
     assert "maildirfolder" in os.listdir(tmp_path / ".A.B")
+
+
+@pytest.fixture
+def case_ignored(monkeypatch):
+    """A file system that ignores case, as far as directories are made and opened."""
+
+    def ignoring_case(call):
+        def called(path, *args, dir_fd=None, **options):
+            return call(path if dir_fd is None else path.lower(), *args, dir_fd=dir_fd, **options)
+
+        return called
+
+    monkeypatch.setattr(os, "mkdir", ignoring_case(os.mkdir))
+    monkeypatch.setattr(os, "open", ignoring_case(os.open))
+
+
+@pytest.mark.usefixtures("case_ignored")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("listed_between", [False, True])
+async def test_two_folders_never_share_a_directory(tmp_path, kind, listed_between):
+    store = MaildirStore(tmp_path, kind)
+    await store.create(FolderName(("work",)))
+    if listed_between:
+        assert FolderName(("work",)) in (await store.list()).names
+    with pytest.raises(FolderError, match="Work: cannot be made, another folder lies there already"):
+        await store.create(FolderName(("Work",)))
+    await store.create(FolderName(("work",)))
+    await store.create(FolderName(("other",)))
+
+
+@pytest.mark.usefixtures("case_ignored")
+async def test_two_folders_made_at_once_never_share_a_directory(tmp_path):
+    for n in range(20):
+        store = MaildirStore(tmp_path / str(n))
+        names = [FolderName(("work",)), FolderName(("Work",)), FolderName(("WORK",))]
+        made = await asyncio.gather(*map(store.create, names), return_exceptions=True)
+        assert sorted(type(outcome).__name__ for outcome in made) == ["FolderError", "FolderError", "NoneType"]
+
+
+async def test_a_maildir_that_came_after_the_listing_is_not_made_another_folders(tmp_path):
+    store = MaildirStore(tmp_path)
+    await store.list()
+    maildir(tmp_path / "Work")
+    with pytest.raises(FolderError, match="lies there already"):
+        await store.create(FolderName(("Work",)))
+    await store.list()
+    await store.create(FolderName(("Work",)))
+
+
+@pytest.mark.parametrize("there", [["cur"], ["cur", "new"], ["new", "tmp"]])
+async def test_what_was_told_to_be_half_made_is_completed(tmp_path, there):
+    for sub in there:
+        (tmp_path / "Work" / sub).mkdir(parents=True)
+    store = MaildirStore(tmp_path)
+    with pytest.raises(FolderError, match="lies there already"):
+        await store.create(FolderName(("Work",)))
+    names, unusable = await store.list()
+    assert not names and "Work: has no directory" in unusable[0]
+    await store.create(FolderName(("Work",)))
+    assert sorted(os.listdir(tmp_path / "Work")) == ["cur", "new", "tmp"]
+
+
+@pytest.mark.parametrize("there", [[], ["tmp"], ["attachments"]])
+async def test_a_directory_without_mail_may_become_a_folder(tmp_path, there):
+    for sub in ["", *there]:
+        (tmp_path / "Work" / sub).mkdir()
+    await MaildirStore(tmp_path).create(FolderName(("Work",)))
+    assert (await MaildirStore(tmp_path).list()).names == [FolderName(("Work",))]
