@@ -316,3 +316,17 @@ async def test_rules_that_would_put_mail_into_another_folder_are_refused(voyage)
     assert refused.code == 2
     assert all(name in refused.of(AccountFailed)[0].reason for name in ("Private", "Public", "mail"))
     assert not voyage.on_server("Public")
+
+
+async def test_another_server_under_the_same_account_name_costs_no_mail(dovecot, tmp_path):
+    """Both have the same UIDVALIDITY and UIDs; only the user differs."""
+    one, two = dovecot.account(), dovecot.account()
+    voyage, other = Voyage(tmp_path, one), Voyage(tmp_path, two)
+    for each, numbers in ((voyage, range(4)), (other, range(10, 12))):
+        each.deliver(*(message(number) for number in numbers))
+        dovecot.doveadm("mailbox", "update", "-u", each.account.user, "--uid-validity", "77", "INBOX")
+    (await voyage.sync()).assert_clean()
+    sailed = await other.sync()
+    sailed.assert_clean()
+    assert sailed.done.deleted_local == sailed.done.deleted_remote == 0
+    assert other.on_disk().keys() == digests(map(message, (0, 1, 2, 3, 10, 11)))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from postboat.config.schema import AccountConfig, Config
+    from postboat.config.schema import AccountConfig, Config, RemoteConfig
     from postboat.config.secrets import Prompter
     from postboat.events import Publish
     from postboat.imap.session import Session
@@ -76,13 +76,18 @@ def assemble(
     return AccountParts(
         config=account,
         pool=pool,
-        folders=ImapFolders(pool, utf8=remote.rules.utf8foldernames),
+        folders=ImapFolders(pool, utf8=remote.rules.utf8foldernames, owner=_owner(remote)),
         store=store,
         policy=policy_of(account),
         ledger_path=ledger_file(config.metadata, account.name),
         lock_path=lock_file(config.metadata, account.name),
         fsync=config.fsync,
     )
+
+
+def _owner(remote: RemoteConfig) -> str:
+    """Whose mailbox on which server it is: UIDs of another one mean other messages, whatever their UIDVALIDITY."""
+    return f"{remote.remoteuser}@{remote.preauthtunnel or remote.transporttunnel or remote.remotehost}"
 
 
 def _wire_log() -> Callable[[str, str], None] | None:
