@@ -44,8 +44,6 @@ class Selected:
     """Flags it keeps for ever; without PERMANENTFLAGS all (RFC 3501 section 7.1), opened for reading none."""
     uid_not_sticky: bool = False
     """Whether UIDs are worth nothing in the next session (RFC 4315 section 2)."""
-    expunged_since: int = 0
-    """Messages seen going since the selection."""
     understood: bool = True
     """Whether every response since the SELECT made sense; one that did not may have told of any change."""
 
@@ -60,17 +58,13 @@ class Selected:
             case Exists(count):
                 self.exists = count
             case Expunged(seq) if 0 < seq <= self.exists:
-                self._went(1)
+                self.exists -= 1
             case Vanished(uids, earlier=False):
-                self._went(min(len(uids), self.exists))
+                self.exists -= min(len(uids), self.exists)
             case Unknown():
                 self.understood = False
             case _:
                 pass
-
-    def _went(self, count: int) -> None:
-        self.exists -= count
-        self.expunged_since += count
 
 
 class Selecting:
@@ -104,7 +98,6 @@ class Selecting:
             selected.holds = _NOTHING
         elif self._permanent is not None:
             selected.holds = held(self._permanent)
-        selected.expunged_since = 0
         return selected
 
     def _note_code(self, code: ResponseCode) -> None:

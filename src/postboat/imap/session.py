@@ -154,15 +154,6 @@ class Session:
                 raise LookupError(f"no body came for UID {uid}")
             yield stream.size, stream
 
-    async def append(
-        self, name: str, flags: Flags, date: float | None, data: bytes | None, size: int, chunks: Chunks | None = None
-    ) -> tuple[int, int] | None:
-        """Store one message; UIDVALIDITY and UID where the server tells them. Raises `CommandFailed`."""
-        command = commands.append(name, flags, date, commands.Literal(data, size, chunks))
-        [condition] = await self._all([command])
-        _require_all([command], [condition])
-        return _uid_of(condition)
-
     async def append_many(self, name: str, messages: Sequence[ToAppend]) -> Sequence[AppendOutcome]:
         """Store messages, all on their way at once where the server takes literals unasked; outcomes in their order.
 

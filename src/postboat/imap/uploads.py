@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from postboat.errors import CommandFailed, ConnectionLost, FolderGone, MessageError
+from postboat.errors import CommandFailed, FolderGone, MessageError
 from postboat.imap.recover import Token, candidates_from, match_just_stored
 from postboat.model import Content, Refused, Stored, Unsettled
 
@@ -60,13 +60,7 @@ class Uploads:
     async def _send(self, contents: Sequence[Content]) -> None:
         holds = self._session.selected.holds if self._session.selected else None
         items = [(holds.mask(c.flags) if holds else c.flags, c.date, c.size, octets_of(c)) for c in contents]
-        try:
-            answers = await self._session.append_many(self._name, items)
-        except MessageError as error:
-            if len(contents) != 1:
-                raise ConnectionLost(f"a message could not be sent to its end: {error}") from error
-            self._outcomes[contents[0].key] = Refused(contents[0].key, str(error))
-            return
+        answers = await self._session.append_many(self._name, items)
         for content, answer in zip(contents, answers, strict=True):
             self._judge(content, answer)
 
