@@ -96,11 +96,10 @@ async def sign_in(
             raise CertificateRefused(
                 f"{name} would send the password in clear text over the network: use ssl or starttls"
             )
-        before = connection.capabilities
         condition = await _attempt(connection, name, credentials)
         if condition is not None:
             _refuse_false_welcome(condition, credentials)
-            if connection.capabilities is before:
+            if not connection.capabilities_known:
                 await connection.run(commands.capability())
             return
         unavailable.append(name)

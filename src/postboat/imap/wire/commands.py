@@ -153,11 +153,6 @@ def id_(fields: Mapping[str, str] | None = None) -> Command:
     return _command("ID", b"(" + b" ".join(words) + b")")
 
 
-def enable(*names: str) -> Command:
-    """ENABLE (RFC 5161 section 3.1)."""
-    return _command("ENABLE", *(_atom(name) for name in names))
-
-
 def namespace() -> Command:
     """NAMESPACE (RFC 2342 section 5)."""
     return _command("NAMESPACE")
@@ -166,23 +161,6 @@ def namespace() -> Command:
 def list_(reference: str, pattern: str) -> Command:
     """LIST."""
     return _command("LIST", _mailbox(reference), _mailbox(pattern))
-
-
-def list_extended(
-    reference: str,
-    pattern: str,
-    *,
-    returns: Iterable[str] = (),
-    status: Iterable[str] = (),
-    selection: Iterable[str] = (),
-) -> Command:
-    """LIST with selection and return options (RFC 5258 section 3), STATUS items among them (RFC 5819 section 2)."""
-    options, items = list(returns), list(status)
-    if items:
-        options.append(f"STATUS ({' '.join(items)})")
-    before = [_group(selection)] if (selection := list(selection)) else []
-    after = [b"RETURN " + _group(options)] if options else []
-    return _command("LIST", *before, _mailbox(reference), _mailbox(pattern), *after)
 
 
 def lsub(reference: str, pattern: str) -> Command:
@@ -205,24 +183,9 @@ def examine(name: str, condstore: bool = False) -> Command:
     return _command("EXAMINE", _mailbox(name), *([b"(CONDSTORE)"] if condstore else []))
 
 
-def unselect() -> Command:
-    """UNSELECT (RFC 3691 section 2)."""
-    return _command("UNSELECT")
-
-
 def create(name: str) -> Command:
     """CREATE."""
     return _command("CREATE", _mailbox(name))
-
-
-def delete(name: str) -> Command:
-    """DELETE."""
-    return _command("DELETE", _mailbox(name))
-
-
-def rename(old: str, new: str) -> Command:
-    """RENAME."""
-    return _command("RENAME", _mailbox(old), _mailbox(new))
 
 
 def subscribe(name: str) -> Command:
@@ -230,23 +193,16 @@ def subscribe(name: str) -> Command:
     return _command("SUBSCRIBE", _mailbox(name))
 
 
-def unsubscribe(name: str) -> Command:
-    """UNSUBSCRIBE."""
-    return _command("UNSUBSCRIBE", _mailbox(name))
+def uid_fetch(uids: UidSet | str, items: Iterable[str] | str) -> Command:
+    """UID FETCH."""
+    return _command("UID FETCH", _text(str(uids)), _group(items))
 
 
-def uid_fetch(uids: UidSet | str, items: Iterable[str] | str, modifiers: str = "") -> Command:
-    """UID FETCH; `modifiers` stands in brackets behind the items (`CHANGEDSINCE 7`, RFC 7162 section 3.1.4)."""
-    after = [_group(modifiers)] if modifiers else []
-    return _command("UID FETCH", _text(str(uids)), _group(items), *after)
-
-
-def uid_store(uids: UidSet | str, sign: str, flags: Iterable[str], silent: bool = True) -> Command:
+def uid_store(uids: UidSet | str, sign: str, flags: Iterable[str]) -> Command:
     """UID STORE that adds ("+") or removes ("-"); to replace all flags would drop those of others."""
     if sign not in ("+", "-"):
         raise ValueError(f"neither + nor -: {sign!r}")
-    item = f"{sign}FLAGS{'.SILENT' if silent else ''}"
-    return _command("UID STORE", _text(str(uids)), item.encode(), _flags(flags))
+    return _command("UID STORE", _text(str(uids)), f"{sign}FLAGS.SILENT".encode(), _flags(flags))
 
 
 def uid_search(text: str) -> Command:
@@ -262,16 +218,6 @@ def uid_expunge(uids: UidSet | str) -> Command:
 def expunge() -> Command:
     r"""EXPUNGE, which removes other programs' \Deleted messages too."""
     return _command("EXPUNGE")
-
-
-def uid_copy(uids: UidSet | str, name: str) -> Command:
-    """UID COPY."""
-    return _command("UID COPY", _text(str(uids)), _mailbox(name))
-
-
-def uid_move(uids: UidSet | str, name: str) -> Command:
-    """UID MOVE (RFC 6851 section 3.2)."""
-    return _command("UID MOVE", _text(str(uids)), _mailbox(name))
 
 
 def append(name: str, flags: Iterable[str], date: float | None, message: Literal) -> Command:

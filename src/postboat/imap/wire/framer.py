@@ -96,11 +96,6 @@ class Framer:
         self._streaming = 0
         """Size of the literal that comes in pieces, 0 when there is none."""
 
-    @property
-    def idle(self) -> bool:
-        """Whether no response is half received."""
-        return not (self._line or self._parts)
-
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Yield what `data` completes. Must be exhausted before it is called again.
 

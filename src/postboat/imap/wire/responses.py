@@ -9,16 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from postboat.imap.wire.uid_set import UidSet, parse_ranges
+from postboat.imap.wire.uid_set import UidSet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from postboat.imap.wire.framer import Streamed
     from postboat.model import Flags
-
-MOST_COPIED = 1_000_000
-"""COPYUID sets with more UIDs than this are not believed: they are expanded to be paired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,38 +70,9 @@ class ResponseCode:
             return None
 
     @property
-    def copyuid(self) -> tuple[int, tuple[tuple[int, int], ...]] | None:
-        """`[COPYUID validity sources destinations]` as the validity and pairs of source and destination UID.
-
-        Pairs are made by position, not by size: Gmail lists destinations in descending order. None when the
-        two sets are not equally long, are empty (Exchange), or are absurdly large.
-        """
-        words = self.arguments.split()
-        if self.name != "COPYUID" or len(words) != 3:
-            return None
-        try:
-            validity = int(words[0])
-            sources, destinations = _expanded(words[1]), _expanded(words[2])
-            return validity, tuple(zip(sources, destinations, strict=True))
-        except ValueError:
-            return None
-
-    @property
     def capabilities(self) -> frozenset[str] | None:
         """`[CAPABILITY ...]`, in capitals."""
         return frozenset(self.arguments.upper().split()) if self.name == "CAPABILITY" else None
-
-
-def _expanded(text: str) -> list[int]:
-    """Every UID of a set in the order in which it stands; ValueError when it is no set or too large a one."""
-    ranges = parse_ranges(text)
-    if sum(abs(last - first) + 1 for first, last in ranges) > MOST_COPIED:
-        raise ValueError("too many UIDs")
-    uids: list[int] = []
-    for first, last in ranges:
-        UidSet(((first, last),))
-        uids.extend(range(first, last + 1) if first <= last else range(first, last - 1, -1))
-    return uids
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,23 +38,6 @@ def test_a_malformed_appenduid_is_none(arguments):
     assert ResponseCode("APPENDUID", arguments).appenduid is None
 
 
-@pytest.mark.parametrize(
-    ("arguments", "pairs"),
-    [
-        ("9 304,319:320 3956:3958", ((304, 3956), (319, 3957), (320, 3958))),
-        ("9 1:3 12,11,10", ((1, 12), (2, 11), (3, 10))),
-        ("9 1:3 12:10", ((1, 12), (2, 11), (3, 10))),
-    ],
-)
-def test_copyuid_pairs_by_position(arguments, pairs):
-    assert ResponseCode("COPYUID", arguments).copyuid == (9, pairs)
-
-
-@pytest.mark.parametrize("arguments", ["14", "14 1:3 5", "14 1 0", "14 1:4294967295 1:4294967295", "x 1 1", "14 1 *"])
-def test_a_copyuid_that_cannot_be_right_is_none(arguments):
-    assert ResponseCode("COPYUID", arguments).copyuid is None
-
-
 def test_capabilities_are_in_capitals():
     assert ResponseCode("CAPABILITY", "IMAP4rev1 Idle").capabilities == {"IMAP4REV1", "IDLE"}
     assert ResponseCode("ALERT").capabilities is None
