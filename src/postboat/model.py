@@ -184,8 +184,9 @@ class Refused:
 
     key: Key
     reason: str
-    too_much: bool = False
-    """Whether it was for lack of room (quota, size limit), which deletions may cure."""
+    own_fault: bool = False
+    """Whether it was for what the message is (too large for the room there is, empty, with a NUL in it), so that it
+    says nothing about the side; deletions go on then, and may make room."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -327,7 +327,7 @@ class MemoryReplica:
         assert len(wire) == content.size, "the size is exact: it becomes a literal's length"
         assert wire.count(b"\n") == wire.count(b"\r\n"), "contents travel in wire form"
         if (reason := self.refuse_store(wire)) is not None:
-            return Refused(content.key, reason, too_much=self.full)
+            return Refused(content.key, reason, own_fault=self.full)
         await self._before("store")
         key = self._add(wire, content.flags, content.date, token if self.naming == "name" else self._name())
         self._after("store")

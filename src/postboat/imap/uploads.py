@@ -69,7 +69,7 @@ class Uploads:
             if answer.code == "TRYCREATE":
                 raise FolderGone(f"the server has no such folder (any more): {answer.text}")
             reason = f"the server refused it: {answer.text}"
-            self._outcomes[content.key] = Refused(content.key, reason, too_much=is_too_much(answer))
+            self._outcomes[content.key] = Refused(content.key, reason, own_fault=is_too_much(answer))
         elif answer is not None and self._believable(*answer):
             self._taken.add(answer[1])
             self._outcomes[content.key] = Stored(content.key, str(answer[1]))
@@ -114,13 +114,14 @@ def is_too_much(failure: CommandFailed) -> bool:
 async def refused_unsent(content: Content, limit: int | None) -> Refused | None:
     """Why a message cannot be sent at all; None when it can."""
     if content.size == 0:
-        return Refused(content.key, "it is empty, and IMAP servers store no empty messages")
+        return Refused(content.key, "it is empty, and IMAP servers store no empty messages", own_fault=True)
     if limit is not None and content.size > limit:
         reason = f"it has {content.size} octets, and the server takes at most {limit}"
-        return Refused(content.key, reason, too_much=True)
+        return Refused(content.key, reason, own_fault=True)
     try:
         if await _holds_nul(content):
-            return Refused(content.key, "it holds a NUL octet, which IMAP cannot carry (RFC 3501 section 4.3)")
+            reason = "it holds a NUL octet, which IMAP cannot carry (RFC 3501 section 4.3)"
+            return Refused(content.key, reason, own_fault=True)
     except MessageError as error:
         return Refused(content.key, str(error))
     return None

@@ -14,7 +14,9 @@ from postboat.events import (
     Counts,
     FolderCreated,
     FolderFailed,
+    FolderFinished,
     FolderLeftAlone,
+    FolderProgressed,
     FoldersListed,
     PlanShown,
     Warned,
@@ -30,7 +32,7 @@ from postboat.sync.tasks import each
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from postboat.events import Publish
+    from postboat.events import Event, Publish
     from postboat.operations import Operation
     from postboat.service.assemble import AccountParts
     from postboat.service.supervisor import RunOptions
@@ -87,6 +89,19 @@ async def _refuse_if_root_is_missing(parts: AccountParts, ledger: AccountLedger)
         )
 
 
+class _Progress:
+    """Passes a folder's events on and remembers how far it came."""
+
+    def __init__(self, publish: Publish) -> None:
+        self._publish = publish
+        self.done = Counts()
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, FolderProgressed | FolderFinished):
+            self.done = event.done
+        self._publish(event)
+
+
 class _AccountRun:
     """One run over an account's folders under way."""
 
@@ -103,7 +118,8 @@ class _AccountRun:
         plan = self.tree.plan
         self.publish(FoldersListed(self.parts.name, len(plan.tasks)))
         for alone in plan.left_alone:
-            self.publish(FolderLeftAlone(self.parts.name, self.tree.names.remote_text(alone.name), alone.reason))
+            if not alone.chosen:
+                self.publish(FolderLeftAlone(self.parts.name, self.tree.name_of(alone), alone.reason))
         for problem in self.tree.problems:
             self.publish(Warned(problem, self.parts.name))
         await each(plan.tasks, self._sync_or_tell, width=self.parts.config.remote.maxconnections)
@@ -131,9 +147,12 @@ class _AccountRun:
         pair = self._pair(task, again=again)
         if self.options.dry_run:
             await self._show(pair)
-        else:
-            done = await sync_folder_pair(pair, self.publish)
-            self.done += done  # not in one statement with the await: other folders add to it meanwhile
+            return
+        progress = _Progress(self.publish)
+        try:
+            await sync_folder_pair(pair, progress)
+        finally:
+            self.done += progress.done  # what was done counts, also when the folder failed half way
 
     async def _create(self, task: FolderTask) -> None:
         """Create the folder on the side that lacks it, or say that it would be."""

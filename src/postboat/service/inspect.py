@@ -133,8 +133,8 @@ async def _folders(parts: AccountParts, tree: Tree, *, count: bool) -> tuple[Fol
         told.append(FolderReport(remote, local, True, first, counts.get(task.remote)))
     known = {task.remote for task in tree.plan.tasks}
     for alone in tree.plan.left_alone:
-        known.add(alone.name)
-        told.append(FolderReport(names.remote_text(alone.name), "", False, alone.reason))
+        known.add(alone.remote)
+        told.append(FolderReport(tree.name_of(alone), "", False, alone.reason))
     others = (folder for folder in tree.remote.folders if folder.selectable and folder.name not in known)
     told += [FolderReport(names.remote_text(other.name), "", False, _why_not(other)) for other in others]
     return tuple(told)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from postboat.ledger.ledger import AccountLedger
     from postboat.model import FolderName
     from postboat.service.assemble import AccountParts
-    from postboat.sync.folder_tree import TreePlan
+    from postboat.sync.folder_tree import LeftAlone, TreePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,13 @@ class Tree:
     plan: TreePlan
     problems: tuple[str, ...]
     """Folders that cannot be handled, in words for people; the others go on."""
+
+    def name_of(self, alone: LeftAlone) -> str:
+        """What a folder that is left alone is called where it is, and where it is missing if that differs."""
+        remote, local = self.names.remote_text(alone.remote), self.names.local_text(alone.local)
+        if alone.remote == alone.local:
+            return remote if alone.lacking is Side.LOCAL else local
+        return f"{remote} (on disk: {local})"
 
 
 async def refuse_another_layout(parts: AccountParts, ledger: AccountLedger) -> None:

@@ -2,8 +2,8 @@
 
 Order: what only concerns the ledger; copies; flags; deletions; checkpoints last, only when everything they cover was
 applied. A failure of the folder or the connection ends the work where it stands, so that no deletion follows copies
-that may not have taken place. A side that refuses a copy gets no deletions either, unless it was for lack of room: or
-a full mailbox could never be emptied. A crash between an effect and its record is healed by the next observation:
+that may not have taken place. A side that refuses a copy gets no deletions either, unless it was the message's own
+fault: or a full mailbox could never be emptied. A crash between an effect and its record is healed by the next observation:
 copies leave intents, everything else can be seen.
 """
 
@@ -138,7 +138,7 @@ class _Work:
         self._tell_copies(to, stored)
         for outcome in outcomes:
             if isinstance(outcome, Refused | Unsettled):
-                if not (isinstance(outcome, Refused) and outcome.too_much):
+                if not (isinstance(outcome, Refused) and outcome.own_fault):
                     self._in_doubt.add(to)
                 self._failed(f"copy of message {outcome.key} to the {to.value} side", outcome.reason)
 

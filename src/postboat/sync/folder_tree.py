@@ -60,10 +60,14 @@ class FolderTask:
 
 @dataclass(frozen=True, slots=True)
 class LeftAlone:
-    """A folder that is not synced, by the name of the side that has it, and why."""
+    """A pair of folders of which one side lacks its half, and that is not synced."""
 
-    name: FolderName
+    remote: FolderName
+    local: FolderName
+    lacking: Side
     reason: str
+    chosen: bool = False
+    """Whether it is the user's own choice, so that nobody need be told in every run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +135,11 @@ def _decide(task: FolderTask, folders: Folders, tasks: list[FolderTask], alone: 
     if task.create is None:
         tasks.append(task)
         return
-    has = task.local if task.create is Side.REMOTE else task.remote
     if folders.known.get(task.remote) == task.local:
-        alone.append(LeftAlone(has, GONE[task.create]))
+        alone.append(LeftAlone(task.remote, task.local, task.create, GONE[task.create]))
     elif task.create not in folders.may_create:
         where = "on the server" if task.create is Side.REMOTE else "locally"
-        alone.append(LeftAlone(has, f"does not exist {where}, and createfolders or readonly forbids to create it"))
+        reason = f"does not exist {where}, and createfolders or readonly forbids to create it"
+        alone.append(LeftAlone(task.remote, task.local, task.create, reason, chosen=True))
     else:
         tasks.append(task)

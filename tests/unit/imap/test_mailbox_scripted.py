@@ -689,7 +689,7 @@ async def test_what_cannot_be_sent_is_refused_and_the_rest_is_sent() -> None:
             box, content("empty", b""), content("nul", b"A: b\0\r\n\r\n"), content("big", b"x" * 41), content("ok", ONE)
         )
     assert [type(outcome) for outcome in outcomes] == [Refused, Refused, Refused, Stored]
-    assert [isinstance(outcome, Refused) and outcome.too_much for outcome in outcomes] == [False, False, True, False]
+    assert [isinstance(outcome, Refused) and outcome.own_fault for outcome in outcomes] == [True, True, True, False]
     assert len(server.commands("APPEND")) == 1
 
 
@@ -712,7 +712,7 @@ async def test_one_refused_message_does_not_hold_up_the_others(capabilities: str
 
 
 @pytest.mark.parametrize(
-    ("refusal", "too_much"),
+    ("refusal", "own_fault"),
     [
         (b"[OVERQUOTA] no", True),
         (b"[TOOBIG] no", True),
@@ -724,13 +724,13 @@ async def test_one_refused_message_does_not_hold_up_the_others(capabilities: str
         (b"contains a virus", False),
     ],
 )
-async def test_a_refusal_for_lack_of_room_says_so(refusal: bytes, too_much: bool) -> None:
+async def test_a_refusal_for_lack_of_room_says_so(refusal: bytes, own_fault: bool) -> None:
     server = LyingServer()
     server.lies["APPEND"] = refuse(b"NO " + refusal)
     async with mailbox(server) as box:
         (outcome,) = await store(box, content("a", ONE))
     assert isinstance(outcome, Refused)
-    assert outcome.too_much is too_much
+    assert outcome.own_fault is own_fault
 
 
 async def test_a_folder_that_went_before_the_upload_is_told() -> None:

@@ -55,7 +55,7 @@ def test_a_folder_that_the_rules_leave_out_is_neither_synced_nor_created():
 def test_a_folder_deleted_on_the_server_is_not_created_there_again_nor_removed_here():
     plan = plan_tree(Folders({INBOX}, {INBOX, A}, known={A: A}), PlainNames())
     assert plan.tasks == (FolderTask(INBOX, INBOX),)
-    assert [alone.name for alone in plan.left_alone] == [A]
+    assert [(alone.local, alone.lacking) for alone in plan.left_alone] == [(A, Side.REMOTE)]
     assert plan.left_alone[0].reason.startswith("gone from the server")
 
 
@@ -81,7 +81,7 @@ def test_a_lost_folder_is_to_be_looked_for_then_brought_back_and_only_last_remov
 def test_nothing_is_created_on_a_side_where_it_is_forbidden():
     plan = plan_tree(Folders({A}, {B}, may_create=frozenset({Side.LOCAL})), PlainNames())
     assert plan.tasks == (FolderTask(A, A, Side.LOCAL),)
-    assert [alone.name for alone in plan.left_alone] == [B]
+    assert [(alone.local, alone.chosen) for alone in plan.left_alone] == [(B, True)]
 
 
 def test_rules_that_would_mix_two_folders_mail_are_refused_with_all_names():
