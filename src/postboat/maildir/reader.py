@@ -89,7 +89,7 @@ def read_piece(folder: OpenFolder, entry: Entry, mark: str, offset: int) -> byte
 
 
 def fingerprint(folder: OpenFolder, entry: Entry) -> Fingerprint:
-    """Hash the header and measure the whole. Raises `OSError`."""
+    """Hash the header, look for a Message-ID in it and measure the whole. Raises `OSError`."""
     fd, _ = open_message(folder, entry)
     header, size, wire = HeaderHash(), WireSize(), ToWire()
     try:
@@ -99,7 +99,7 @@ def fingerprint(folder: OpenFolder, entry: Entry) -> Fingerprint:
                 header.feed(wire.feed(piece))
     finally:
         os.close(fd)
-    return Fingerprint(header.digest(), size.octets)
+    return Fingerprint(header.digest(), size.octets, header.named)
 
 
 def _measure(fd: int) -> int:

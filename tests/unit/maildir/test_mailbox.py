@@ -436,6 +436,16 @@ async def test_fingerprints_are_of_the_header_in_wire_form(path):
     assert prints["b"].size == 20 + 2_000_000
 
 
+async def test_fingerprints_tell_whether_a_message_has_a_message_id(path):
+    put(path, "new", "without")
+    put(path, "new", "with", b"A: 1\nmessage-id:\n <b@x>\n\nbody\n")
+    put(path, "new", "empty", b"Message-ID: \nA: 1\n\nMessage-ID: <c@x>\n")
+    put(path, "new", "long", b"A: " + b"x" * (reader.PIECE - 9) + b"\nMessage-ID: <d@x>\n\n")
+    prints = await mailbox(path).fingerprints(["without", "with", "empty", "long"])
+    named = {key for key, fingerprint in prints.items() if fingerprint.named}
+    assert named == {"with", "long"}
+
+
 async def test_intents_that_took_place_are_found_whatever_their_flags_are_now(path):
     box = mailbox(path)
     one, two = content("1"), content("2")
