@@ -176,7 +176,7 @@ def _require_wire_text(credentials: Credentials) -> None:
 
 def _refusal(name: str, user: str, text: str) -> str:
     hint = ' (if the password is right, try auth_mechanisms = "PLAIN")' if name == "CRAM-MD5" else ""
-    return f"the server refuses the user name or password of {shown(user)}: {text}{hint}"
+    return f"the server refuses the user name or password of {shown(user)}: {text.rstrip('.')}{hint}"
 
 
 def _refuse_false_welcome(condition: Condition, credentials: Credentials) -> None:
