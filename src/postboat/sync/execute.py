@@ -3,8 +3,8 @@
 Order: what only concerns the ledger; copies; flags; deletions; checkpoints last, only when everything they cover was
 applied. A failure of the folder or the connection ends the work where it stands, so that no deletion follows copies
 that may not have taken place. A side that refuses a copy gets no deletions either, unless it was the message's own
-fault: or a full mailbox could never be emptied. A crash between an effect and its record is healed by the next observation:
-copies leave intents, everything else can be seen.
+fault: or a full mailbox could never be emptied. A crash between an effect and its record is healed by the next
+observation: copies leave intents, everything else can be seen.
 """
 
 from __future__ import annotations
