@@ -124,7 +124,7 @@ async def test_a_refused_password_is_not_sent_again_by_another_mechanism():
         await server.farewell()
         assert not any(b"LOGIN" in line for line in server.heard)
 
-    with pytest.raises(SignInRefused, match="me: Invalid credentials$"):
+    with pytest.raises(SignInRefused, match=r"me: Invalid credentials$"):
         await attempt(talk)
 
 
