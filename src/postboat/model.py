@@ -244,7 +244,7 @@ class Fingerprint:
     """SHA-256 of the header in wire form, without the empty line that ends it."""
     size: int | None
     """Octets in wire form."""
-    named: bool = True
+    named: bool = field(default=True, compare=False)
     """Whether the header holds a Message-ID; without one, equal headers say little about the rest."""
 
 
