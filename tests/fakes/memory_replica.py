@@ -227,9 +227,9 @@ class MemoryReplica:
                 found[intent.origin] = Stored(intent.origin, key, self.messages[key].mark)
         return found
 
-    async def reflag(self, reflaggings: Sequence[Reflagging]) -> Sequence[Refused]:
+    async def reflag(self, reflaggings: Sequence[Reflagging]) -> Sequence[Refused | Gone]:
         self._command("reflag")
-        refused = []
+        refused: list[Refused | Gone] = []
         for wanted in reflaggings:
             if (reason := self.refuse_reflag(wanted)) is not None:
                 refused.append(Refused(wanted.key, reason))
@@ -237,6 +237,8 @@ class MemoryReplica:
             await self._before("reflag")
             if wanted.key in self.messages:
                 self._change(wanted.key, (self.messages[wanted.key].flags | wanted.add) - wanted.remove)
+            else:
+                refused.append(Gone(wanted.key))
             self._after("reflag")
         return refused
 

@@ -177,7 +177,7 @@ class ImapMailbox:
             **{origin: Unsettled(origin, NOT_FOUND, token.encode()) for origin, token in lost.items()},
         }
 
-    async def reflag(self, reflaggings: Sequence[Reflagging]) -> Sequence[Refused]:
+    async def reflag(self, reflaggings: Sequence[Reflagging]) -> Sequence[Refused | Gone]:
         """Add and remove flags that the mailbox can keep; those it cannot are left out.
 
         The mailbox is opened afresh: a STORE passes silently over messages that an older selection does not show.

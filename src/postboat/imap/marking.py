@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from postboat.errors import CommandFailed
 from postboat.imap.reading import present_of
 from postboat.imap.wire.uid_set import UidSet
-from postboat.model import DELETED, Marked, Refused
+from postboat.model import DELETED, Gone, Marked, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,13 +21,18 @@ if TYPE_CHECKING:
     from postboat.model import Flags, FlagsHeld, Key, Reflagging
 
 
-async def change_flags(session: Session, reflaggings: Sequence[Reflagging], holds: FlagsHeld) -> list[Refused]:
-    """Add and remove flags, all messages of equal change by one command; returns what the server refused."""
+async def change_flags(session: Session, reflaggings: Sequence[Reflagging], holds: FlagsHeld) -> list[Refused | Gone]:
+    """Add and remove flags, all messages of equal change by one command.
+
+    Returns what the server refused, and the messages that are gone: a STORE passes over them in silence.
+    """
     refused: dict[Key, Refused] = {}
     for (sign, flags), uids in _grouped(reflaggings, holds).items():
         for refusal in await _store(session, uids, sign, flags):
             refused.setdefault(refusal.key, refusal)
-    return list(refused.values())
+    wanted = UidSet.of(int(reflagging.key) for reflagging in reflaggings)
+    gone = wanted - await present_of(session, wanted)
+    return [*refused.values(), *(Gone(str(uid)) for uid in gone)]
 
 
 def _grouped(reflaggings: Iterable[Reflagging], holds: FlagsHeld) -> dict[tuple[str, Flags], list[int]]:

@@ -149,7 +149,7 @@ class MaildirMailbox:
         """
         return await in_thread(self._find, intents) if intents else {}
 
-    async def reflag(self, reflaggings: Sequence[Reflagging]) -> Sequence[Refused]:
+    async def reflag(self, reflaggings: Sequence[Reflagging]) -> Sequence[Refused | Gone]:
         """Rename files to show the flags; letters that are not ours stay."""
         self._must_be_writable()
         return await in_thread(self._reflag, {r.key: r for r in reflaggings})
@@ -261,13 +261,14 @@ class MaildirMailbox:
                     _remove_draft(folder, intent.token)
         return stored
 
-    def _reflag(self, work: Mapping[Key, Reflagging]) -> list[Refused]:
+    def _reflag(self, work: Mapping[Key, Reflagging]) -> list[Refused | Gone]:
         with self._same.open() as folder:
 
             def rename(key: Key, entry: Entry) -> None:
                 self._rename(folder, work[key], entry)
 
-            return self._change(folder, work, rename)
+            gone, refused = self._change(folder, work, rename)
+            return [*refused, *(Gone(key) for key in gone)]
 
     def _rename(self, folder: OpenFolder, work: Reflagging, entry: Entry) -> None:
         flags = (entry.flags | work.add) - work.remove
@@ -285,10 +286,12 @@ class MaildirMailbox:
                 os.unlink(entry.name, dir_fd=folder.sub(entry.sub))
                 self._where.forget(key)
 
-            return self._change(folder, keys, remove)
+            return self._change(folder, keys, remove)[1]
 
-    def _change(self, folder: OpenFolder, keys: Collection[Key], act: Callable[[Key, Entry], None]) -> list[Refused]:
-        """Act on files and make it durable; one message's error is its own."""
+    def _change(
+        self, folder: OpenFolder, keys: Collection[Key], act: Callable[[Key, Entry], None]
+    ) -> tuple[frozenset[Key], list[Refused]]:
+        """Act on files and make it durable; returns those that are gone, and those refused: an error is its own."""
         failed: dict[Key, str] = {}
 
         def guarded(key: Key, entry: Entry) -> None:
@@ -301,11 +304,11 @@ class MaildirMailbox:
             except PermissionError as error:
                 failed[key] = f"{entry}: {error.strerror}"
 
-        _, refused = self._where.visit(folder, keys, guarded)
+        gone, refused = self._where.visit(folder, keys, guarded)
         if self._fsync:
             os.fsync(folder.new)
             os.fsync(folder.cur)
-        return [Refused(key, reason) for key, reason in (failed | refused).items()]
+        return gone, [Refused(key, reason) for key, reason in (failed | refused).items()]
 
 
 def _mark(folder: OpenFolder, entry: Entry) -> str:

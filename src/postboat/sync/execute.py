@@ -167,7 +167,10 @@ class _Work:
                 self.publish(MessageCameBack(self.pair.account, self.pair.name, to.value, copy.key))
 
     async def reflag(self, reflags: Sequence[Reflag]) -> None:
-        """Bring both sides to the agreed flags, then write down those that neither side refused."""
+        """Bring both sides to the agreed flags, then write down those that neither side refused.
+
+        Nothing is agreed on a message that vanished meanwhile: the change on the other side still wins over that.
+        """
         if not reflags:
             return
         refused = await together(self._reflag_on(Side.REMOTE, reflags), self._reflag_on(Side.LOCAL, reflags))
@@ -183,9 +186,12 @@ class _Work:
     async def _reflag_on(self, side: Side, reflags: Sequence[Reflag]) -> set[str]:
         work: list[Reflagging] = [part for reflag in reflags if (part := reflag.on(side))]
         refused = await self.pair.replica(side).reflag(work) if work else ()
-        for refusal in refused:
-            self._failed(f"flags of message {refusal.key} on the {side.value} side", refusal.reason)
-        return {refusal.key for refusal in refused}
+        for outcome in refused:
+            if isinstance(outcome, Refused):
+                self._failed(f"flags of message {outcome.key} on the {side.value} side", outcome.reason)
+            else:
+                self.postponed += 1
+        return {outcome.key for outcome in refused}
 
     async def delete(self, deletes: Sequence[Delete]) -> None:
         await together(self._delete_on(Side.REMOTE, deletes), self._delete_on(Side.LOCAL, deletes))

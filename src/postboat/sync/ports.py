@@ -104,8 +104,8 @@ class Replica(Protocol):
         """
         ...
 
-    async def reflag(self, reflaggings: Sequence[Reflagging]) -> Sequence[Refused]:
-        """Add and remove flags; a message that is gone is no error. Returns what was refused."""
+    async def reflag(self, reflaggings: Sequence[Reflagging]) -> Sequence[Refused | Gone]:
+        """Add and remove flags. Returns what was refused, and which messages are gone: no error, but no agreement."""
         ...
 
     async def delete(self, keys: Sequence[Key], *, expunge: bool) -> Sequence[Refused | Marked]:

@@ -4,7 +4,7 @@ import pytest
 from tests.unit.maildir.shore import DISK, AgreedOn, files, mailbox, maildir, put
 
 from postboat.maildir import mailbox as mailbox_module
-from postboat.model import DELETED, FLAGGED, NO_FLAGS, SEEN, Reflagging
+from postboat.model import DELETED, FLAGGED, NO_FLAGS, SEEN, Gone, Reflagging
 
 SEEN_ONLY, FLAGGED_ONLY = frozenset({SEEN}), frozenset({FLAGGED})
 
@@ -49,7 +49,7 @@ async def test_what_another_program_did_meanwhile_is_kept(path):
     (path / "cur" / "b:2,S").rename(path / "cur" / "b:2,")
     (path / "cur" / "c:2,S").unlink()
     work = [Reflagging("a", SEEN_ONLY), Reflagging("b", FLAGGED_ONLY), Reflagging("c", FLAGGED_ONLY)]
-    assert await box.reflag(work) == []
+    assert await box.reflag(work) == [Gone("c")]
     assert files(path) == ["cur/a:2,RS", "cur/b:2,F"]
 
 

@@ -301,3 +301,21 @@ async def test_identical_messages_stored_before_a_crash_are_not_sent_again(world
     await world.sync()
     assert len(world.remote.messages) == 2
     await world.assert_at_rest()
+
+
+@pytest.mark.parametrize("side", list(Side))
+async def test_a_message_changed_here_and_removed_there_while_the_sync_runs_comes_back(world, side):
+    """The listing still shows it on both sides; nothing must be agreed on it."""
+    await world.agree(1)
+    world.side(side).set_flags(world.key(side, 1), {FLAGGED})
+    doomed = world.key(side.other, 1)
+
+    def remove(point: str) -> None:
+        if point == "before reflag" and doomed in world.side(side.other).messages:
+            world.side(side.other).remove(doomed)
+
+    await world.sync(remove)
+    await world.sync()
+    world.assert_in_step()
+    assert len(world.local.messages) == 1
+    await world.assert_at_rest()
