@@ -1,11 +1,13 @@
 """`make demo`: a mailbox synchronised before your eyes, with a server in memory and no account of yours.
 
 Starts a small IMAP server on the loopback interface, fills it, runs the real `postboat` against it, changes something
-on each side, and runs it again. What it made stays in ./demo-mail and ./demo-state to be looked at.
+on each side, and runs it again. What it made stays in ./demo-mail and ./demo-state to be looked at; `--in DIRECTORY`
+says where that is, when it is not to be this repository.
 """
 
 from __future__ import annotations
 
+import argparse
 import imaplib
 import os
 import re
@@ -38,6 +40,13 @@ SAMPLES = {
     "Travel/Tickets": [("Ferry Line", "Ticket 0815"), ("Railway", "Seat reservation"), ("Railway", "Timetable change")],
     "Entwürfe": [("Me", "Half a letter")],
 }
+
+
+def directory() -> Path:
+    """Where the demonstration is to leave its mail."""
+    parser = argparse.ArgumentParser(description="Synchronise a mailbox with a server in memory.")
+    parser.add_argument("--in", dest="directory", type=Path, default=REPOSITORY, help="where to leave the mail")
+    return parser.parse_args().directory
 
 
 def main() -> int:
@@ -216,5 +225,5 @@ def heading(text: str) -> None:
 
 
 if __name__ == "__main__":
-    os.chdir(REPOSITORY)
+    os.chdir(directory())
     raise SystemExit(main())
