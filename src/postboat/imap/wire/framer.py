@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 MIB = 1 << 20
 
 _LITERAL = re.compile(rb"(?:\A|(?<=[ (\]>]))~?\{(\d{1,19})\+?\}\Z")
-_BALANCED_QUOTES = re.compile(rb'[^"]*+(?:"(?:[^"\\]|\\.)*+"[^"]*+)*+', re.DOTALL)
+# What is repeated is atomic: before Python 3.11.5 a possessive repetition kept half of a turn that failed (gh-106052).
+_BALANCED_QUOTES = re.compile(rb'[^"]*+(?:(?>"(?:[^"\\]|\\.)*+"[^"]*+))*+', re.DOTALL)
 _TEXT_ONLY = re.compile(
     rb"\* +(?:OK|NO|BAD|BYE|PREAUTH)(?: |\Z)|\+|\* +\[|\[|[^ *+\[]+ +(?:OK|NO|BAD)(?: |\Z)", re.IGNORECASE
 )

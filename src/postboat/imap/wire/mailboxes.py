@@ -17,7 +17,8 @@ _BEFORE_NAME = re.compile(
     rb'\* (LIST|LSUB) +(?:\(([^()]*)\)|NIL) +(?:NIL|"(\\\\|\\"|[^"]|)"|([^ "(){]))(?: +|\Z)', re.IGNORECASE
 )
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
-_ITEMS = rb"\((?:[A-Z0-9.\-]++ ++(?:\([^()]*\)|[^() ]++) *+)*+\) *"
+# What is repeated is atomic: before Python 3.11.5 a possessive repetition kept half of a turn that failed (gh-106052).
+_ITEMS = rb"\((?:(?>[A-Z0-9.\-]++ ++(?:\([^()]*\)|[^() ]++) *+))*+\) *"
 _STATUS_ITEMS = re.compile(rb" *" + _ITEMS, re.IGNORECASE)
 _UNQUOTED_STATUS = re.compile(rb"(.*?) *(" + _ITEMS + rb")\Z", re.IGNORECASE | re.DOTALL)
 _ITEM = re.compile(rb"([A-Z0-9.\-]++) ++(?:(\d{1,19})(?=[ )])|\([^()]*\)|[^() ]++)", re.IGNORECASE)
