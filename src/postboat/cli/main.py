@@ -43,7 +43,10 @@ def _run(words: list[str]) -> int:
         return 0
     from postboat.cli.arguments import parse
 
-    arguments = parse(words)
+    try:
+        arguments = parse(words)
+    finally:
+        sys.stdout.flush()  # the help ends in SystemExit, and may have no reader
     from postboat.cli.run import run_command
 
     return run_command(arguments, _new_loop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -97,8 +98,10 @@ def test_help_needs_no_loop() -> None:
     assert err.strip() == "set()"
 
 
-def test_help_into_a_closed_pipe_is_no_error() -> None:
-    process = python("import sys\nfrom postboat.cli.main import main\nsys.exit(main(['--help']))")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_help_into_a_closed_pipe_is_no_error(unbuffered: str) -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    process = python("import sys\nfrom postboat.cli.main import main\nsys.exit(main(['--help']))", env=environment)
     assert process.stdout
     assert process.stderr
     process.stdout.close()
