@@ -100,7 +100,7 @@ def test_the_capability_list_and_the_bound_on_connections_can_be_set() -> None:
         with sign_in(account) as connection:
             assert set(connection.capability()[1][0].split()) == {b"IMAP4rev1", b"IDLE"}
             second = imaplib.IMAP4(account.host, account.port, timeout=20)
-            with pytest.raises(imaplib.IMAP4.error, match="LIMIT"):
+            with pytest.raises(imaplib.IMAP4.error, match="Maximum number of connections"):
                 second.login(account.user, account.password)
             second.shutdown()
 

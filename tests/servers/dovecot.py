@@ -103,7 +103,7 @@ class DovecotServer:
     """A running Dovecot with TLS and plain ports, where every user name exists and `PASSWORD` opens it.
 
     `capability` replaces the list the server announces after login (extensions left out are not offered, though still
-    obeyed); `max_connections` is the most for one user, beyond which a login gets `NO [LIMIT]`; `extra` is put at the
+    obeyed); `max_connections` is the most for one user, beyond which a login gets NO; `extra` is put at the
     end of dovecot.conf. Raises ServerFailed.
     """
 
