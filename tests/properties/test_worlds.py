@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.fakes.memory_ledger import memory_ledger
 from tests.fakes.memory_world import Died, MemoryWorld, dying_at, message
 
-from postboat.model import ANSWERED, DELETED, DRAFT, FLAGGED, FORWARDED, SEEN, Side
+from postboat.model import ANSWERED, DELETED, DRAFT, FLAGGED, FORWARDED, SEEN, Policy, Side
 
 REMOTE, LOCAL = Side
 FLAG_SETS = st.frozensets(st.sampled_from([SEEN, ANSWERED, FLAGGED, DELETED, DRAFT, FORWARDED]))
@@ -24,13 +24,29 @@ RENAME = st.tuples(st.just("rename"), st.just(LOCAL), NUMBERS, st.none())
 SYNC = st.tuples(st.just("sync"), SIDES, NUMBERS, st.none())
 CRASH = st.tuples(st.just("crash"), SIDES, st.integers(0, 60), st.none())
 STEPS = st.lists(st.one_of(DELIVER, TWIN, REMOVE, FLAG, RENAME, SYNC, CRASH), max_size=25)
+POLICIES = st.builds(
+    Policy,
+    readonly=st.sampled_from([frozenset(), frozenset({REMOTE}), frozenset({LOCAL})]),
+    sync_deletes=st.frozensets(SIDES),
+    expunge=st.booleans(),
+)
 
 
 class Story:
-    """Plays steps on a world and remembers which messages a user removed."""
+    """Plays steps on a world and remembers where messages were put and where a user removed them."""
 
     def __init__(self, world: MemoryWorld) -> None:
-        self.world, self.delivered, self.removed, self.count = world, set(), set(), 0
+        self.world, self.count = world, 0
+        self.put: dict[Side, set[bytes]] = {side: set() for side in Side}
+        self.taken: dict[Side, set[bytes]] = {side: set() for side in Side}
+
+    @property
+    def delivered(self) -> set[bytes]:
+        return self.put[REMOTE] | self.put[LOCAL]
+
+    @property
+    def removed(self) -> set[bytes]:
+        return self.taken[REMOTE] | self.taken[LOCAL]
 
     async def play(self, what: str, side: Side, number: int, flags) -> None:
         replica = self.world.side(side)
@@ -38,14 +54,14 @@ class Story:
         match what:
             case "deliver":
                 self.count += 1
-                self._put(replica, message(1000 + self.count), flags)
+                self._put(side, message(1000 + self.count), flags)
             case "twin":
                 self.count += 1
                 for each in Side:
-                    self._put(self.world.side(each), message(1000 + self.count), flags)
+                    self._put(each, message(1000 + self.count), flags)
             case "remove" if held:
                 key = held[number % len(held)]
-                self.removed.add(replica.messages[key].wire)
+                self.taken[side].add(replica.messages[key].wire)
                 replica.remove(key)
             case "flag" if held:
                 replica.set_flags(held[number % len(held)], flags)
@@ -59,9 +75,9 @@ class Story:
                 except Died:
                     pass
 
-    def _put(self, replica, wire: bytes, flags) -> None:
-        self.delivered.add(wire)
-        replica.put(wire, flags)
+    def _put(self, side: Side, wire: bytes, flags) -> None:
+        self.put[side].add(wire)
+        self.world.side(side).put(wire, flags)
 
     async def check(self) -> None:
         """In step, at rest, nothing lost that nobody removed, nothing doubled."""
@@ -73,6 +89,36 @@ class Story:
         assert all(count == 1 for count in bodies.values()), "a message was doubled"
         assert set(bodies) <= self.delivered
 
+    async def check_as_far_as_allowed(self) -> None:
+        """At rest, and each side holds what it must and nothing that it must not."""
+        await self.world.sync()
+        await self.world.assert_at_rest()
+        for side in Side:
+            self._check_side(side, self.world.policy)
+        if not self.world.policy.readonly:
+            self._check_flags()
+
+    def _check_side(self, side: Side, policy: Policy) -> None:
+        bodies = self.world.bodies(side)
+        assert all(count == 1 for count in bodies.values()), "a message was doubled"
+        kept = self.put[side] - self.taken[side]
+        if side in policy.readonly:
+            assert self.world.side(side).mutations == 0, "a side that is only to be read was written to"
+            assert set(bodies) == kept
+            return
+        if side.other in policy.sync_deletes and (policy.expunge or side is LOCAL):
+            kept -= self.taken[side.other]
+        assert kept <= set(bodies), "a message was lost that no user removed, or that was to outlive its removal"
+        assert self.delivered - self.removed <= set(bodies), "a message did not arrive"
+        assert set(bodies) <= self.delivered
+
+    def _check_flags(self) -> None:
+        """What both sides hold has the same flags on both."""
+        local = {held.wire: held.flags for held in self.world.local.messages.values()}
+        for held in self.world.remote.messages.values():
+            if held.wire in local:
+                assert self.world.local.holds.mask(held.flags) == local[held.wire]
+
 
 @settings(max_examples=250, deadline=None)
 @given(STEPS)
@@ -83,6 +129,19 @@ def test_any_story_ends_in_step_with_nothing_lost_or_doubled(steps):
             for step in steps:
                 await story.play(*step)
             await story.check()
+
+    asyncio.run(tell())
+
+
+@settings(max_examples=250, deadline=None)
+@given(STEPS, POLICIES)
+def test_under_any_policy_nothing_is_lost_or_doubled_and_what_is_readonly_stays_as_it_is(steps, policy):
+    async def tell() -> None:
+        async with memory_ledger() as ledger:
+            story = Story(MemoryWorld(ledger, policy))
+            for step in steps:
+                await story.play(*step)
+            await story.check_as_far_as_allowed()
 
     asyncio.run(tell())
 
