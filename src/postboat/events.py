@@ -100,6 +100,11 @@ class FolderLeftAlone(FolderEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class FolderMatchedAnew(FolderEvent):
+    """What was agreed on no longer counts: another server, folder or copy of it; messages are matched by content."""
+
+
+@dataclass(frozen=True, slots=True)
 class FolderStarted(FolderEvent):
     """Work on a folder began."""
 

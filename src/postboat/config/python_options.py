@@ -30,6 +30,8 @@ def cmp(one: Any, other: Any) -> int:
 WITH_RE: Mapping[str, object] = {"re": re}
 FOR_SORTING: Mapping[str, object] = {"re": re, "cmp": cmp}
 FAILED = object()
+_NOT_CLOSED = re.compile(r"does not match opening parenthesis ('.')")
+_LINES = re.compile(r" (?:on line \d+|\(detected at line \d+\))$")
 NOTHING_ADDED: Mapping[str, object] = {}
 
 
@@ -99,11 +101,19 @@ def compiled(options: Options, option: str) -> CodeType | None:
     try:
         return _compile(f"({text}\n)", f"<{place}: {options.name(option)}>", "eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        reason = f": {error.msg}" if isinstance(error, SyntaxError) else f": {described(error)}"
+        reason = f": {_grammar(error, text) if isinstance(error, SyntaxError) else described(error)}"
         if option == "remotepasseval":
             reason = ""  # it may quote what was meant to be the password itself
         options.wrong(option, f"is not a Python expression{reason}")
         return None
+
+
+def _grammar(error: SyntaxError, text: str) -> str:
+    """What Python finds wrong, without its lines, which are not the file's, and without the parentheses put around."""
+    opened = _NOT_CLOSED.search(error.msg)
+    if opened and (error.lineno or 0) > text.count("\n") + 1:
+        return f"{opened[1]} was never closed"
+    return _LINES.sub("", error.msg)
 
 
 def described(error: BaseException) -> str:

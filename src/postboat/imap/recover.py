@@ -29,6 +29,8 @@ HIGHEST_UID = 4294967295
 PATIENCE = 1.0
 """Seconds after which a server that stores nothing more has dealt with what a broken connection had sent it."""
 _LOOKS = 5
+ADDED = 4096
+"""Octets by which the lines that a server adds may lengthen a message; an eighth more may be due to its counting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,15 +156,27 @@ def match(tokens: Mapping[Key, Token], candidates: Sequence[Candidate]) -> dict[
 
 
 def match_just_stored(tokens: Mapping[Key, Token], candidates: Sequence[Candidate]) -> dict[Key, int]:
-    """As `match`, for messages stored a moment ago: as many new messages as were stored are they, in their order.
+    """As `match`, for messages sent a moment ago: as many new messages as were stored are they, in their order.
 
-    Later this would be no proof, for other mail may have come in their place.
+    Later this would be no proof, for other mail may have come in their place; nor is it now when one of them cannot be
+    what was sent. Those that may not have been stored are not counted.
     """
     matched = match(tokens, candidates)
-    rest, free = _unmatched(tokens, candidates, matched)
-    if len(rest) == len(free):
+    rest, free = _unmatched({key: token for key, token in tokens.items() if token.stored}, candidates, matched)
+    if len(rest) == len(free) and all(map(_may_be, rest.values(), free)):
         matched.update(zip(rest, (c.uid for c in free), strict=True))
     return matched
+
+
+def _may_be(token: Token, candidate: Candidate) -> bool:
+    """Whether nothing speaks against a message being the one sent, with its header changed by the server."""
+    if candidate.uid < token.uidnext:
+        return False
+    if token.message_id and candidate.message_id and token.message_id != candidate.message_id:
+        return False
+    if token.date is not None and candidate.date is not None and token.date != candidate.date:
+        return False
+    return candidate.size is None or abs(candidate.size - token.size) <= ADDED + token.size // 8
 
 
 def _match_by(

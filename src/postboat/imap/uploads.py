@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 
 Outcome = Stored | Refused | Unsettled
 
+WAY_OUT = "it is not sent again; if you see it on the server, delete this file"
 UID_NOT_TOLD = (
-    "it is stored, but the server did not tell under which UID and changed its header: the next run looks for it"
+    f"it is stored, but the server did not tell under which UID, and no new message is certainly it: {WAY_OUT}"
 )
-NOT_FOUND = "the server said that it stored it, and no new message is certainly it: it is not sent again"
-ONLY_ONE_COPY = "the server keeps one copy of identical messages, and has it as UID {}"
+NOT_FOUND = f"the server said that it stored it, and no new message is certainly it: {WAY_OUT}"
+ONLY_ONE_COPY = (
+    "the server keeps one copy of identical messages and has it as UID {}: delete one of the two files on disk"
+)
 _TOO_MUCH = frozenset({"OVERQUOTA", "TOOBIG", "LIMIT"})
 _TOO_MUCH_TEXT = re.compile(r"quota|too (large|big)", re.I)
 
@@ -40,7 +43,7 @@ class Uploads:
         """UIDs given out in this run; grows."""
         self._outcomes: dict[Key, Outcome] = {}
         self._untold: dict[Key, int | None] = {}
-        """Stored, though under an unknown UID: with the one that the server told and that cannot be believed."""
+        """Stored, though under an unknown UID: with the one that the server told and that another message has."""
 
     async def store(self, contents: Sequence[Content], tokens: Sequence[Token]) -> list[Outcome]:
         """Store contents, and tell for each what became of it, in their order. Raises `FolderGone`."""
@@ -81,8 +84,12 @@ class Uploads:
         return str(validity) == self._validity and uid not in self._taken
 
     async def _look_for(self, tokens: dict[Key, Token]) -> None:
-        """Find the UIDs of what was stored. Courier shows a message it took only after a NOOP."""
-        wanted = {key: replace(tokens[key], stored=True) for key in self._untold}
+        """Find the UIDs of what was stored. Courier shows a message it took only after a NOOP.
+
+        One for which a UID was told that another has already may be no message of its own at all: only one that
+        certainly is it may be given to it.
+        """
+        wanted = {key: replace(tokens[key], stored=told is None) for key, told in self._untold.items()}
         await self._session.noop()
         first = min(token.uidnext for token in wanted.values())
         candidates = await candidates_from(self._session, first, self._taken)
@@ -91,8 +98,8 @@ class Uploads:
         for key, told in self._untold.items():
             if key in found:
                 self._outcomes[key] = Stored(key, str(found[key]))
-            elif told in self._taken:
-                self._outcomes[key] = Refused(key, ONLY_ONE_COPY.format(told))
+            elif told is not None:
+                self._outcomes[key] = Refused(key, ONLY_ONE_COPY.format(told), own_fault=True)
             else:
                 self._outcomes[key] = Unsettled(key, UID_NOT_TOLD, wanted[key].encode())
 

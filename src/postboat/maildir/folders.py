@@ -7,9 +7,11 @@ import os
 import socket
 import stat
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from postboat.errors import FolderError
+from postboat.maildir.identity import FILE as IDENTITY
 from postboat.maildir.layout import DEEPEST, SUBDIRECTORIES, Layout
 from postboat.maildir.mailbox import MaildirMailbox
 from postboat.maildir.names import NameMaker, printable
@@ -82,6 +84,15 @@ class MaildirStore:
         async with self._creating:  # two at once might each see a directory that the other has not filled yet
             await in_thread(self._create, directory, known=name in self._found or directory in self._told)
             self._found[name] = directory
+
+    async def disown(self, name: FolderName) -> None:
+        """Take the identifier from what is left of a folder that lost its directories: made anew, it is a new one.
+
+        What cannot be removed stays; a read-only store removes nothing.
+        """
+        if not self._read_only:
+            with suppress(OSError):
+                await in_thread((self.root / self.directory(name) / IDENTITY).unlink)
 
     def mailbox(self, name: FolderName) -> MaildirMailbox:
         """The folder as a replica; it need not exist. Raises `FolderError` for a name no directory can hold."""

@@ -7,7 +7,7 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from postboat.errors import AccountError, ConnectionLost, PostboatError, StoreMissing
+from postboat.errors import AccountError, ConnectionLost, PostboatError
 from postboat.events import (
     AccountFinished,
     AccountStarted,
@@ -24,7 +24,7 @@ from postboat.events import (
 from postboat.ledger.ledger import AccountLedger
 from postboat.ledger.lock import lock_account
 from postboat.model import Side
-from postboat.service.tree import read_tree, refuse_another_layout
+from postboat.service.tree import read_tree
 from postboat.sync.folder_pair import FolderPair, plan_folder_pair, sync_folder_pair
 from postboat.sync.tally import describe
 from postboat.sync.tasks import each
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from postboat.service.assemble import AccountParts
     from postboat.service.supervisor import RunOptions
     from postboat.service.tree import Tree
-    from postboat.sync.folder_tree import FolderTask
+    from postboat.sync.folder_tree import FolderTask, LeftAlone
 
 
 async def sync_account(parts: AccountParts, options: RunOptions, publish: Publish) -> int:
@@ -45,14 +45,12 @@ async def sync_account(parts: AccountParts, options: RunOptions, publish: Publis
     publish(AccountStarted(parts.name))
     began = time.monotonic()
     async with _opened(parts, options) as ledger:
-        await _refuse_if_root_is_missing(parts, ledger)
-        await refuse_another_layout(parts, ledger)
         tree = await read_tree(parts, ledger, options.folders)
         run = _AccountRun(parts, options, publish, ledger, tree)
         await run.sync_folders()
     seconds = time.monotonic() - began
     publish(AccountFinished(parts.name, run.done, len(tree.plan.tasks), run.failed_folders, seconds))
-    return 3 if run.failed_folders or run.done.failed else 0
+    return 3 if run.failed_folders or run.done.failed or run.lost_folders else 0
 
 
 @asynccontextmanager
@@ -78,17 +76,6 @@ async def _ledger(parts: AccountParts, *, dry_run: bool) -> AsyncIterator[Accoun
             await ledger.close()
 
 
-async def _refuse_if_root_is_missing(parts: AccountParts, ledger: AccountLedger) -> None:
-    """An unmounted disk is not an instruction to delete: a root that was there before must be there now."""
-    if await parts.store.exists():
-        return
-    if any(folder.has_pairings for folder in await ledger.folders()):
-        raise StoreMissing(
-            f"{parts.config.local.localfolders} is missing, though mail was synced to it before. "
-            f"Is its disk mounted? Nothing was changed. To start over in an empty place, remove {parts.ledger_path}"
-        )
-
-
 class _Progress:
     """Passes a folder's events on and remembers how far it came."""
 
@@ -110,7 +97,7 @@ class _AccountRun:
     ) -> None:
         self.parts, self.options, self.publish, self.ledger, self.tree = parts, options, publish, ledger, tree
         self.done = Counts()
-        self.failed_folders = 0
+        self.failed_folders = self.lost_folders = 0
         self._transfers = asyncio.Semaphore(parts.config.remote.maxconnections)
 
     async def sync_folders(self) -> None:
@@ -119,10 +106,15 @@ class _AccountRun:
         self.publish(FoldersListed(self.parts.name, len(plan.tasks)))
         for alone in plan.left_alone:
             if not alone.chosen:
-                self.publish(FolderLeftAlone(self.parts.name, self.tree.name_of(alone), alone.reason))
+                self._leave_alone(alone)
         for problem in self.tree.problems:
             self.publish(Warned(problem, self.parts.name))
         await each(plan.tasks, self._sync_or_tell, width=self.parts.config.remote.maxconnections)
+
+    def _leave_alone(self, alone: LeftAlone) -> None:
+        """Tell of a folder that one side lost."""
+        self.lost_folders += 1
+        self.publish(FolderLeftAlone(self.parts.name, self.tree.name_of(alone), alone.reason))
 
     async def _sync_or_tell(self, task: FolderTask) -> None:
         """Sync one folder; a failure that stops it stops no other, but one of the account does."""

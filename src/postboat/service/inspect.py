@@ -93,8 +93,7 @@ async def _account(
         report = await _server(parts, report)
         tree = await _tree(parts)
         report = replace(report, folders=await _folders(parts, tree, count=count))
-        problems = (*tree.problems, *_local_problems(parts, await parts.store.exists()), *_unused(account, tree))
-        return replace(report, problems=problems)
+        return replace(report, problems=(*tree.problems, *_unused(account, tree)))
     except FolderRulesRefused as refused:
         return replace(report, problems=tuple(str(refused).splitlines()), exit_code=refused.exit_code)
     except PostboatError as failure:
@@ -161,11 +160,6 @@ async def _counts(parts: AccountParts, tree: Tree) -> dict[FolderName, int]:
         [task.remote for task in tree.plan.tasks if task.remote in wires], ask, width=parts.config.remote.maxconnections
     )
     return counts
-
-
-def _local_problems(parts: AccountParts, exists: bool) -> Iterator[str]:
-    if not exists and parts.ledger_path.exists():
-        yield f"{parts.config.local.localfolders} is missing though it was synced before: is its disk mounted?"
 
 
 def _unused(account: AccountConfig, tree: Tree) -> Iterator[str]:

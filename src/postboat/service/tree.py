@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postboat.config.folder_names import NameMap
-from postboat.errors import FolderRulesRefused
+from postboat.errors import FolderRulesRefused, StoreMissing
 from postboat.model import Side
 from postboat.sync.folder_tree import Folders, contradictions, plan_tree
 from postboat.sync.tasks import together
@@ -40,7 +40,13 @@ class Tree:
         return f"{remote} (on disk: {local})"
 
 
-async def refuse_another_layout(parts: AccountParts, ledger: AccountLedger) -> None:
+def _missing(parts: AccountParts, what: str) -> str:
+    """An unmounted disk is not an instruction to delete."""
+    advice = f"Is its disk mounted? Nothing was changed. To start over in an empty place, remove {parts.ledger_path}"
+    return f"{what}, though mail was synced to it. {advice}"
+
+
+async def _refuse_another_layout(parts: AccountParts, ledger: AccountLedger) -> None:
     """Under another `sep` or `layout` the directories on disk would be taken for other folders."""
     present = f"{parts.store.layout.kind} {parts.store.layout.sep}"
     before = await ledger.layout(present)
@@ -58,6 +64,10 @@ async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[s
     Raises `FolderRulesRefused` with every problem of the rules at once, before anything is created or changed.
     """
     config = parts.config
+    known = [folder for folder in await ledger.folders() if folder.has_pairings]
+    if known and not await parts.store.exists():
+        raise StoreMissing(_missing(parts, f"{parts.store.root} is missing"))
+    await _refuse_another_layout(parts, ledger)
     listing, (local, local_problems) = await together(
         parts.folders.list(subscribed_only=config.remote.subscribedonly, reference=config.remote.reference),
         parts.store.list(),
@@ -80,7 +90,11 @@ async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[s
     problems = names.prove(offered, local, may_create_remote=Side.REMOTE in may_create)
     if problems:
         raise FolderRulesRefused("\n".join(problems))
-    known = [folder for folder in await ledger.folders() if folder.has_pairings]
+    lost = [folder for folder in known if folder.local not in local]
+    for folder in lost:
+        await parts.store.disown(folder.local)
+    if lost and lost == known:
+        raise StoreMissing(_missing(parts, f"none of the folders synced before is in {parts.store.root}"))
     folders = Folders(
         set(remote),
         set(local),

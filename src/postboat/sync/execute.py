@@ -150,7 +150,7 @@ class _Work:
         keys = [outcome.key for outcome in outcomes if isinstance(outcome, Stored)]
         paired = await self.pair.ledger.pairings(to, keys)
         return [
-            Refused(outcome.origin, f"{ONE_COPY} {outcome.key}")
+            Refused(outcome.origin, f"{ONE_COPY} {outcome.key}; delete one of the two", own_fault=True)
             if isinstance(outcome, Stored) and _partner(paired, outcome.key, to) not in (None, outcome.origin)
             else outcome
             for outcome in outcomes

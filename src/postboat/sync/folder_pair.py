@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from postboat.events import Counts, FolderFinished, FolderPlanned, FolderStarted
+from postboat.events import Counts, FolderFinished, FolderMatchedAnew, FolderPlanned, FolderStarted
 from postboat.model import Policy, Side
 from postboat.sync.execute import execute
 from postboat.sync.observe import observe
@@ -47,6 +47,8 @@ async def sync_folder_pair(pair: FolderPair, publish: Publish) -> Counts:
     """Make both replicas of one folder agree, as far as the policy allows; return what was done."""
     publish(FolderStarted(pair.account, pair.name))
     observed = await observe(pair)
+    if observed.anew:
+        publish(FolderMatchedAnew(pair.account, pair.name))
     plan = await asyncio.to_thread(make_plan, observed, pair.policy)
     publish(FolderPlanned(pair.account, pair.name, counts_of(plan)))
     done = await execute(plan, observed, pair, publish)

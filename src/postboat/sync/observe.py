@@ -20,26 +20,30 @@ if TYPE_CHECKING:
     from postboat.sync.folder_pair import FolderPair
 
 
+UNDER_WAY = "it was on its way when the connection broke, and may have arrived; the next run looks for it"
+
+
 async def observe(pair: FolderPair) -> Observed:
     """What changed on both sides since the last agreement; settles what an interrupted run left behind first."""
-    await _recognise(pair)
+    known = await _recognise(pair)
     withheld, unsettled = await _settle_intents(pair)
     try:
         changes = await _changes(pair)
     except KeysRenewed:
         await pair.ledger.start_over()
+        known = False
         changes = await _changes(pair)
     touched = await _touched(pair, changes)
-    return Observed(changes, touched, await _twins(pair, changes), withheld, unsettled)
+    return Observed(changes, touched, await _twins(pair, changes), withheld, unsettled, anew=not known)
 
 
-async def _recognise(pair: FolderPair) -> None:
-    """Make sure that the ledger's keys still mean the same messages; else the ledger starts anew for this folder.
+async def _recognise(pair: FolderPair) -> bool:
+    """Whether the ledger's keys still mean the same messages; else the ledger starts anew for this folder.
 
     Starting anew deletes nothing: what both sides hold is paired as twins, the rest is copied.
     """
     remote, local = await together(pair.remote.validity(), pair.local.validity())
-    await pair.ledger.open({Side.REMOTE: remote, Side.LOCAL: local})
+    return await pair.ledger.open({Side.REMOTE: remote, Side.LOCAL: local})
 
 
 async def _changes(pair: FolderPair) -> dict[Side, Changes]:
@@ -67,7 +71,7 @@ async def _settle_intents(pair: FolderPair) -> tuple[dict[Side, set[Key]], list[
         lost = [outcome for outcome in found.values() if isinstance(outcome, Unsettled)]
         late = {intent.origin for intent in intents} - found.keys() if pair.again and to is Side.REMOTE else set()
         withheld[to] = late | {outcome.key for outcome in lost}
-        unsettled += lost
+        unsettled += [*lost, *(Unsettled(key, UNDER_WAY) for key in sorted(late))]
         await pair.ledger.record(
             pairings=[_pairing(intent, outcome) for intent in intents if (outcome := _stored(found, intent))],
             settled=[intent for intent in intents if intent.origin not in withheld[to]],
@@ -108,8 +112,8 @@ async def _twins(pair: FolderPair, changes: Mapping[Side, Changes]) -> Sequence[
         return []
     remote_prints = await pair.remote.fingerprints(candidates)
     twins = await asyncio.to_thread(pair_twins, remote_prints, local_prints)
-    unsure = [twin for twin in twins if doubtful(remote[twin[0]], remote_prints[twin[0]])]
+    unsure = {twin: remote_prints[twin[0]].size for twin in twins if doubtful(remote[twin[0]], remote_prints[twin[0]])}
     if not unsure:
         return twins
-    sure = [twin for twin in twins if twin not in set(unsure)]
-    return sure + await confirmed(unsure, pair.remote, pair.local)
+    async with pair.transfers:
+        return [twin for twin in twins if twin not in unsure] + await confirmed(unsure, pair.remote, pair.local)

@@ -41,7 +41,9 @@ class Observed:
     withheld: Mapping[Side, Set[Key]] = field(default_factory=dict)
     """By the side they would go to: messages of the other side that may be there already and must not be sent."""
     unsettled: Sequence[Unsettled] = ()
-    """Those of them that are there for sure, though nobody knows as which message."""
+    """Those of them that need telling, each with the reason."""
+    anew: bool = False
+    """Whether the ledger had to start over for this folder."""
 
 
 def make_plan(observed: Observed, policy: Policy) -> Plan:
@@ -92,18 +94,17 @@ def _known(pairing: Pairing, changes: Mapping[Side, Changes], policy: Policy) ->
 
 def _gone(pairing: Pairing, gone: Side, changes: Mapping[Side, Changes], policy: Policy) -> Iterator[Operation]:
     """Rows `+ . +` and `. + +`: one side's user removed the message."""
-    kept = gone.other
+    kept, now = gone.other, _renamed(pairing, changes)
+    if now != pairing:
+        yield Adopt(now, pairing)
     if gone not in policy.sync_deletes or kept in policy.readonly:
         return
-    now = _renamed(pairing, changes)
     flags = _present(pairing, kept, changes[kept])
     changed = flags ^ changes[kept].holds.mask(pairing.flags)
     if changed and DELETED not in flags:
         if gone not in policy.readonly:
-            yield Copy(gone, now.key(kept), flags, replaces=pairing)
+            yield Copy(gone, now.key(kept), flags, replaces=now)
     elif policy.expunge or kept is Side.LOCAL or DELETED not in flags:
-        if now != pairing:
-            yield Adopt(now, pairing)
         yield Delete(kept, now)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -15,11 +15,8 @@ T = TypeVar("T")
 
 async def together(first: Coroutine[object, object, A], second: Coroutine[object, object, B]) -> tuple[A, B]:
     """Run two coroutines at once and return both results; when one fails the other is cancelled."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            one, other = group.create_task(first), group.create_task(second)
-    except BaseExceptionGroup as failures:
-        raise first_of(failures) from None
+    one, other = asyncio.create_task(first), asyncio.create_task(second)
+    await _all([one, other])
     return one.result(), other.result()
 
 
@@ -34,17 +31,21 @@ async def each(items: Iterable[T], work: Callable[[T], Awaitable[None]], *, widt
         for item in waiting:
             await work(item)
 
+    await _all([asyncio.create_task(worker()) for _ in range(max(1, width))])
+
+
+async def _all(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Wait for all tasks, or for the first failure, and let none outlive the wait.
+
+    Unlike a TaskGroup it raises a failure as it is, and a cancellation stays one though a child fails on the way out:
+    in Python 3.11 the group raises the child's failure then, and who was to stop goes on.
+    """
     try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(max(1, width)):
-                group.create_task(worker())
-    except BaseExceptionGroup as failures:
-        raise first_of(failures) from None
-
-
-def first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first plain exception of a group, however deeply grouped."""
-    failure: BaseException = failures
-    while isinstance(failure, BaseExceptionGroup):
-        failure = failure.exceptions[0]
-    return failure
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in tasks:
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            raise failure

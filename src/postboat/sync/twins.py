@@ -7,7 +7,9 @@ from contextlib import aclosing
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from postboat.model import DRAFT, Content
+from postboat.model import DRAFT, NO_FLAGS, Content, Side
+from postboat.operations import Copy
+from postboat.sync.batches import batches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,13 +41,18 @@ def doubtful(message: Message, fingerprint: Fingerprint) -> bool:
     return not fingerprint.named or DRAFT in message.flags
 
 
-async def confirmed(twins: Sequence[tuple[Key, Key]], remote: Replica, local: Replica) -> list[tuple[Key, Key]]:
-    """Those of `twins` whose whole contents are equal: both sides are read, and nothing is copied.
+async def confirmed(
+    twins: Mapping[tuple[Key, Key], int | None], remote: Replica, local: Replica
+) -> list[tuple[Key, Key]]:
+    """Those of `twins` (with their sizes) whose whole contents are equal: both sides are read, and nothing is copied.
 
     Among several with one header, any that are equal are paired.
     """
-    ours = await _digests(local, [twin[1] for twin in twins])
-    theirs = await _digests(remote, [twin[0] for twin in twins])
+    ours: dict[Key, bytes] = {}
+    theirs: dict[Key, bytes] = {}
+    for batch in batches([Copy(Side.LOCAL, r, NO_FLAGS, size, mark=lo) for (r, lo), size in twins.items()]):
+        ours |= await _digests(local, [copy.mark for copy in batch])
+        theirs |= await _digests(remote, [copy.key for copy in batch])
     waiting: dict[bytes, list[Key]] = defaultdict(list)
     for key in sorted(ours, key=_age, reverse=True):
         waiting[ours[key]].append(key)

@@ -21,6 +21,7 @@ from postboat.events import (
     FolderFailed,
     FolderFinished,
     FolderLeftAlone,
+    FolderMatchedAnew,
     FoldersListed,
     MessageCameBack,
     MessageFailed,
@@ -239,9 +240,17 @@ def named(names: Sequence[str]) -> str:
     return ", ".join(map(clean, names[:NAMED])) + more
 
 
+MATCHED_ANEW = (
+    "what was agreed on does not count any more (another mailbox, or another or copied folder on disk): messages are "
+    "matched by their contents and none is deleted; what was deleted on one side since the last sync comes back"
+)
+
+
 def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
     """Tell a failure, a warning or a folder left alone, with what to do; empty for any other event."""
     match event:
+        case FolderMatchedAnew():
+            return (f"{_about(event, manner)}{MATCHED_ANEW}",)
         case FolderLeftAlone(reason=reason):
             return (f"{_about(event, manner)}left alone: {clean(reason)}",)
         case MessageFailed(what=what, reason=reason):

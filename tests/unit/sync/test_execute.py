@@ -137,7 +137,8 @@ async def test_an_upload_whose_connection_broke_is_not_sent_again_in_the_same_ru
     with pytest.raises(Died):
         await world.sync(dying_at_point("before store"))
     hasty = replace(world.pair(), again=True)
-    await sync_folder_pair(hasty, world.events.append)
+    done = await sync_folder_pair(hasty, world.events.append)
+    assert done.failed == 1, "it is told, and the run is not called in step"
     assert len(world.remote.messages) == 1 and key in world.local.messages
     await world.sync()
     world.assert_in_step()
