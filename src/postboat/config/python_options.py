@@ -113,6 +113,11 @@ def _grammar(error: SyntaxError, text: str) -> str:
     opened = _NOT_CLOSED.search(error.msg)
     if opened and (error.lineno or 0) > text.count("\n") + 1:
         return f"{opened[1]} was never closed"
+    if opened and opened[1] == "'('":
+        try:
+            _compile(text, "", "eval")
+        except SyntaxError as bare:
+            error = bare if bare.msg.startswith("unmatched") else error
     return _LINES.sub("", error.msg)
 
 

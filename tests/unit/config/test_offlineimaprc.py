@@ -244,3 +244,24 @@ def test_quotes_around_a_word_are_taken_for_the_other_notation_and_not_for_a_par
     remote = remote_of(read, f'cert_fingerprint = "{pin}", {pin}\nauth_mechanisms = "PLAIN"')
     assert remote.cert_fingerprint == (pin, pin)
     assert remote.auth_mechanisms == ("PLAIN",)
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("lambda name: name in ['a', 'b'", "'[' was never closed"),
+        ("lambda name: name in [\n  'a'", "'[' was never closed"),
+        ("lambda name: name in {'a'", "'{' was never closed"),
+        ("lambda name: re.search('a', name", "'(' was never closed"),
+        ("lambda name: name in 'a']", "unmatched ']'"),
+        ("lambda name: name == 'a'))", "unmatched ')'"),
+        ("lambda name: name == 'a", "unterminated string literal"),
+        (
+            "lambda name: name in ['a',\n  'b')",
+            "closing parenthesis ')' does not match opening parenthesis '['",
+        ),
+    ],
+)
+def test_a_rule_that_is_not_python_is_told_by_what_is_written_and_not_by_how_it_is_read(read, rule, told):
+    (problem,) = problems_of(read, BASIC.format(account="", remote=f"folderfilter = {rule}"))
+    assert problem.endswith(f":18: Repository MyMailRemote.folderfilter: is not a Python expression: {told}")
