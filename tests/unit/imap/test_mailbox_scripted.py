@@ -591,6 +591,55 @@ async def test_a_server_that_keeps_one_copy_of_equal_messages_gives_its_uid_once
     assert first == Stored("a", "1")
     assert isinstance(second, Refused)
     assert "one copy" in second.reason
+    assert "as UID 1" in second.reason
+    assert second.own_fault
+
+
+async def test_mail_that_comes_meanwhile_is_not_taken_for_the_second_of_identical_messages() -> None:
+    server = LyingServer()
+
+    def same(answer: Answer, _: bytes) -> Answer:
+        if len(server.inbox.mail) == 1:
+            return answer
+        del server.inbox.mail[1:]
+        server.inbox.put(b"Subject: from a stranger\r\n\r\n")
+        return Answer([], b"OK [APPENDUID 7 1] Success")
+
+    server.lies["APPEND"] = same
+    async with mailbox(server) as box:
+        first, second = await store(box, content("a", ONE), content("b", ONE))
+    assert first == Stored("a", "1")
+    assert isinstance(second, Refused)
+
+
+@pytest.mark.parametrize(
+    ("header", "date", "body"),
+    [
+        (b"Message-ID: <other@x>\r\n", "01-Jan-2020 00:00:00 +0000", b""),
+        (b"", "02-Jan-2020 00:00:00 +0000", b""),
+        (b"", "01-Jan-2020 00:00:00 +0000", b"x" * 9000),
+    ],
+)
+async def test_mail_that_cannot_be_what_was_stored_is_not_taken_for_it(header: bytes, date: str, body: bytes) -> None:
+    server = LyingServer(POOR)
+
+    def filed_elsewhere(answer: Answer, _: bytes) -> Answer:
+        server.inbox.mail.pop()
+        server.inbox.put(header + b"Subject: from a stranger\r\n\r\n" + body, date=date)
+        return answer
+
+    server.lies["APPEND"] = filed_elsewhere
+    async with mailbox(server) as box:
+        (outcome,) = await store(box, content("a", b"Message-ID: <a@b>\r\n" + ONE))
+    assert isinstance(outcome, Unsettled)
+    assert "delete this file" in outcome.reason
+
+
+async def test_the_only_new_message_is_what_was_stored_however_its_header_looks() -> None:
+    server = LyingServer(POOR)
+    server.alters = lambda wire: b"X-Changed: yes\r\n" + wire
+    async with mailbox(server) as box:
+        assert await store(box, content("a", ONE), content("b", ONE)) == [Stored("a", "1"), Stored("b", "2")]
 
 
 async def test_a_changed_header_and_no_uidplus_leave_date_and_size_to_tell() -> None:
