@@ -1,9 +1,10 @@
 """The identifier that a Maildir carries in `.postboat-id`: while it stays, its keys name the same messages.
 
 A copy of a folder (a backup put back, `cp -r`, `rsync`) carries the same file, and holds the mail of another day. So
-the identity is the identifier with the file's inode number and the time of its last change: moving or renaming the
-folder changes neither, and no program that copies can set them. The number alone would not do, since file systems
-give a freed one to the next file.
+the identity is the identifier with the file's inode number and the time of its birth: moving or renaming the folder,
+chmod, chown and touch change neither, and no program that copies can set them. The number alone would not do, since
+file systems give a freed one to the next file. Where a file system keeps no time of birth, that of the last change
+stands in for it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from postboat.errors import FolderError
+from postboat.maildir.system import birth_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,9 +40,10 @@ def read_identity(folder: OpenFolder) -> str:
     try:
         text = os.read(fd, 64).decode("ascii", "replace").strip()
         info = os.fstat(fd)
+        born = birth_time(fd) or info.st_ctime_ns
     finally:
         os.close(fd)
-    return f"{text}-{info.st_ino}-{info.st_ctime_ns}" if _VALID.fullmatch(text) else ""
+    return f"{text}-{info.st_ino}-{born}" if _VALID.fullmatch(text) else ""
 
 
 def ensure_identity(folder: OpenFolder, make: Callable[[], str]) -> str:

@@ -1,14 +1,17 @@
-"""Two calls of the kernel that Python does not offer. Each says whether it was there to be used."""
+"""Calls of the kernel that Python does not offer. Each says whether it was there to be used."""
 
 from __future__ import annotations
 
 import ctypes
 import errno
 import os
+import struct
 import sys
 from functools import cache
 
 _NOREPLACE = 1
+_EMPTY_PATH, _BIRTH_TIME = 0x1000, 0x800
+_STATX_SIZE, _BIRTH_TIME_AT = 256, 80
 _NOT_OFFERED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)
 
 
@@ -31,6 +34,22 @@ def sync_filesystem(fd: int) -> bool:
     if code in _NOT_OFFERED:
         return False
     raise OSError(code, os.strerror(code))
+
+
+def birth_time(fd: int) -> int | None:
+    """When the file was created, in ns since the epoch (statx(2)); None where the file system does not keep it.
+
+    No program can set it, and neither chmod nor chown nor touch changes it.
+    """
+    libc = _libc()
+    if libc is None or not hasattr(libc, "statx"):
+        return None
+    buffer = ctypes.create_string_buffer(_STATX_SIZE)
+    if libc.statx(fd, b"", _EMPTY_PATH, _BIRTH_TIME, buffer) != 0:
+        return None
+    (mask,) = struct.unpack_from("=I", buffer, 0)
+    seconds, nanoseconds = struct.unpack_from("=qI", buffer, _BIRTH_TIME_AT)
+    return int(seconds * 1_000_000_000 + nanoseconds) if mask & _BIRTH_TIME else None
 
 
 def move(source: int, name: str, target: int, new_name: str) -> None:

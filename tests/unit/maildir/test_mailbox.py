@@ -62,10 +62,27 @@ def wait_for_the_next_tick(file):
 async def test_the_identifier_is_made_once_and_stays(path):
     first = await mailbox(path, new_id=lambda: "0123456789abcdef").validity()
     file = os.stat(path / ".postboat-id")
-    assert first == f"0123456789abcdef-{file.st_ino}-{file.st_ctime_ns}"
+    assert first.startswith(f"0123456789abcdef-{file.st_ino}-")
     assert await mailbox(path, new_id=lambda: "f" * 16).validity() == first
     assert sorted(os.listdir(path)) == [".postboat-id", "cur", "new", "tmp"]
     assert file.st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("born", [True, False], ids=["with birth time", "without"])
+async def test_permissions_and_times_of_the_identifier_do_not_matter_where_birth_times_are_kept(
+    path, monkeypatch, born
+):
+    from postboat.maildir import identity
+
+    if not born:
+        monkeypatch.setattr(identity, "birth_time", lambda fd: None)
+    first = await mailbox(path).validity()
+    with (path / ".postboat-id").open() as file:
+        kept = identity.birth_time(file.fileno()) is not None
+    wait_for_the_next_tick(path / ".postboat-id")
+    (path / ".postboat-id").chmod(0o640)
+    os.utime(path / ".postboat-id", (1, 1))
+    assert (await mailbox(path).validity() == first) is kept
 
 
 async def test_a_damaged_identifier_is_replaced(path):
