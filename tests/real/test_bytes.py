@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
+from collections.abc import Set
 
 import pytest
 from tests.data.odd_messages import digest, odd_messages, small_odd_messages, troublesome_messages
@@ -62,20 +63,39 @@ async def test_odd_messages_survive_going_up_and_coming_down_elsewhere(dovecot, 
 
 
 @pytest.mark.parametrize("server", ["cyrus", "courier"])
-async def test_what_a_server_refuses_or_changes_is_told_and_the_rest_goes_up(request, tmp_path, server):
-    voyage = Voyage(tmp_path, request.getfixturevalue(server).account())
-    await voyage.sync()
+async def test_what_a_server_refuses_is_told_and_what_it_changes_comes_back_changed_elsewhere(
+    request, tmp_path, server
+):
+    """Exactly the messages known for it; on the disk that they came from, all stay as they were."""
+    account = request.getfixturevalue(server).account()
+    here, there = Voyage(tmp_path, account, name="Here"), Voyage(tmp_path, account, name="There")
+    await here.sync()
     for number, each in enumerate(small_odd_messages()):
-        voyage.drop(each.raw, f"{number}.odd")
-    refused = {each.name for each in small_odd_messages() if each.known.get(server, "").startswith("refused")}
-    kept = {digest(each.raw) for each in small_odd_messages() if server not in each.known}
-    sailed = await voyage.sync()
-    assert len(sailed.of(MessageFailed)) == len(refused)
+        here.drop(each.raw, f"{number}.odd")
+    sailed = await here.sync()
+    refused, changed = known(server, "refused"), known(server, "changed")
+    assert sorted(told.what for told in sailed.of(MessageFailed)) == sorted(
+        f"copy of message {number}.odd to the remote side"
+        for number, each in enumerate(small_odd_messages())
+        if each.name in refused
+    )
     assert sailed.code == (3 if refused else 0)
-    assert kept <= fetched(voyage)
-    assert len(voyage.files()) == len(small_odd_messages()), "what was refused or changed is still on disk as it was"
-    again = await voyage.sync()
+    assert on_disk(here).keys() == {digest(each.raw) for each in small_odd_messages()}
+    (await there.sync()).assert_clean()
+    assert len(there.files()) == len(small_odd_messages()) - len(refused)
+    assert unlike(on_disk(there).keys()) == refused | changed
+    again = await here.sync()
     assert again.done.up == again.done.down == again.done.deleted_local == 0
+
+
+def known(server: str, fate: str) -> set[str]:
+    """Names of the messages that a server is known to refuse, or to change."""
+    return {each.name for each in small_odd_messages() if each.known.get(server, "").startswith(fate)}
+
+
+def unlike(digests: Set[str]) -> set[str]:
+    """Names of the messages that are not among `digests` as they were."""
+    return {each.name for each in small_odd_messages() if digest(each.raw) not in digests}
 
 
 async def test_what_dovecot_refuses_or_changes_is_told_and_loses_nothing(dovecot, tmp_path):
