@@ -36,6 +36,8 @@ __all__ = ["AppendOutcome", "Selected", "Session"]
 
 LONGEST_SET = 7900
 """Octets of UIDs in one command, which then stays below 8000 (RFC 2683 section 3.2.1.5)."""
+AHEAD = 16
+"""Messages on their way to a server at once: as many are sent in vain when the first of them fills the mailbox."""
 FAREWELL = 2.0
 """Seconds that leaving may take."""
 
@@ -155,24 +157,22 @@ class Session:
             yield stream.size, stream
 
     async def append_many(self, name: str, messages: Sequence[ToAppend]) -> Sequence[AppendOutcome]:
-        """Store messages, all on their way at once where the server takes literals unasked; outcomes in their order.
+        """Store messages, some at once where the server takes literals unasked, and give the outcomes in their order.
 
         After a refusal that speaks of the mailbox those not yet sent are not tried: their outcome is that refusal.
         """
-        if self.capabilities.isdisjoint({"LITERAL+", "LITERAL-"}):
-            return await self._append_in_turn(name, messages)
-        conditions = await self._all([_append(name, message) for message in messages])
-        return [_outcome(condition) for condition in conditions]
-
-    async def _append_in_turn(self, name: str, messages: Sequence[ToAppend]) -> Sequence[AppendOutcome]:
+        ahead = 1 if self.capabilities.isdisjoint({"LITERAL+", "LITERAL-"}) else AHEAD
+        sent: list[asyncio.Future[Condition]] = []
         outcomes: list[AppendOutcome] = []
         for message in messages:
-            [condition] = await self._all([_append(name, message)])
-            outcome = _outcome(condition)
-            outcomes.append(outcome)
-            if isinstance(outcome, CommandFailed) and outcome.code in _NEEDLESS_AFTER:
-                return outcomes + [outcome] * (len(messages) - len(outcomes))
-        return outcomes
+            if len(sent) - len(outcomes) == ahead:
+                outcomes.append(_outcome(await _sent_to_its_end(sent[len(outcomes)])))
+                if _is_needless_after(outcomes[-1]):
+                    break
+            sent.append(self._connection.send(_append(name, message)))
+        outcomes += [_outcome(await _sent_to_its_end(answer)) for answer in sent[len(outcomes) :]]
+        refused = next(filter(_is_needless_after, outcomes), None)
+        return outcomes + [refused] * (len(messages) - len(outcomes))
 
     async def store(self, uids: UidSet, sign: str, flags: Flags) -> None:
         """Add ("+") or remove ("-") flags. Raises `CommandFailed`; what the server did of it is then unknown."""
@@ -291,11 +291,21 @@ class Session:
     ) -> Sequence[Condition]:
         """Send commands in one flight and wait for every answer, whatever it is."""
         answers = [self._connection.send(command, on_untagged=take) for command in wanted]
-        try:
-            return [await answer for answer in answers]
-        except (MessageError, OSError) as error:
-            # A message that ends before its announced length takes the connection with it.
-            raise ConnectionLost(f"a message could not be sent to its end: {error}") from error
+        return [await answer for answer in answers]
+
+
+async def _sent_to_its_end(answer: asyncio.Future[Condition]) -> Condition:
+    """The answer to a command that carries a message. Raises `ConnectionLost` when the message fails on the way."""
+    try:
+        return await answer
+    except (MessageError, OSError) as error:
+        # A message that ends before its announced length takes the connection with it.
+        raise ConnectionLost(f"a message could not be sent to its end: {error}") from error
+
+
+def _is_needless_after(outcome: AppendOutcome) -> bool:
+    """Whether an outcome is a refusal that every further message would get."""
+    return isinstance(outcome, CommandFailed) and outcome.code in _NEEDLESS_AFTER
 
 
 def _into(found: list[UidSet]) -> Callable[[Response], None]:

@@ -6,7 +6,7 @@ from tests.fakes.dialogue import serving
 
 from postboat.errors import CommandFailed, ConnectionLost, FolderError, FolderGone
 from postboat.imap.connection import Connection
-from postboat.imap.session import LONGEST_SET, Session
+from postboat.imap.session import AHEAD, LONGEST_SET, Session
 from postboat.imap.wire.uid_set import UidSet
 from postboat.model import DELETED, SEEN
 
@@ -317,6 +317,23 @@ async def test_after_a_refusal_that_speaks_of_the_mailbox_the_rest_is_not_tried(
         message = (frozenset(), None, len(MESSAGE), MESSAGE)
         outcomes = await session.append_many("A", [message] * 3)
         assert [outcome.code for outcome in outcomes] == ["TRYCREATE"] * 3
+        await session.noop()
+
+
+async def test_with_literal_plus_only_what_was_on_its_way_is_sent_to_a_full_mailbox():
+    async def talk(server):
+        tags = [await server.command(r'APPEND "A" \(.*\) .*hello\r?\n?') for _ in range(AHEAD)]
+        server.say(f"{tags[0]} OK [APPENDUID 7 20] done")
+        tags.append(await server.command(r'APPEND "A" \(.*\) .*hello\r?\n?'))
+        server.say(f"{tags[1]} NO [OVERQUOTA] full", *(f"{tag} OK done" for tag in tags[2:]))
+        await server.answer("NOOP", "OK done")
+
+    async with talking(talk, "LITERAL+") as session:
+        message = (frozenset(), None, len(MESSAGE), MESSAGE)
+        outcomes = await session.append_many("A", [message] * (AHEAD + 10))
+        refused = outcomes[1]
+        assert isinstance(refused, CommandFailed)
+        assert outcomes == [(7, 20), refused, *[None] * (AHEAD - 1), *[refused] * 9]
         await session.noop()
 
 
