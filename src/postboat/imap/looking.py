@@ -73,16 +73,30 @@ def checkpoint_of(session: Session, selected: Selected) -> str | None:
     return json.dumps(numbers)
 
 
-def began_anew(selected: Selected, agreed: Collection[Key], checkpoint: str | None) -> bool:
+async def began_anew(session: Session, selected: Selected, agreed: Collection[Key], checkpoint: str | None) -> bool:
     """Whether UIDs are given out a second time under one UIDVALIDITY, against RFC 3501 section 2.3.1.1.
 
     UIDNEXT never falls: so it does when a mailbox was created anew or restored from a backup. A server that does not
-    tell UIDNEXT is believed.
+    tell UIDNEXT is believed, and so is one whose UIDNEXT is always too low.
     """
     if not selected.uidnext:
         return False
+    if selected.uidnext < _uidnext_of(checkpoint):
+        return True
     reached = max(map(int, agreed), default=0)
-    return selected.uidnext <= reached or selected.uidnext < _uidnext_of(checkpoint)
+    return selected.uidnext <= reached and not await _shown_above_uidnext(session, selected, reached)
+
+
+async def _shown_above_uidnext(session: Session, selected: Selected, uid: int) -> bool:
+    """Whether the mailbox shows `uid` and yet tells a UIDNEXT that is not above it, which therefore proves nothing.
+
+    The second question comes after the first: a message that arrived meanwhile under `uid` lifts a true UIDNEXT. The
+    mailbox is selected anew for it, for what STATUS tells may be another number than what SELECT tells.
+    """
+    if not await session.present(UidSet.of([uid])):
+        return False
+    again = await session.select(selected.name, read_only=selected.asked_read_only)
+    return again.uidvalidity == selected.uidvalidity and bool(again.uidnext) and (again.uidnext or 0) <= uid
 
 
 def _uidnext_of(checkpoint: str | None) -> int:

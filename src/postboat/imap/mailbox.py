@@ -106,7 +106,7 @@ class ImapMailbox:
 
     async def _compared(self, session: Session, selected: Selected, agreed: Agreed, checkpoint: str | None) -> Changes:
         known = await agreed.flags()
-        if began_anew(selected, known, agreed.checkpoint):
+        if await began_anew(session, selected, known, agreed.checkpoint):
             raise KeysRenewed("the server gives out UIDs a second time: the messages are matched anew")
         listing = await list_everything(session, with_sizes=not known, known=len(known))
         if known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -149,6 +150,39 @@ async def test_a_uidnext_not_above_the_agreed_uids_means_that_keys_were_given_ou
             await box.changes(knows(1, 2, 3))
         assert not server.commands("UID FETCH")
         assert (await box.changes(knows(1, 2))).nothing
+
+
+def lags_behind(answer: Answer, _: bytes) -> Answer:
+    """UIDNEXT is one too low."""
+    lower = [re.sub(rb"UIDNEXT (\d+)", lambda told: b"UIDNEXT %d" % (int(told[1]) - 1), u) for u in answer.untagged]
+    return Answer(lower, answer.tagged)
+
+
+async def test_a_uidnext_that_is_always_too_low_proves_nothing() -> None:
+    server = LyingServer()
+    for wire in (ONE, TWO):
+        server.inbox.put(wire)
+    server.lies["SELECT"] = lags_behind
+    async with mailbox(server) as box:
+        assert (await box.changes(knows(1, 2))).nothing
+        server.inbox.mail.pop(0)
+        assert (await box.changes(knows(1, 2))).vanished == {"1"}
+
+
+async def test_mail_that_comes_while_we_look_does_not_hide_that_keys_were_given_out_anew() -> None:
+    server = LyingServer()
+    for wire in (ONE, TWO):
+        server.inbox.put(wire)
+
+    def comes_just_before(answer: Answer, command: bytes) -> Answer:
+        server.inbox.put(ONE)
+        return Answer([b"3 EXISTS", b"SEARCH 3"])
+
+    server.lies["UID SEARCH"] = comes_just_before
+    async with mailbox(server) as box:
+        with pytest.raises(KeysRenewed):
+            await box.changes(knows(1, 2, 3))
+    assert len(server.commands("SELECT")) == 2
 
 
 async def test_a_uidnext_below_that_of_the_checkpoint_means_so_too() -> None:
