@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.fakes.memory_ledger import memory_ledger
 from tests.fakes.memory_world import Died, MemoryWorld, dying_at, message
@@ -30,6 +30,12 @@ POLICIES = st.builds(
     sync_deletes=st.frozensets(SIDES),
     expunge=st.booleans(),
 )
+RENAMED_AND_GONE_REMOTELY = [
+    ("deliver", REMOTE, 0, frozenset()),
+    ("sync", REMOTE, 0, None),
+    ("rename", LOCAL, 0, None),
+    ("remove", REMOTE, 0, None),
+]
 
 
 class Story:
@@ -135,6 +141,7 @@ def test_any_story_ends_in_step_with_nothing_lost_or_doubled(steps):
 
 @settings(max_examples=250, deadline=None)
 @given(STEPS, POLICIES)
+@example(RENAMED_AND_GONE_REMOTELY, Policy(sync_deletes=frozenset()))
 def test_under_any_policy_nothing_is_lost_or_doubled_and_what_is_readonly_stays_as_it_is(steps, policy):
     async def tell() -> None:
         async with memory_ledger() as ledger:

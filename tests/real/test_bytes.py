@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
-from collections.abc import Set
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.data.odd_messages import digest, odd_messages, small_odd_messages, troublesome_messages
 from tests.real.voyage import Voyage, message
 
 from postboat.events import MessageFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Set
 
 pytestmark = pytest.mark.real
 
