@@ -93,7 +93,11 @@ def _known(pairing: Pairing, changes: Mapping[Side, Changes], policy: Policy) ->
 
 
 def _gone(pairing: Pairing, gone: Side, changes: Mapping[Side, Changes], policy: Policy) -> Iterator[Operation]:
-    """Rows `+ . +` and `. + +`: one side's user removed the message."""
+    """Rows `+ . +` and `. + +`: one side's user removed the message.
+
+    It cannot come back to a side that is never modified: there the removal counts, whatever flags the other side has
+    of its own.
+    """
     kept, now = gone.other, _renamed(pairing, changes)
     if now != pairing:
         yield Adopt(now, pairing)
@@ -101,9 +105,8 @@ def _gone(pairing: Pairing, gone: Side, changes: Mapping[Side, Changes], policy:
         return
     flags = _present(pairing, kept, changes[kept])
     changed = flags ^ changes[kept].holds.mask(pairing.flags)
-    if changed and DELETED not in flags:
-        if gone not in policy.readonly:
-            yield Copy(gone, now.key(kept), flags, replaces=now)
+    if changed and DELETED not in flags and gone not in policy.readonly:
+        yield Copy(gone, now.key(kept), flags, replaces=now)
     elif policy.expunge or kept is Side.LOCAL or DELETED not in flags:
         yield Delete(kept, now)
 

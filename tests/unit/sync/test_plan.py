@@ -249,3 +249,9 @@ def test_a_renamed_file_whose_server_message_is_gone_is_deleted_under_its_new_na
 
 def test_nothing_changed_plans_nothing():
     assert plan(pairings=()).nothing
+
+
+@BOTH
+def test_gone_from_a_side_that_is_never_modified_is_deleted_whatever_the_other_side_changed(side):
+    made = on(side, gone(side), reflagged(side.other, FLAGGED), policy=Policy(readonly=frozenset({side})))
+    assert made == Plan(deletes=(Delete(side.other, PAIR),))
