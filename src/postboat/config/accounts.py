@@ -9,7 +9,7 @@ from postboat.config import paths
 from postboat.config.document import Place, Section, did_you_mean
 from postboat.config.options import Options
 from postboat.config.python_options import PythonNames
-from postboat.config.repositories import local_repository, remote_repository
+from postboat.config.repositories import is_local, local_repository, remote_repository
 from postboat.config.schema import AccountConfig, Config
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postboat.config.document import Document, Problems
+    from postboat.config.schema import LocalConfig, RemoteConfig
 
 FACES = ("tk", "blinkenlights", "tty", "basic", "quiet", "jsonl")
 OFFLINEIMAP_FACES = (
@@ -34,14 +35,18 @@ class Builder:
         self._problems = problems
         self._general = self._options("general") or Options(self._nowhere("general"), problems)
         self._python = PythonNames({})
+        self._timeout = 0.0
+        self._checked: set[tuple[str, bool]] = set()
+        """Repositories read, each with whether as a local one."""
 
     def config(self, selected: Sequence[str]) -> Config:
         """The whole; of no use when problems were noted."""
         general = self._general
         self._python = PythonNames.from_file(general)
-        timeout = self._timeout()
+        self._timeout = self._socktimeout()
         chosen = self._chosen(selected)
-        built = [account for name in chosen if (account := self._account(name, timeout)) is not None]
+        built = [account for name in chosen if (account := self._account(name)) is not None]
+        self._check_unused()
         self._check_maildirs(built)
         metadata = general.path("metadata") or paths.state_dir()
         self._check_metadata(metadata, built)
@@ -81,7 +86,7 @@ class Builder:
                 self._problems.error(Place("-a"), f"there is no account {name}{hint}")
         return [name for name in dict.fromkeys((*listed, *selected)) if name in known]
 
-    def _account(self, name: str, timeout: float) -> AccountConfig | None:
+    def _account(self, name: str) -> AccountConfig | None:
         options = self._options("account", name)
         assert options is not None
         if "/" in name or not name.isprintable() or name in (".", ".."):
@@ -89,17 +94,32 @@ class Builder:
         utf8 = options.flag("utf8foldernames", True)
         local_options = self._repository(options, "localrepository")
         remote_options = self._repository(options, "remoterepository")
-        local = local_repository(local_options, self._python, utf8foldernames=utf8) if local_options else None
-        remote = (
-            remote_repository(remote_options, self._python, utf8foldernames=utf8, timeout=timeout)
-            if remote_options
-            else None
-        )
+        local = self._local(local_options, utf8) if local_options else None
+        remote = self._remote(remote_options, utf8) if remote_options else None
         autorefresh = options.number("autorefresh", 0, "minutes") or None
         quick = options.whole("quick", 0, -1)
         if local is not None and "utf8foldernames" not in options.section.entries:
             self._check_utf7(options, local.localfolders)
         return AccountConfig(name, local, remote, autorefresh, quick) if local and remote else None
+
+    def _local(self, options: Options, utf8: bool) -> LocalConfig | None:
+        self._checked.add((options.section.name, True))
+        return local_repository(options, self._python, utf8foldernames=utf8)
+
+    def _remote(self, options: Options, utf8: bool) -> RemoteConfig | None:
+        self._checked.add((options.section.name, False))
+        return remote_repository(options, self._python, utf8foldernames=utf8, timeout=self._timeout)
+
+    def _check_unused(self) -> None:
+        """Read the repositories that no account has as what they are: a slip in an account must not hide theirs."""
+        for name in self._document.names("repository"):
+            options = self._options("repository", name)
+            assert options is not None
+            if is_local(options):
+                if (name, True) not in self._checked:
+                    self._local(options, True)
+            elif (name, False) not in self._checked:
+                self._remote(options, True)
 
     def _check_utf7(self, options: Options, localfolders: Path) -> None:
         """Refuse to take folders that OfflineIMAP named in modified UTF-7 for new ones, to be copied to the server."""
@@ -123,7 +143,7 @@ class Builder:
             options.wrong(option, f"names {name}, but there is no [{title}]{hint}")
         return found
 
-    def _timeout(self) -> float:
+    def _socktimeout(self) -> float:
         seconds = self._general.number("socktimeout", _TIMEOUT, "seconds")
         if not seconds:
             self._general.warn("socktimeout", f"0 would wait for ever; {_TIMEOUT:g} seconds are used")

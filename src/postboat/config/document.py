@@ -110,9 +110,9 @@ class Problems:
         return tuple(_in_order(self._warnings))
 
     def raise_if_any(self) -> None:
-        """Raise `ConfigError` with one line for each mistake, in the order of the file."""
+        """Raise `ConfigError` with one line for each mistake, in the order of the file, and then the warnings."""
         if self._errors:
-            raise ConfigError(_in_order(self._errors))
+            raise ConfigError([*_in_order(self._errors), *(f"warning: {text}" for text in self.warnings)])
 
 
 def _in_order(lines: list[tuple[int, str]]) -> list[str]:

@@ -29,6 +29,7 @@ class Options:
     def __init__(self, section: Section, problems: Problems) -> None:
         self.section = section
         self._problems = problems
+        self._refused: set[str] = set()
 
     def has(self, option: str) -> bool:
         """Whether the option is written and not empty."""
@@ -57,14 +58,21 @@ class Options:
 
     def wrong(self, option: str, what: str) -> None:
         """Note a mistake in an option."""
+        self._refused.add(option)
         self._problems.error(self.place(option), f"{self.name(option)}: {what}")
+
+    def refused(self, option: str) -> bool:
+        """Whether a mistake in the option was noted, so that nothing follows from what it seems to be."""
+        return option in self._refused
 
     def warn(self, option: str, what: str) -> None:
         """Note something the user should know about an option."""
         self._problems.warn(self.place(option), f"{self.name(option)}: {what}")
 
     def missing(self, option: str, example: str) -> None:
-        """Note that a required option is not there, or empty."""
+        """Note that a required option is not there, or empty, unless what stands there was found wrong already."""
+        if self.refused(option):
+            return
         typo = did_you_mean(option, self.section.entries.keys() - {option}, cutoff=0.8)
         self.wrong(option, f"is missing; write {option} = {self.example(example)}{typo}")
 

@@ -19,10 +19,19 @@ if TYPE_CHECKING:
     from postboat.config.python_options import PythonNames
 
 MECHANISMS = ("PLAIN", "CRAM-MD5", "LOGIN")
+_LOCAL_TYPES = ("Maildir", "GmailMaildir")
 _MECHANISMS_LATER = ("GSSAPI", "XOAUTH2")
 _DIGEST_LENGTHS = {40, 56, 64, 96, 128}
 _GMAIL_HOST = "imap.gmail.com"
 _LOOPBACK = re.compile(r"localhost\.?|ip6-localhost|127(\.\d{1,3}){3}|\[?::1\]?", re.IGNORECASE)
+
+
+def is_local(options: Options) -> bool:
+    """Whether a repository is meant as a local side, by the options that only one side has, else by its type."""
+    if options.has("localfolders") != (options.has("remotehost") or options.has("remotehosteval")):
+        return options.has("localfolders")
+    entry = options.entry("type")
+    return entry is not None and entry.value in _LOCAL_TYPES
 
 
 def local_repository(options: Options, python: PythonNames, *, utf8foldernames: bool) -> LocalConfig | None:
@@ -106,21 +115,20 @@ def _is_local(options: Options) -> bool:
     if not kind:
         options.missing("type", "Maildir")
     elif kind != "Maildir":
-        hint = did_you_mean(kind, ("Maildir",))
-        options.wrong("type", later.get(kind, f"must be Maildir, not {shown(kind)}{hint}"))
-    return kind not in later
+        options.wrong("type", later.get(kind, f"must be Maildir, not {shown(kind)}"))
+    return kind not in later or is_local(options)
 
 
 def _is_remote(options: Options) -> bool:
     """Whether to go on, as for the local side."""
-    kind, local = options.text("type"), ("Maildir", "GmailMaildir")
+    kind = options.text("type")
     if not kind:
         options.missing("type", "IMAP")
-    elif kind in local:
+    elif kind in _LOCAL_TYPES:
         options.wrong("type", f"{kind} is a type of local repositories; a remote one is IMAP or Gmail")
     elif kind not in ("IMAP", "Gmail"):
         options.wrong("type", f"must be IMAP or Gmail, not {shown(kind)}{did_you_mean(kind, ('IMAP', 'Gmail'))}")
-    return kind not in local
+    return not is_local(options)
 
 
 def _layout(options: Options) -> tuple[str, str]:
@@ -135,7 +143,7 @@ def _layout(options: Options) -> tuple[str, str]:
     if fitting is None and sep == "/":
         options.wrong("layout", 'flat does not go with sep "/", which means nested; delete one of them')
     elif fitting is not None and sep != fitting:
-        if options.has("sep"):
+        if options.has("sep") and not options.refused("sep"):
             options.wrong("sep", f'must be "{fitting}" with layout {layout}, or absent')
         sep = fitting
     return layout, sep
@@ -241,16 +249,18 @@ def _fingerprints(options: Options) -> tuple[str, ...]:
 
 def _mechanisms(options: Options) -> tuple[str, ...]:
     wanted = [word.upper() for word in options.words("auth_mechanisms")]
+    only_later = bool(wanted) and all(word in _MECHANISMS_LATER for word in wanted)
     for word in wanted:
         if word in _MECHANISMS_LATER:
-            options.warn("auth_mechanisms", f"{word} has no effect yet")
+            if not only_later:
+                options.warn("auth_mechanisms", f"{word} has no effect yet")
         elif word not in MECHANISMS:
             known = ", ".join(MECHANISMS)
             options.wrong(
                 "auth_mechanisms", f"{shown(word)} is not known; there are {known}{did_you_mean(word, MECHANISMS)}"
             )
     usable = tuple(word for word in wanted if word in MECHANISMS)
-    if wanted and not usable and all(word in _MECHANISMS_LATER for word in wanted):
+    if only_later:
         options.wrong("auth_mechanisms", f"leaves no way to sign in yet; add one of {', '.join(MECHANISMS)}")
     return usable or MECHANISMS
 

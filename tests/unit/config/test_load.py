@@ -62,7 +62,9 @@ def problems(read, home):
     def problems(text=None, **kwargs):
         with pytest.raises(ConfigError) as caught:
             read(text, **kwargs)
-        return [problem.removeprefix(f"{home}/") for problem in caught.value.problems]
+        return [
+            problem.replace(f"{home}/config", "config").replace(f"{home}/rc", "rc") for problem in caught.value.problems
+        ]
 
     return problems
 
@@ -576,3 +578,48 @@ def test_options_of_a_repository_are_checked_though_its_type_is_misspelt(problem
     text = text_of(home, remote='ssl = "perhaps"').replace('"IMAP"', '"IMAPS"')
     wrong_type, wrong_flag = problems(text)
     assert "did you mean IMAP?" in wrong_type and "R.ssl: must be true or false" in wrong_flag
+
+
+@pytest.mark.parametrize("used", ["localrepository", "remoterepository"])
+def test_a_repository_is_checked_though_no_account_has_it(problems, home, used):
+    text = text_of(home, local='sep = "::"\nreadonly = "no"', remote="remoteport = 0\nnametrans = '1'")
+    told = problems(re.sub(f'(?m)^{used} = "', f'{used} = "Misspelt', text))
+    assert [problem.split(": ")[1] for problem in told] == [
+        f"account.A.{used}",
+        *("repository.L.sep", "repository.L.readonly", "repository.R.remoteport", "repository.R.nametrans"),
+    ]
+
+
+def test_repositories_in_each_others_place_are_checked_as_what_they_are(problems, home):
+    text = text_of(home, local='sep = "::"', remote="remoteport = 0")
+    told = problems(text.replace('= "L"', '= "X"').replace('= "R"', '= "L"').replace('= "X"', '= "R"'))
+    assert [problem.split(": ")[1] for problem in told] == [
+        *("repository.L.type", "repository.L.sep", "repository.R.type", "repository.R.remoteport")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('localfolders = "{home}/mail"', "localfolders = 5", "L.localfolders: must be a text in quotes, not 5"),
+        ('remotehost = "imap.example.org"', "remotehost = 5", "R.remotehost: must be a text in quotes, not 5"),
+        ('remoteuser = "me"', "remoteuser = 5", "R.remoteuser: must be a text in quotes, not 5"),
+        ('type = "IMAP"', "type = 5", "R.type: must be a text in quotes, not 5"),
+        ('type = "Maildir"', 'type = "Maildr"', "L.type: must be Maildir, not 'Maildr'"),
+        ('type = "Maildir"', 'type = "Maildir"\nsep = 5\nlayout = "nested"', "L.sep: must be a text in quotes, not 5"),
+        ('localrepository = "L"', "localrepository = 5", "A.localrepository: must be a text in quotes, not 5"),
+        ('accounts = ["A"]', "accounts = 5", 'l.accounts: must be a list of texts such as ["a", "b"], not 5'),
+    ],
+)
+def test_one_mistake_is_told_in_one_sentence(problems, home, old, new, told):
+    text = text_of(home)
+    assert old.format(home=home) in text
+    (problem,) = problems(text.replace(old.format(home=home), new))
+    assert problem.endswith(told)
+
+
+def test_warnings_follow_the_mistakes_and_say_that_they_are_warnings(problems):
+    assert problems(general="ignore-readonly = true", remote="ssl = 1") == [
+        "config.toml:16: repository.R.ssl: must be true or false, not 1",
+        "warning: config.toml:3: general.ignore-readonly: has no effect yet",
+    ]

@@ -265,3 +265,13 @@ def test_quotes_around_a_word_are_taken_for_the_other_notation_and_not_for_a_par
 def test_a_rule_that_is_not_python_is_told_by_what_is_written_and_not_by_how_it_is_read(read, rule, told):
     (problem,) = problems_of(read, BASIC.format(account="", remote=f"folderfilter = {rule}"))
     assert problem.endswith(f":18: Repository MyMailRemote.folderfilter: is not a Python expression: {told}")
+
+
+def test_an_unknown_option_is_told_beside_the_mistakes(read, tmp_path):
+    text = BASIC.format(account="", remote="maxconection = 3\nkeepalive = often")
+    path = f"{tmp_path}/.offlineimaprc"
+    assert problems_of(read, text) == [
+        f"{path}:19: Repository MyMailRemote.keepalive: must be a number of seconds, 0 or more, not 'often'",
+        f"warning: {path}:18: Repository MyMailRemote.maxconection: is not known and has no effect;"
+        " did you mean maxconnections?",
+    ]
