@@ -220,6 +220,8 @@ class Intent:
     origin: Key
     token: str
     flags: Flags
+    mark: str = ""
+    """The mark of the message on its own side, so that it is known again if it is renamed before this is settled."""
 
 
 @dataclass(frozen=True, slots=True)

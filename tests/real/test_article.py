@@ -141,10 +141,11 @@ def test_the_options_that_boost_performance_are_accepted(user, dovecot):
     ],
 )
 def test_the_names_of_faces_are_understood(user, dovecot, face, talks):
-    configure(user, dovecot.account(), general=f"ui = {face}")
+    account = dovecot.account()
+    configure(user, account, general=f"ui = {face}")
     assert bool(sync(user).assert_in_sync().out) == talks
     if face.startswith("Noninteractive"):
-        configure(user, dovecot.account())
+        configure(user, account)
         assert bool(sync(user, "-u", face).assert_in_sync().out) == talks
 
 

@@ -329,7 +329,7 @@ async def test_a_folder_that_goes_away_on_the_server_in_the_middle_keeps_its_mai
     assert "internal" not in reasons(sailed)
     assert_agreed(voyage, "INBOX")
     again = await voyage.sync()
-    again.assert_clean()
+    assert again.code == 3, "not all is in step"
     assert [event.folder for event in again.of(FolderLeftAlone)] == ["Archive"]
     assert {digest(message(1)), digest(message(3))} <= voyage.on_disk("Archive").keys()
     if fate == "renamed":

@@ -251,19 +251,19 @@ class Database:
         with self._reading(pair) as (transaction, folder):
             rows = transaction.execute(schema.INTENTS, (folder,)).fetchall()
         return [
-            Intent(Side(to), from_column(origin), from_column(token), self._flags.from_column(flags))
-            for to, origin, token, flags in rows
+            Intent(Side(to), from_column(origin), from_column(token), self._flags.from_column(flags), from_column(mark))
+            for to, origin, token, flags, mark in rows
         ]
 
     def intend(self, pair: PairOfFolders, intents: Sequence[Intent]) -> None:
         """Write intents down."""
         with self._transaction() as transaction:
             folder = self._folder(transaction, pair)
-            rows = (
-                (folder, i.to.value, to_column(i.origin), to_column(i.token), self._flags.to_column(i.flags))
-                for i in intents
-            )
-            transaction.executemany(schema.ADD_INTENT, rows)
+            transaction.executemany(schema.ADD_INTENT, (self._intent_row(folder, intent) for intent in intents))
+
+    def _intent_row(self, folder: int, intent: Intent) -> tuple[object, ...]:
+        keys = to_column(intent.origin), to_column(intent.token)
+        return (folder, intent.to.value, *keys, self._flags.to_column(intent.flags), to_column(intent.mark))
 
     # ---- inside -----------------------------------------------------------------------------------------------
 

@@ -43,6 +43,7 @@ _FIRST = (
         origin NOT NULL,
         token NOT NULL,
         flags NOT NULL,
+        mark NOT NULL,
         UNIQUE (folder, to_side, origin, token)
     )
     """,
@@ -74,8 +75,8 @@ ADD_PAIRING = """
 """REPLACE removes every row that has one of the two keys: each side's key names one message."""
 FORGET_PAIRING = "DELETE FROM pairing WHERE folder = ? AND remote = ? AND local = ?"
 
-INTENTS = "SELECT to_side, origin, token, flags FROM intent WHERE folder = ? ORDER BY id"
-ADD_INTENT = "INSERT OR REPLACE INTO intent (folder, to_side, origin, token, flags) VALUES (?, ?, ?, ?, ?)"
+INTENTS = "SELECT to_side, origin, token, flags, mark FROM intent WHERE folder = ? ORDER BY id"
+ADD_INTENT = "INSERT OR REPLACE INTO intent (folder, to_side, origin, token, flags, mark) VALUES (?, ?, ?, ?, ?, ?)"
 DROP_INTENT = "DELETE FROM intent WHERE folder = ? AND to_side = ? AND origin = ? AND token = ?"
 
 _FOUND_BY = {"remote": "pairing", "local": "pairing INDEXED BY pairing_by_local"}

@@ -115,7 +115,10 @@ class _Work:
         replica, ledger = self.pair.replica(to), self.pair.ledger
         contents = [content for _, content in batch]
         tokens = await replica.intend(contents)
-        intents = [Intent(to, c.key, token, c.flags) for c, token in zip(contents, tokens, strict=True)]
+        intents = [
+            Intent(to, content.key, token, content.flags, copy.mark)
+            for (copy, content), token in zip(batch, tokens, strict=True)
+        ]
         await ledger.intend(intents)
         outcomes = await self._none_twice(to, await replica.store(contents, tokens))
         stored = [
@@ -125,8 +128,8 @@ class _Work:
         ]
         await ledger.intend(
             [
-                Intent(to, outcome.key, outcome.token, content.flags)
-                for content, outcome in zip(contents, outcomes, strict=True)
+                Intent(to, outcome.key, outcome.token, content.flags, copy.mark)
+                for (copy, content), outcome in zip(batch, outcomes, strict=True)
                 if isinstance(outcome, Unsettled) and outcome.token
             ]
         )

@@ -26,13 +26,14 @@ UNDER_WAY = "it was on its way when the connection broke, and may have arrived; 
 async def observe(pair: FolderPair) -> Observed:
     """What changed on both sides since the last agreement; settles what an interrupted run left behind first."""
     known = await _recognise(pair)
-    withheld, unsettled = await _settle_intents(pair)
+    doubts = await _settle_intents(pair)
     try:
         changes = await _changes(pair)
     except KeysRenewed:
         await pair.ledger.start_over()
         known = False
         changes = await _changes(pair)
+    withheld, unsettled = await _still_in_doubt(pair, doubts, changes)
     touched = await _touched(pair, changes)
     return Observed(changes, touched, await _twins(pair, changes), withheld, unsettled, anew=not known)
 
@@ -54,29 +55,48 @@ async def _changes(pair: FolderPair) -> dict[Side, Changes]:
     return {Side.REMOTE: remote, Side.LOCAL: local}
 
 
-async def _settle_intents(pair: FolderPair) -> tuple[dict[Side, set[Key]], list[Unsettled]]:
+async def _settle_intents(pair: FolderPair) -> list[tuple[Intent, Unsettled]]:
     """Find the copies that an interrupted run made without recording them, and write them down.
 
-    Returns, by the side they went to, messages that may be there though they were not found, and must not be sent
-    again; and those of them that are there for sure.
+    Returns those that may be there though they were not found, each with what to tell: they are not sent again.
     """
-    withheld: dict[Side, set[Key]] = {}
-    unsettled: list[Unsettled] = []
+    doubts: list[tuple[Intent, Unsettled]] = []
     begun: dict[Side, list[Intent]] = defaultdict(list)
     for intent in await pair.ledger.intents():
         begun[intent.to].append(intent)
     for to, intents in begun.items():
         paired = (await pair.ledger.agreed(to).flags()).keys()
         found = await pair.replica(to).find(intents, paired)
-        lost = [outcome for outcome in found.values() if isinstance(outcome, Unsettled)]
-        late = {intent.origin for intent in intents} - found.keys() if pair.again and to is Side.REMOTE else set()
-        withheld[to] = late | {outcome.key for outcome in lost}
-        unsettled += [*lost, *(Unsettled(key, UNDER_WAY) for key in sorted(late))]
+        late = pair.again and to is Side.REMOTE
+        open_ = [(i, doubt) for i in intents if (doubt := _doubt(found.get(i.origin), i, late=late))]
         await pair.ledger.record(
             pairings=[_pairing(intent, outcome) for intent in intents if (outcome := _stored(found, intent))],
-            settled=[intent for intent in intents if intent.origin not in withheld[to]],
+            settled=[intent for intent in intents if intent not in {doubted for doubted, _ in open_}],
         )
-    return withheld, unsettled
+        doubts += open_
+    return doubts
+
+
+def _doubt(outcome: Stored | Unsettled | None, intent: Intent, *, late: bool) -> Unsettled | None:
+    """What is in doubt about an intent; with `late`, one that was not found may yet arrive."""
+    if outcome is None and late:
+        return Unsettled(intent.origin, UNDER_WAY)
+    return outcome if isinstance(outcome, Unsettled) else None
+
+
+async def _still_in_doubt(
+    pair: FolderPair, doubts: Sequence[tuple[Intent, Unsettled]], changes: Mapping[Side, Changes]
+) -> tuple[dict[Side, set[Key]], list[Unsettled]]:
+    """The messages not to be sent, by the side they would go to, and what to tell of them.
+
+    Once its own side has lost the message, the doubt is gone with it: so the user can end it.
+    """
+    moot = [i for i, _ in doubts if (own := changes[i.to.other]).complete and i.origin not in own.appeared]
+    if moot:
+        await pair.ledger.record(settled=moot)
+    rest = [(intent, doubt) for intent, doubt in doubts if intent not in moot]
+    withheld = {side: {intent.origin for intent, _ in rest if intent.to is side} for side in Side}
+    return withheld, [doubt for _, doubt in rest]
 
 
 def _stored(found: Mapping[Key, Stored | Unsettled], intent: Intent) -> Stored | None:
@@ -86,8 +106,8 @@ def _stored(found: Mapping[Key, Stored | Unsettled], intent: Intent) -> Stored |
 
 def _pairing(intent: Intent, stored: Stored) -> Pairing:
     if intent.to is Side.LOCAL:
-        return Pairing(intent.origin, stored.key, intent.flags, "", stored.mark)
-    return Pairing(stored.key, intent.origin, intent.flags, stored.mark, "")
+        return Pairing(intent.origin, stored.key, intent.flags, intent.mark, stored.mark)
+    return Pairing(stored.key, intent.origin, intent.flags, stored.mark, intent.mark)
 
 
 async def _touched(pair: FolderPair, changes: Mapping[Side, Changes]) -> list[Pairing]:

@@ -18,7 +18,7 @@ from postboat.events import (
     MessageCameBack,
     MessageFailed,
 )
-from postboat.model import DELETED, DRAFT, FLAGGED, NO_FLAGS, SEEN, Intent, Pairing, Policy, Side, Stored
+from postboat.model import DELETED, DRAFT, FLAGGED, NO_FLAGS, SEEN, Intent, Pairing, Policy, Side, Stored, Unsettled
 from postboat.sync.folder_pair import sync_folder_pair
 
 REMOTE, LOCAL = Side
@@ -320,3 +320,35 @@ async def test_a_message_changed_here_and_removed_there_while_the_sync_runs_come
     world.assert_in_step()
     assert len(world.local.messages) == 1
     await world.assert_at_rest()
+
+
+async def test_a_copy_that_nobody_finds_is_told_until_its_message_is_deleted(world):
+    key = world.local.put(message(1))
+    pair = world.pair()
+    await pair.ledger.open({REMOTE: "1", LOCAL: "id"})
+    await pair.ledger.intend([Intent(REMOTE, key, "stored for sure", NO_FLAGS)])
+
+    async def nowhere(intents, paired=()):
+        return {intent.origin: Unsettled(intent.origin, "stored, but where?", intent.token) for intent in intents}
+
+    world.remote.find = nowhere
+    for _ in range(2):
+        done = await world.sync()
+        assert (done.failed, done.up) == (1, 0)
+    world.local.remove(key)
+    assert (await world.sync()).failed == 0
+    assert not await pair.ledger.intents()
+    await world.assert_at_rest()
+
+
+async def test_a_file_renamed_between_a_crash_and_its_recovery_is_known_again():
+    async with memory_ledger() as ledger:
+        world = MemoryWorld(ledger, Policy(sync_deletes=frozenset()))
+        key = world.local.put(message(1))
+        with pytest.raises(Died):
+            await world.sync(dying_at_point("after store"))
+        world.local.rename(key)
+        await world.sync()
+        world.assert_in_step()
+        assert len(world.local.messages) == 1
+        await world.assert_at_rest()
