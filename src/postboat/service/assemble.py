@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from postboat.config.netrc import find_login
 from postboat.config.secrets import PasswordGiver
 from postboat.events import AccountConnected, Warned
 from postboat.imap.dial import connect
@@ -61,7 +62,7 @@ def assemble(
     async def dial() -> Session:
         session = await connect(remote, passwords, wire_log=_wire_log())
         if pool.opened == 0:
-            publish(AccountConnected(account.name, session.server, remote.remoteuser))
+            publish(AccountConnected(account.name, session.server, _user(remote)))
         return session
 
     pool = Pool(dial, remote.maxconnections)
@@ -87,7 +88,15 @@ def assemble(
 
 def _owner(remote: RemoteConfig) -> str:
     """Whose mailbox on which server it is: UIDs of another one mean other messages, whatever their UIDVALIDITY."""
-    return f"{remote.remoteuser}@{remote.preauthtunnel or remote.transporttunnel or remote.remotehost}"
+    return f"{_user(remote)}@{remote.preauthtunnel or remote.transporttunnel or remote.remotehost}"
+
+
+def _user(remote: RemoteConfig) -> str:
+    """The user name, wherever it is written; "" when only the server knows (tunnels)."""
+    if remote.remoteuser or not remote.remotehost:
+        return remote.remoteuser
+    login = find_login(remote.remotehost)
+    return login.user if login else ""
 
 
 def _wire_log() -> Callable[[str, str], None] | None:
