@@ -156,12 +156,13 @@ class FolderFailed(FolderEvent):
 
 @dataclass(frozen=True, slots=True)
 class AccountFinished(AccountEvent):
-    """An account's sync ended; `failed_folders` of them could not be synced."""
+    """An account's sync ended; `failed_folders` of them could not be synced, `lost_folders` are gone from one side."""
 
     done: Counts
     folders: int
     failed_folders: int
     seconds: float
+    lost_folders: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,11 +151,6 @@ class Database:
                 transaction.execute(statement, (folder,))
             return self._row(transaction, pair)
 
-    def forget_folder(self, pair: PairOfFolders) -> None:
-        """Drop a pair of folders with all that is known of it."""
-        with self._transaction() as transaction:
-            transaction.execute(schema.FORGET_FOLDER, _names(pair))
-
     def open_folder(self, pair: PairOfFolders, validity: Mapping[Side, str]) -> tuple[bool, FolderRow]:
         """Compare validities, empty the folder when one differs; whether none did, and what is written down now."""
         with self._transaction() as transaction:

@@ -84,10 +84,6 @@ class AccountLedger:
         """How the local folders were laid out so far; `present` when nothing was synced yet, and remembered then."""
         return await self.run(self._database.layout, present)
 
-    async def forget_folder(self, remote: FolderName, local: FolderName) -> None:
-        """Drop all that is known of a pair of folders; their messages are then matched anew."""
-        await self.run(self._database.forget_folder, PairOfFolders(remote, local))
-
     def folder(self, remote: FolderName, local: FolderName) -> FolderLedger:
         """The ledger of one pair of folders; nothing is written until there is something to write."""
         return FolderLedger(self, self._database, PairOfFolders(remote, local))

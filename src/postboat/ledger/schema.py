@@ -61,7 +61,6 @@ FOLDER = """
     FROM folder WHERE remote = ? AND local = ?
 """
 ADD_FOLDER = "INSERT INTO folder (remote, local) VALUES (?, ?)"
-FORGET_FOLDER = "DELETE FROM folder WHERE remote = ? AND local = ?"
 EMPTY_FOLDER = (
     "DELETE FROM pairing WHERE folder = ?",
     "DELETE FROM intent WHERE folder = ?",

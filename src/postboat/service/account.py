@@ -49,7 +49,8 @@ async def sync_account(parts: AccountParts, options: RunOptions, publish: Publis
         run = _AccountRun(parts, options, publish, ledger, tree)
         await run.sync_folders()
     seconds = time.monotonic() - began
-    publish(AccountFinished(parts.name, run.done, len(tree.plan.tasks), run.failed_folders, seconds))
+    folders = len(tree.plan.tasks)
+    publish(AccountFinished(parts.name, run.done, folders, run.failed_folders, seconds, run.lost_folders))
     return 3 if run.failed_folders or run.done.failed or run.lost_folders else 0
 
 

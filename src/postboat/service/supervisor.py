@@ -36,7 +36,6 @@ class RunOptions:
     dry_run: bool = False
     wait: bool = False
     """Wait for another run to end instead of failing with `LedgerLocked`."""
-    quick: bool = False
 
 
 async def run(config: Config, options: RunOptions, publish: Publish, prompter: Prompter | None) -> int:

@@ -118,7 +118,7 @@ async def _touched(pair: FolderPair, changes: Mapping[Side, Changes]) -> list[Pa
         if keys:
             for pairing in (await pair.ledger.pairings(side, keys)).values():
                 touched[pairing.remote] = pairing
-    return [touched[key] for key in sorted(touched)]
+    return [touched[key] for key in sorted(touched, key=lambda key: (len(key), key))]
 
 
 async def _twins(pair: FolderPair, changes: Mapping[Side, Changes]) -> Sequence[tuple[Key, Key]]:

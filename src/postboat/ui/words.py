@@ -192,6 +192,8 @@ def _failures(finished: AccountFinished) -> str:
     told = []
     if finished.failed_folders:
         told.append(f"{plural(finished.failed_folders, 'folder')} failed")
+    if finished.lost_folders:
+        told.append(f"{plural(finished.lost_folders, 'folder')} lost on one side")
     if finished.done.failed:
         told.append(f"{plural(finished.done.failed, 'message')} failed")
     return ", ".join(told)

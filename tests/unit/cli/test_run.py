@@ -89,7 +89,7 @@ def test_options_reach_the_supervisor(program: Program) -> None:
     program("-a", "A", "-f", "INBOX,Sent", "--dry-run", "--wait", "-q", "-k", "maxsyncaccounts=2")
     ((config, options, _, prompter),) = program.seen
     assert (options.accounts, options.folders) == (("A",), ("INBOX", "Sent"))
-    assert (options.dry_run, options.wait, options.quick) == (True, True, True)
+    assert (options.dry_run, options.wait) == (True, True)
     assert config.maxsyncaccounts == 2
     assert [account.name for account in config.accounts] == ["A"]
     assert prompter is None, "nobody is at the terminal"

@@ -141,16 +141,6 @@ async def test_known_folders_tell_whether_they_have_pairings(ledger: AccountLedg
     assert [(str(f.remote), f.has_pairings) for f in await ledger.folders()] == [(str(LISTS), True), ("Empty", False)]
 
 
-async def test_a_forgotten_folder_is_unknown(ledger: AccountLedger, folder: FolderLedger) -> None:
-    await folder.record(pairings=[pairing("7", "a")])
-    await folder.intend([Intent(REMOTE, "b", "t", frozenset())])
-    await ledger.forget_folder(LISTS, LISTS)
-    assert await ledger.folders() == []
-    again = ledger.folder(LISTS, LISTS)
-    assert await again.open(VALID) and again.agreed(REMOTE).checkpoint is None
-    assert (await again.intents(), await paired(again)) == ([], {})
-
-
 # ---- validity and checkpoints ---------------------------------------------------------------------------------
 
 

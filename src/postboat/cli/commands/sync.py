@@ -50,7 +50,7 @@ async def run(usage: Usage, debug: Debug) -> int:
     config = load(usage, debug)
     choice = choose_face(usage, config, debug)
     faces = faces_for(choice, debug.logfile, many_accounts=len(config.accounts) > 1, dry_run=usage.dry_run)
-    options = RunOptions(usage.accounts, usage.folders, dry_run=usage.dry_run, wait=usage.wait, quick=usage.quick)
+    options = RunOptions(usage.accounts, usage.folders, dry_run=usage.dry_run, wait=usage.wait)
     bus = Bus()
     async with showing(bus, faces):
         for warning in warnings(usage, config):
