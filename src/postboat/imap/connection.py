@@ -69,8 +69,8 @@ class _Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]
 class Connection:
     """A connection whose greeting was read. Commands are pipelined: each is sent at once and answered in its time.
 
-    Every untagged response goes to the oldest command in flight and to the listener (`listen`); what neither takes is
-    kept for the next listener. When the connection ends, all commands fail with `ConnectionLost`.
+    An untagged response goes to the oldest command in flight if that listens, else to the listener (`listen`); what
+    neither takes is kept for the next listener. When the connection ends, all commands fail with `ConnectionLost`.
     """
 
     greeting: Condition
@@ -157,7 +157,7 @@ class Connection:
         return self.tls.getpeercert(binary_form=True) if self.tls is not None else None
 
     def listen(self, listener: Callable[[Response], None] | None) -> None:
-        """Give every untagged response to `listener` from now on, those first that nobody has heard."""
+        """Give untagged responses that no command takes to `listener`, those first that nobody has heard."""
         self._answers.hearing.listen(listener)
 
     def send(
@@ -181,7 +181,9 @@ class Connection:
         return condition
 
     @asynccontextmanager
-    async def run_streaming(self, command: Command) -> AsyncIterator[LiteralStream]:
+    async def run_streaming(
+        self, command: Command, on_untagged: Callable[[Response], None] | None = None
+    ) -> AsyncIterator[LiteralStream]:
         """Send a command whose answer holds one large literal, and read that as it comes.
 
         Nothing else may be in flight. What the block did not read is read and thrown away; a block that raises costs
@@ -190,9 +192,15 @@ class Connection:
         if self.busy:
             raise RuntimeError("a streamed answer needs the connection for itself")
         stream = LiteralStream(self._hold_up)
+
+        def heard(response: Response) -> None:
+            stream.take(response)
+            if on_untagged is not None:
+                on_untagged(response)
+
         self._answers.stream_to(stream)
         try:
-            reply = self.send(command, on_untagged=stream.take)
+            reply = self.send(command, on_untagged=heard)
             reply.add_done_callback(stream.close)
             await stream.begun()
             if stream.size is None:

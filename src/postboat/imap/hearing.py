@@ -18,7 +18,7 @@ MOST_UNHEARD = 100_000
 
 
 class Hearing:
-    """Hands every untagged response to the command it may belong to and to the listener; keeps what neither hears."""
+    """Hands an untagged response to the command it may belong to, else to the listener; keeps what neither hears."""
 
     def __init__(self) -> None:
         self._listener: Callable[[Response], None] | None = None
@@ -38,16 +38,16 @@ class Hearing:
         try:
             if wanted is not None:
                 wanted(response)
-            if self._listener is not None:
+            elif self._listener is not None:
                 self._listener(response)
+            else:
+                self._keep(response)
         except ProtocolViolation:
             raise
         except Exception as error:
             if call is not None:
                 call.fail(error)
             raise ConnectionLost(f"a response could not be taken: {error!r}") from error
-        if wanted is None and self._listener is None:
-            self._keep(response)
 
     def _keep(self, response: Response) -> None:
         self._unheard.append(response)

@@ -10,6 +10,8 @@ from postboat.imap.wire.responses import Condition, Exists, Expunged, Unknown, V
 from postboat.model import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, FlagsHeld
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from postboat.errors import CommandFailed
     from postboat.imap.wire.responses import Response, ResponseCode
     from postboat.model import Flags
@@ -68,14 +70,15 @@ class Selected:
 
 
 class Selecting:
-    """Gathers the answer to a SELECT or EXAMINE."""
+    """Gathers the answer to a SELECT or EXAMINE; `take` gets what it says of messages (RFC 7162 section 3.2.5)."""
 
-    def __init__(self, name: str, *, read_only: bool) -> None:
-        self._name, self._read_only = name, read_only
+    def __init__(self, name: str, *, read_only: bool, take: Callable[[Response], None] | None = None) -> None:
+        self.name, self.read_only = name, read_only
+        self._take = take
         self._begin()
 
     def _begin(self) -> None:
-        self._asked = Selected(self._name, self._read_only, asked_read_only=self._read_only)
+        self._asked = Selected(self.name, self.read_only, asked_read_only=self.read_only)
         self._permanent: Flags | None = None
 
     def note(self, response: Response) -> None:
@@ -87,6 +90,12 @@ class Selecting:
                 self._note_code(response.code)
         else:
             self._asked.note(response)
+            if self._take is not None:
+                self._take(response)
+
+    def follow(self, response: Response) -> None:
+        """Take in an untagged response that came behind the selection, for as long as the mailbox is selected."""
+        self._asked.note(response)
 
     def finish(self, condition: Condition) -> Selected:
         """The mailbox as the tagged OK leaves it."""

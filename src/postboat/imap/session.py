@@ -14,6 +14,7 @@ from postboat import __version__
 from postboat.errors import CommandFailed, ConnectionLost, FolderError, FolderGone, MessageError, PostboatError
 from postboat.imap.refusals import refusal, require_ok
 from postboat.imap.selected import Selected, Selecting, is_gone
+from postboat.imap.selection import Selection
 from postboat.imap.tls import describe
 from postboat.imap.wire import commands
 from postboat.imap.wire.responses import Condition, ESearched, Fetched, Listed, Namespaces, Searched, StatusData
@@ -54,8 +55,8 @@ class Session:
         self._tunnel = tunnel
         self.server = server
         """Host and port, or the tunnel's command, for people."""
-        self.selected: Selected | None = None
-        """The selected mailbox, kept up to date by what the server says on the way."""
+        self._selection: Selection | None = None
+        """The SELECT sent last."""
         self._introduction: asyncio.Future[Condition] | None = None
         connection.listen(self._note)
 
@@ -92,30 +93,78 @@ class Session:
         if "ID" in self.capabilities:
             self._introduction = self._connection.send(commands.id_({"name": "Postboat", "version": __version__}))
 
+    def open(
+        self,
+        name: str,
+        *,
+        read_only: bool = False,
+        fresh: bool = False,
+        since: tuple[int, int] | None = None,
+        take: Callable[[Response], None] | None = None,
+    ) -> Selection:
+        """Send a SELECT, unless the mailbox is the one selected last, and return without waiting for the answer.
+
+        What is asked next (`ask`) goes out behind it in the same flight. `name` is the wire name. `fresh` selects even
+        what is selected already, and so does `since`: UIDVALIDITY and mod-sequence, all changes after which are told
+        (QRESYNC, to be enabled before) to `take`, which gets everything that the SELECT says of messages.
+        """
+        last = self._selection
+        if last is not None and not (fresh or since) and last.stands and last.is_of(name, read_only=read_only):
+            return last
+        selecting = Selecting(name, read_only=read_only, take=take)
+        build = commands.examine if read_only else commands.select
+        condstore = not self.capabilities.isdisjoint({"CONDSTORE", "QRESYNC"})
+        command = build(name, condstore=condstore, since=since)
+        answer = self._connection.send(command, on_untagged=selecting.note)
+        self._selection = Selection(selecting, command, answer, self.not_opened)
+        return self._selection
+
+    def ask(self, command: Command, take: Callable[[Response], None] | None = None) -> asyncio.Future[Condition]:
+        """Send a command at once; `take` gets the untagged responses that come while it is the oldest in flight.
+
+        The future's result is the condition, whatever it is, or `ConnectionLost`.
+        """
+        follow = self._note
+
+        def heard(response: Response) -> None:
+            follow(response)
+            if take is not None:
+                take(response)
+
+        if self._selection is not None:
+            follow = self._selection.selecting.follow
+        return self._connection.send(command, on_untagged=heard)
+
+    async def ask_all(
+        self, wanted: Sequence[Command], take: Callable[[Response], None] | None = None
+    ) -> Sequence[Condition]:
+        """Send commands in one flight and wait for every answer, whatever it is."""
+        answers = [self.ask(command, take) for command in wanted]
+        return [await answer for answer in answers]
+
+    async def run(self, command: Command, take: Callable[[Response], None] | None = None) -> Condition:
+        """Send a command and wait for its OK. Raises `CommandFailed`."""
+        condition = await self.ask(command, take)
+        require_ok(command, condition)
+        return condition
+
+    @property
+    def selected(self) -> Selected | None:
+        """The mailbox selected last, kept up to date by what the server says; None while that is in doubt."""
+        return self._selection.known if self._selection is not None else None
+
     async def select(self, name: str, *, read_only: bool = False) -> Selected:
         """Select a mailbox by its wire name, even when it is selected already.
 
         Raises `FolderGone` when there is no such mailbox, `FolderError` when the server does not open it.
         """
-        self.selected = None
-        selecting = Selecting(name, read_only=read_only)
-        build = commands.examine if read_only else commands.select
-        command = build(name, condstore=not self.capabilities.isdisjoint({"CONDSTORE", "QRESYNC"}))
-        try:
-            condition = await self._connection.run(command, on_untagged=selecting.note)
-        except CommandFailed as failure:
-            raise await self._not_opened(name, failure) from failure
-        self.selected = selecting.finish(condition)
-        return self.selected
+        return await self.open(name, read_only=read_only, fresh=True).mailbox()
 
     async def ensure(self, name: str, *, read_only: bool = False) -> Selected:
-        """Select a mailbox unless it is selected in this way."""
-        selected = self.selected
-        if selected is not None and (selected.name, selected.asked_read_only) == (name, read_only):
-            return selected
-        return await self.select(name, read_only=read_only)
+        """Select a mailbox unless it is selected in this way. Raises as `select`."""
+        return await self.open(name, read_only=read_only).mailbox()
 
-    async def _not_opened(self, name: str, failure: CommandFailed) -> FolderError:
+    async def not_opened(self, name: str, failure: CommandFailed) -> FolderError:
         """What a refused SELECT means; when the refusal does not tell, the list of mailboxes does."""
         if is_gone(failure) or (failure.status == "NO" and not failure.code and not await self._is_listed(name)):
             return FolderGone(f"the server has no such folder (any more): {failure.text}")
@@ -139,7 +188,7 @@ class Session:
             if isinstance(response, Fetched) and response.uid is not None:
                 each(response)
 
-        return await self._in_pieces(uids, lambda piece: commands.uid_fetch(piece, items), take)
+        return await self.in_pieces(uids, lambda piece: commands.uid_fetch(piece, items), take)
 
     @asynccontextmanager
     async def stream(self, uid: int) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
@@ -151,7 +200,7 @@ class Session:
         command = commands.uid_fetch(str(uid), "UID BODY.PEEK[]")
         if self._introduction is not None:
             await self._introduction
-        async with self._connection.run_streaming(command) as stream:
+        async with self._connection.run_streaming(command, self._note) as stream:
             if stream.size is None:
                 raise LookupError(f"no body came for UID {uid}")
             yield stream.size, stream
@@ -169,34 +218,34 @@ class Session:
                 outcomes.append(_outcome(await _sent_to_its_end(sent[len(outcomes)])))
                 if _is_needless_after(outcomes[-1]):
                     break
-            sent.append(self._connection.send(_append(name, message)))
+            sent.append(self.ask(_append(name, message)))
         outcomes += [_outcome(await _sent_to_its_end(answer)) for answer in sent[len(outcomes) :]]
         refused = next(filter(_is_needless_after, outcomes), None)
         return outcomes + [refused] * (len(messages) - len(outcomes))
 
     async def store(self, uids: UidSet, sign: str, flags: Flags) -> None:
         """Add ("+") or remove ("-") flags. Raises `CommandFailed`; what the server did of it is then unknown."""
-        await self._in_pieces(uids, lambda piece: commands.uid_store(piece, sign, flags))
+        await self.in_pieces(uids, lambda piece: commands.uid_store(piece, sign, flags))
 
     async def search(self, criteria: str) -> UidSet:
         """UIDs of the messages that match `criteria` (RFC 3501 section 6.4.4). Raises `CommandFailed`."""
         found: list[UidSet] = []
-        await self._connection.run(commands.uid_search(criteria), on_untagged=_into(found))
+        await self.run(commands.uid_search(criteria), _into(found))
         return _united(found)
 
     async def present(self, uids: UidSet) -> UidSet:
         """Those of `uids` that the mailbox shows now. Raises `CommandFailed`."""
         found: list[UidSet] = []
-        await self._in_pieces(uids, lambda piece: commands.uid_search(f"UID {piece}"), _into(found))
+        await self.in_pieces(uids, lambda piece: commands.uid_search(f"UID {piece}"), _into(found))
         return _united(found) & uids
 
     async def expunge_uids(self, uids: UidSet) -> None:
         r"""Remove those of `uids` that are \Deleted (UIDPLUS). Raises `CommandFailed`."""
-        await self._in_pieces(uids, commands.uid_expunge)
+        await self.in_pieces(uids, commands.uid_expunge)
 
     async def expunge_all(self) -> None:
         r"""Remove every \Deleted message of the mailbox, whoever marked it. Raises `CommandFailed`."""
-        await self._connection.run(commands.expunge())
+        await self.run(commands.expunge())
 
     async def list(self, reference: str = "", pattern: str = "*", *, subscribed: bool = False) -> Sequence[Listed]:
         """Mailboxes, each once, with `subscribed` only those subscribed to. Raises `CommandFailed`."""
@@ -213,7 +262,7 @@ class Session:
         wanted = [commands.list_(reference, pattern)]
         if subscribed:
             wanted.append(commands.lsub(reference, pattern))
-        _require_all(wanted, await self._all(wanted, take))
+        _require_all(wanted, await self.ask_all(wanted, take))
         return [one for one in found.values() if not subscribed or _folded(one.name) in subscriptions]
 
     async def status(self, name: str, items: Iterable[str]) -> Mapping[str, int]:
@@ -224,20 +273,20 @@ class Session:
             if isinstance(response, StatusData) and _folded(response.name) == _folded(name):
                 numbers.update(response.items)
 
-        await self._connection.run(commands.status(name, items), on_untagged=take)
+        await self.run(commands.status(name, items), take)
         return numbers
 
     async def create(self, name: str) -> None:
         """Create a mailbox. Raises `CommandFailed`."""
-        await self._connection.run(commands.create(name))
+        await self.run(commands.create(name))
 
     async def subscribe(self, name: str) -> None:
         """Subscribe to a mailbox. Raises `CommandFailed`."""
-        await self._connection.run(commands.subscribe(name))
+        await self.run(commands.subscribe(name))
 
     async def noop(self) -> None:
         """Let the server tell what it kept back. Raises `CommandFailed`."""
-        await self._connection.run(commands.noop())
+        await self.run(commands.noop())
 
     async def namespace(self) -> Namespaces | None:
         """Where the user's and others' mailboxes are (RFC 2342). Raises `CommandFailed`."""
@@ -247,7 +296,7 @@ class Session:
             if isinstance(response, Namespaces):
                 found.append(response)
 
-        await self._connection.run(commands.namespace(), on_untagged=take)
+        await self.run(commands.namespace(), take)
         return found[0] if found else None
 
     async def logout(self) -> None:
@@ -270,28 +319,21 @@ class Session:
             self._tunnel.kill()
 
     def _note(self, response: Response) -> None:
-        if self.selected is not None:
-            self.selected.note(response)
+        if self._selection is not None:
+            self._selection.selecting.follow(response)
 
-    async def _in_pieces(
+    async def in_pieces(
         self,
         uids: UidSet | str,
         build: Callable[[UidSet | str], Command],
         take: Callable[[Response], None] | None = None,
     ) -> Condition:
-        """Send one command, or as many as a long set takes; the last condition, or the one that has a code."""
+        """Send as many commands as a long set takes, in one flight; the last condition, or the one that has a code."""
         pieces = list(uids.split(LONGEST_SET)) if isinstance(uids, UidSet) else [uids]
         wanted = [build(piece) for piece in pieces]
-        conditions = await self._all(wanted, take)
+        conditions = await self.ask_all(wanted, take)
         _require_all(wanted, conditions)
         return next((c for c in conditions if c.code is not None), conditions[-1] if conditions else Condition("OK"))
-
-    async def _all(
-        self, wanted: Sequence[Command], take: Callable[[Response], None] | None = None
-    ) -> Sequence[Condition]:
-        """Send commands in one flight and wait for every answer, whatever it is."""
-        answers = [self._connection.send(command, on_untagged=take) for command in wanted]
-        return [await answer for answer in answers]
 
 
 async def _sent_to_its_end(answer: asyncio.Future[Condition]) -> Condition:

@@ -110,17 +110,18 @@ async def test_a_refusal_raises_with_its_code():
         assert connection.state == "AUTH"
 
 
-async def test_untagged_data_goes_to_the_oldest_command_and_to_the_listener():
-    script = PREAUTH + SELECT + "C: NOOP\nC: NOOP\nS: * 3 EXISTS\nS: %2 OK\nS: * 2 EXPUNGE\nS: %3 OK\nset done"
-    first, second, all_ = [], [], []
+async def test_untagged_data_goes_to_the_oldest_command_and_what_that_does_not_take_to_the_listener():
+    pipelined = "C: NOOP\nC: NOOP\nC: NOOP\nS: * 3 EXISTS\nS: %2 OK\nS: * 2 EXPUNGE\nS: %3 OK\n"
+    script = PREAUTH + SELECT + pipelined + "S: * 1 EXPUNGE\nS: %4 OK"
+    first, second, rest = [], [], []
     async with connected(script) as (connection, _server):
         await connection.run(commands.select("a"))
-        connection.listen(all_.append)
-        one = connection.send(commands.noop(), on_untagged=first.append)
-        await connection.run(commands.noop(), on_untagged=second.append)
-        assert one.done()
+        connection.listen(rest.append)
+        connection.send(commands.noop(), on_untagged=first.append)
+        connection.send(commands.noop(), on_untagged=second.append)
+        await connection.run(commands.noop())
     assert (first, second) == ([Exists(3)], [Expunged(2)])
-    assert all_ == [Exists(3), Expunged(2)]
+    assert rest == [Expunged(1)]
 
 
 async def test_what_nobody_heard_is_kept_for_the_next_listener():

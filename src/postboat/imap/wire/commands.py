@@ -173,14 +173,25 @@ def status(name: str, items: Iterable[str]) -> Command:
     return _command("STATUS", _mailbox(name), _group(items))
 
 
-def select(name: str, condstore: bool = False) -> Command:
-    """SELECT, with the CONDSTORE parameter if wished (RFC 7162 section 3.1.8)."""
-    return _command("SELECT", _mailbox(name), *([b"(CONDSTORE)"] if condstore else []))
+def select(name: str, condstore: bool = False, since: tuple[int, int] | None = None) -> Command:
+    """SELECT, with CONDSTORE, or QRESYNC `since` a UIDVALIDITY and a mod-sequence (RFC 7162 sections 3.1.8, 3.2.5)."""
+    return _command("SELECT", _mailbox(name), *_select_parameters(condstore, since))
 
 
-def examine(name: str, condstore: bool = False) -> Command:
-    """EXAMINE, with the CONDSTORE parameter if wished (RFC 7162 section 3.1.8)."""
-    return _command("EXAMINE", _mailbox(name), *([b"(CONDSTORE)"] if condstore else []))
+def examine(name: str, condstore: bool = False, since: tuple[int, int] | None = None) -> Command:
+    """EXAMINE, with the parameters of SELECT."""
+    return _command("EXAMINE", _mailbox(name), *_select_parameters(condstore, since))
+
+
+def _select_parameters(condstore: bool, since: tuple[int, int] | None) -> list[bytes]:
+    if since is not None:
+        return [b"(QRESYNC (%d %d))" % since]
+    return [b"(CONDSTORE)"] if condstore else []
+
+
+def enable(*extensions: str) -> Command:
+    """ENABLE (RFC 5161 section 3.1)."""
+    return _command("ENABLE", *map(_atom, extensions))
 
 
 def create(name: str) -> Command:
