@@ -39,6 +39,8 @@ class Counts:
     """Messages whose flags changed on either side."""
     deleted_remote: int = 0
     deleted_local: int = 0
+    moved: int = 0
+    """Messages moved to another folder on one side, as their user moved them on the other."""
     adopted: int = 0
     """Messages found on both sides and paired without a transfer."""
     bytes_down: int = 0
@@ -52,6 +54,7 @@ class Counts:
             self.reflagged + other.reflagged,
             self.deleted_remote + other.deleted_remote,
             self.deleted_local + other.deleted_local,
+            self.moved + other.moved,
             self.adopted + other.adopted,
             self.bytes_down + other.bytes_down,
             self.bytes_up + other.bytes_up,
@@ -61,7 +64,7 @@ class Counts:
     @property
     def changes(self) -> int:
         """Messages concerned in all, transfers and removals alike."""
-        return self.down + self.up + self.reflagged + self.deleted_remote + self.deleted_local
+        return self.down + self.up + self.reflagged + self.deleted_remote + self.deleted_local + self.moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,13 @@ class FoldersListed(AccountEvent):
     """Both sides' folders are known and the rules are proved."""
 
     pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoldersUnchanged(AccountEvent):
+    """So many folders are as they were agreed on, on both sides, and were not opened."""
+
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,16 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
+class Glimpse:
+    """What is known of one side of a folder without opening it: enough to tell that nothing changed, or not."""
+
+    validity: str
+    """As `Replica.validity` would answer; "" when it is not known."""
+    checkpoint: str | None = None
+    """As a look would return it now in `Changes.checkpoint`; None when nothing can be proved by it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pairing:
     """One message on both sides and the flags both agreed on: a row of the ledger."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -113,6 +113,18 @@ class Replica(Protocol):
 
         On a server, `expunge=False` only marks them \Deleted, and so does one without UIDPLUS when other
         messages are marked too: those are returned as `Marked`. A Maildir removes them in either case.
+        """
+        ...
+
+
+    async def move(
+        self, keys: Sequence[Key], to: Self, tokens: Sequence[str]
+    ) -> Sequence[Stored | Unsettled | Refused | Gone]:
+        """Move messages to another folder of the same side, with their flags and dates and without a transfer.
+
+        Outcomes in the order of `keys`, whose names in `to` are in `Stored`. `tokens` are what `to.intend` made of the
+        same messages. What is `Refused` is where it was, also when this side cannot move at all. Raises
+        `ConnectionLost` when some outcome is unknown: the intents then tell.
         """
         ...
 
