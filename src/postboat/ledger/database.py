@@ -15,6 +15,7 @@ from postboat.ledger.files import make_private
 from postboat.ledger.rows import (
     FlagColumns,
     FolderRow,
+    KnownFolder,
     PairOfFolders,
     from_column,
     name_from_column,
@@ -127,11 +128,19 @@ class Database:
 
     # ---- folders ----------------------------------------------------------------------------------------------
 
-    def folders(self) -> list[tuple[PairOfFolders, bool]]:
-        """Every known pair of folders and whether it has pairings."""
+    def known(self) -> list[KnownFolder]:
+        """Every known pair of folders, oldest first."""
         with self._transaction("DEFERRED") as transaction:
             rows = transaction.execute(schema.FOLDERS).fetchall()
-        return [(PairOfFolders(name_from_column(r), name_from_column(lo)), bool(some)) for r, lo, some in rows]
+        return [
+            KnownFolder.of(
+                PairOfFolders(name_from_column(remote), name_from_column(local)),
+                bool(pairings),
+                bool(intents),
+                FolderRow(*row),
+            )
+            for remote, local, pairings, intents, *row in rows
+        ]
 
     def layout(self, present: str) -> str:
         """The layout that the local folders had so far; written down as `present` while no folder has pairings."""
@@ -142,6 +151,17 @@ class Database:
                 transaction.execute("UPDATE meta SET layout = ?", (present,))
                 return present
         return str(recorded)
+
+    def remembered(self) -> str | None:
+        """What was last remembered about the server."""
+        with self._transaction("DEFERRED") as transaction:
+            (text,) = transaction.execute("SELECT server FROM meta").fetchone()
+        return None if text is None else str(text)
+
+    def remember(self, text: str) -> None:
+        """Write down what is known about the server."""
+        with self._transaction() as transaction:
+            transaction.execute("UPDATE meta SET server = ?", (text,))
 
     def start_over(self, pair: PairOfFolders) -> FolderRow:
         """Drop the pairings, intents and checkpoints of a pair of folders, not its validities."""

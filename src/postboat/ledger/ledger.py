@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from postboat.ledger.database import Database
-from postboat.ledger.rows import FolderRow, PairOfFolders
+from postboat.ledger.rows import FolderRow, KnownFolder, PairOfFolders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,14 +24,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class KnownFolder(NamedTuple):
-    """A pair of folders that was synced before."""
-
-    remote: FolderName
-    local: FolderName
-    has_pairings: bool
 
 
 class AccountLedger:
@@ -76,9 +68,17 @@ class AccountLedger:
     ) -> None:
         await self.close()
 
-    async def folders(self) -> list[KnownFolder]:
+    async def known(self) -> list[KnownFolder]:
         """Every pair of folders that was synced before, oldest first."""
-        return [KnownFolder(*pair, some) for pair, some in await self.run(self._database.folders)]
+        return await self.run(self._database.known)
+
+    async def remembered(self) -> str | None:
+        """What `remember` was last given; None before."""
+        return await self.run(self._database.remembered)
+
+    async def remember(self, text: str) -> None:
+        """Keep what is known about the server, in words that only `imap` reads, in the place of what was kept."""
+        await self.run(self._database.remember, text)
 
     async def layout(self, present: str) -> str:
         """How the local folders were laid out so far; `present` when nothing was synced yet, and remembered then."""

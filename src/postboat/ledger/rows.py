@@ -7,9 +7,12 @@ another charset) is kept as bytes.
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from postboat.model import NO_FLAGS, Flags, FolderName, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Column = int | str | bytes
 
@@ -40,6 +43,23 @@ class FolderRow(NamedTuple):
     def checkpoint(self, side: Side) -> str | None:
         """The recorded checkpoint of `side`."""
         return self.remote_checkpoint if side is Side.REMOTE else self.local_checkpoint
+
+
+class KnownFolder(NamedTuple):
+    """A pair of folders that was synced before, and all that is written down of it but its messages."""
+
+    remote: FolderName
+    local: FolderName
+    has_pairings: bool
+    has_intents: bool
+    validity: Mapping[Side, str | None]
+    checkpoint: Mapping[Side, str | None]
+
+    @classmethod
+    def of(cls, pair: PairOfFolders, has_pairings: bool, has_intents: bool, row: FolderRow) -> KnownFolder:
+        """Put it together from what the tables hold."""
+        validity, checkpoint = ({side: read(side) for side in Side} for read in (row.validity, row.checkpoint))
+        return cls(*pair, has_pairings, has_intents, validity, checkpoint)
 
 
 def to_column(text: str) -> Column:

@@ -49,11 +49,16 @@ _FIRST = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_SECOND = ("ALTER TABLE meta ADD COLUMN server TEXT",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
 VERSION = len(MIGRATIONS)
 
 FOLDERS = """
-    SELECT remote, local, EXISTS (SELECT 1 FROM pairing WHERE pairing.folder = folder.id)
+    SELECT remote, local,
+        EXISTS (SELECT 1 FROM pairing WHERE pairing.folder = folder.id),
+        EXISTS (SELECT 1 FROM intent WHERE intent.folder = folder.id),
+        id, remote_validity, local_validity, remote_checkpoint, local_checkpoint
     FROM folder ORDER BY id
 """
 FOLDER = """

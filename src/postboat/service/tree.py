@@ -64,7 +64,7 @@ async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[s
     Raises `FolderRulesRefused` with every problem of the rules at once, before anything is created or changed.
     """
     config = parts.config
-    known = [folder for folder in await ledger.folders() if folder.has_pairings]
+    known = [folder for folder in await ledger.known() if folder.has_pairings]
     if known and not await parts.store.exists():
         raise StoreMissing(_missing(parts, f"{parts.store.root} is missing"))
     await _refuse_another_layout(parts, ledger)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from postboat.errors import LedgerUnusable, Retry
 from postboat.ledger import schema
 from postboat.ledger.database import Database
-from postboat.ledger.rows import PairOfFolders
+from postboat.ledger.rows import KnownFolder, PairOfFolders
 from postboat.model import INBOX, NO_FLAGS, SEEN, Pairing, Side
 
 if TYPE_CHECKING:
@@ -79,6 +80,29 @@ def test_a_newer_version_is_refused_and_says_so(made: Path) -> None:
     connection.close()
     error = refusal(made)
     assert "newer version" in str(error) and error.retry is Retry.NEVER
+
+
+def test_a_ledger_of_the_first_version_keeps_all_that_it_holds(tmp_path: Path) -> None:
+    old = tmp_path / "old.ledger"
+    with closing(sqlite3.connect(old)) as connection, connection:
+        for statement in schema.MIGRATIONS[0]:
+            connection.execute(statement)
+        connection.execute("INSERT INTO meta (account, layout) VALUES ('test', 'flat .')")
+        connection.execute("INSERT INTO folder VALUES (1, '[\"INBOX\"]', '[\"INBOX\"]', '17', 'abc', 'r', 'l')")
+        connection.execute("INSERT INTO pairing VALUES (1, 7, 'a.host', '\\Seen', '', '1-2-3')")
+        connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 1")
+    for _ in range(2):
+        with closing(opened(old)) as database:
+            expected = Pairing("7", "a.host", frozenset({SEEN}), "", "1-2-3")
+            assert database.pairings(PAIR, Side.REMOTE, ["7"]) == {"7": expected}
+            assert database.layout("nested /") == "flat ."
+            checkpoints = {Side.REMOTE: "r", Side.LOCAL: "l"}
+            assert database.known() == [KnownFolder(*PAIR, True, False, VALID, checkpoints)]
+            assert database.remembered() in (None, "words")
+            database.remember("words")
+    with closing(sqlite3.connect(old)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
 
 
 def test_another_accounts_ledger_is_refused(made: Path) -> None:

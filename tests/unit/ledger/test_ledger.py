@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from postboat.ledger.ledger import AccountLedger, FolderLedger, KnownFolder
+from postboat.ledger.ledger import AccountLedger, FolderLedger
+from postboat.ledger.rows import KnownFolder
 from postboat.model import ANSWERED, FLAGGED, SEEN, FolderName, Intent, Pairing, Side
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ async def test_an_unknown_folder_reads_as_empty_and_is_not_written(ledger: Accou
     assert await view.flags() == {} and await view.marks(["a"]) == {}
     assert await folder.pairings(REMOTE, ["1"]) == {} and await folder.intents() == []
     assert await folder.open({REMOTE: "", LOCAL: ""})
-    assert await ledger.folders() == []
+    assert await ledger.known() == []
 
 
 async def test_what_is_recorded_is_read_back_from_either_side(folder: FolderLedger) -> None:
@@ -132,13 +133,33 @@ async def test_folders_do_not_see_each_other(ledger: AccountLedger, folder: Fold
 )
 async def test_names_of_folders_are_kept_exactly(ledger: AccountLedger, names: tuple[str, ...]) -> None:
     await ledger.folder(FolderName(names), LISTS).open(VALID)
-    assert await ledger.folders() == [KnownFolder(FolderName(names), LISTS, False)]
+    nothing = dict.fromkeys(Side)
+    assert await ledger.known() == [KnownFolder(FolderName(names), LISTS, False, False, VALID, nothing)]
 
 
-async def test_known_folders_tell_whether_they_have_pairings(ledger: AccountLedger, folder: FolderLedger) -> None:
-    await ledger.folder(FolderName(("Empty",)), LISTS).open(VALID)
+async def test_known_folders_tell_all_that_is_known_of_them_but_their_messages(
+    ledger: AccountLedger, folder: FolderLedger
+) -> None:
+    empty, begun = FolderName(("Empty",)), FolderName(("Begun",))
+    await ledger.folder(empty, LISTS).open({REMOTE: "4", LOCAL: ""})
     await folder.record(pairings=[pairing("7", "a")])
-    assert [(str(f.remote), f.has_pairings) for f in await ledger.folders()] == [(str(LISTS), True), ("Empty", False)]
+    await folder.save_checkpoints({REMOTE: "r", LOCAL: None})
+    other = ledger.folder(begun, LISTS)
+    await other.open(VALID)
+    await other.intend([Intent(LOCAL, "7", "token", frozenset())])
+    nothing = dict.fromkeys(Side)
+    assert await ledger.known() == [
+        KnownFolder(LISTS, LISTS, True, False, VALID, {REMOTE: "r", LOCAL: None}),
+        KnownFolder(empty, LISTS, False, False, {REMOTE: "4", LOCAL: None}, nothing),
+        KnownFolder(begun, LISTS, False, True, VALID, nothing),
+    ]
+
+
+async def test_what_is_remembered_of_the_server_is_kept_as_it_is(ledger: AccountLedger) -> None:
+    assert await ledger.remembered() is None
+    for text in ('{"capabilities": ["IDLE"]}', "", "ü"):
+        await ledger.remember(text)
+        assert await ledger.remembered() == text
 
 
 # ---- validity and checkpoints ---------------------------------------------------------------------------------
@@ -207,7 +228,7 @@ async def test_a_dry_run_creates_nothing(tmp_path: Path) -> None:
     path = tmp_path / "state" / "test.ledger"
     async with await AccountLedger.open(path, account="test", dry_run=True) as ledger:
         assert await ledger.folder(LISTS, LISTS).open(VALID)
-        assert len(await ledger.folders()) == 1
+        assert len(await ledger.known()) == 1
     assert list(tmp_path.iterdir()) == []
 
 
