@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postboat.errors import AccountError, CommandFailed, FolderError
+from postboat.imap.listing import create, mailboxes, namespace, subscribe
 from postboat.imap.mailbox import ImapMailbox
 from postboat.imap.wire import utf7
 from postboat.imap.wire.responses import Listed
@@ -76,8 +77,8 @@ class ImapFolders:
         """
         async with self._pool.session() as session:
             try:
-                listed = await session.list(reference, "*")
-                subscribed = await session.list(reference, "*", subscribed=True) if subscribed_only else None
+                listed = await mailboxes(session, reference, "*")
+                subscribed = await mailboxes(session, reference, "*", subscribed=True) if subscribed_only else None
                 if not any(_means_inbox(one) for one in listed):
                     listed = [await _inbox(session), *listed]
                 prefix, delimiter = await _personal_namespace(session)
@@ -172,7 +173,7 @@ class ImapFolders:
                     await _create(session, level, must=False)
                 await _create(session, wire, must=True)
             try:
-                await session.subscribe(wire)
+                await subscribe(session, wire)
             except CommandFailed:
                 pass  # the folder works without; some servers have no subscriptions
         return wire
@@ -192,7 +193,7 @@ class ImapFolders:
 async def _create(session: Session, wire: str, *, must: bool) -> bool:
     """CREATE, and tell whether the folder is there now. Raises `FolderError` when it is not and `must` be."""
     try:
-        await session.create(wire)
+        await create(session, wire)
     except CommandFailed as failure:
         if failure.code == "ALREADYEXISTS" or "exists" in failure.text.lower():
             return True
@@ -207,7 +208,7 @@ async def _personal_namespace(session: Session) -> tuple[str, str | None]:
     if "NAMESPACE" not in session.capabilities:
         return "", None
     try:
-        spaces = await session.namespace()
+        spaces = await namespace(session)
     except CommandFailed:
         return "", None
     return spaces.personal[0] if spaces and spaces.personal else ("", None)
@@ -224,7 +225,7 @@ def _means_inbox(listed: Listed) -> bool:
 
 async def _inbox(session: Session) -> Listed:
     """The INBOX, which every server has (RFC 3501 section 5.1), though strato lists it only when it is asked for."""
-    asked = await session.list("", "INBOX")
+    asked = await mailboxes(session, "", "INBOX")
     return next((one for one in asked if _means_inbox(one)), Listed("INBOX", None))
 
 

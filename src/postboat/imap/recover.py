@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from postboat.errors import MessageError
 from postboat.imap.headers import header_of, header_of_content, lenient_digest, message_id
+from postboat.imap.listing import status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
@@ -211,5 +212,5 @@ async def next_uid(session: Session, selected: Selected) -> int:
     """A UID that no message of the mailbox has reached yet; Courier does not tell it on SELECT."""
     if selected.uidnext:
         return selected.uidnext
-    told = (await session.status(selected.name, ("UIDNEXT",))).get("UIDNEXT")
+    told = (await status(session, selected.name, ("UIDNEXT",))).get("UIDNEXT")
     return told or (await session.search("ALL")).last + 1

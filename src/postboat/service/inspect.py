@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed, FolderRulesRefused, PostboatError
+from postboat.imap.listing import status
 from postboat.ledger.ledger import AccountLedger
 from postboat.model import Side
 from postboat.service.assemble import assemble
@@ -152,7 +153,7 @@ async def _counts(parts: AccountParts, tree: Tree) -> dict[FolderName, int]:
     async def ask(name: FolderName) -> None:
         async with parts.pool.session() as session:
             try:
-                counts[name] = (await session.status(wires[name], ("MESSAGES",)))["MESSAGES"]
+                counts[name] = (await status(session, wires[name], ("MESSAGES",)))["MESSAGES"]
             except (CommandFailed, KeyError):
                 pass
 
