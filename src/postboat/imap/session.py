@@ -11,17 +11,18 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from postboat import __version__
-from postboat.errors import CommandFailed, ConnectionLost, FolderError, FolderGone, MessageError, PostboatError
-from postboat.imap.refusals import refusal, require_ok
+from postboat.errors import CommandFailed, FolderError, FolderGone, PostboatError
+from postboat.imap.listing import mailboxes
+from postboat.imap.refusals import require_ok
 from postboat.imap.selected import Selected, Selecting, is_gone
 from postboat.imap.selection import Selection
 from postboat.imap.tls import describe
 from postboat.imap.wire import commands
-from postboat.imap.wire.responses import Condition, ESearched, Fetched, Listed, Namespaces, Searched, StatusData
+from postboat.imap.wire.responses import Condition, ESearched, Fetched, Searched
 from postboat.imap.wire.uid_set import UidSet
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from postboat.imap.connection import Connection
     from postboat.imap.tunnel import Tunnel
@@ -29,22 +30,12 @@ if TYPE_CHECKING:
     from postboat.imap.wire.responses import Response
     from postboat.model import Flags
 
-    Chunks = Callable[[], AsyncIterator[bytes]]
-    ToAppend = tuple[Flags, float | None, int, bytes | Chunks]
-    """Flags, INTERNALDATE in seconds since the epoch, size in octets, and the octets or what yields them."""
-
-__all__ = ["AppendOutcome", "Selected", "Session"]
+__all__ = ["Selected", "Session"]
 
 LONGEST_SET = 7900
 """Octets of UIDs in one command, which then stays below 8000 (RFC 2683 section 3.2.1.5)."""
-AHEAD = 16
-"""Messages on their way to a server at once: as many are sent in vain when the first of them fills the mailbox."""
 FAREWELL = 2.0
 """Seconds that leaving may take."""
-
-AppendOutcome = tuple[int, int] | CommandFailed | None
-"""UIDVALIDITY and UID of what was stored, None when it was stored but the server tells no UID, or the refusal."""
-_NEEDLESS_AFTER = frozenset({"TRYCREATE", "NONEXISTENT", "OVERQUOTA", "READ-ONLY"})
 
 
 class Session:
@@ -173,7 +164,7 @@ class Session:
     async def _is_listed(self, name: str) -> bool:
         """Whether a mailbox is listed under exactly this name; yes when that cannot be learnt."""
         try:
-            listed = await self.list("", name)
+            listed = await mailboxes(self, "", name)
         except CommandFailed:
             return True
         return any(one.name == name and "\\nonexistent" not in one.attributes for one in listed)
@@ -205,24 +196,6 @@ class Session:
                 raise LookupError(f"no body came for UID {uid}")
             yield stream.size, stream
 
-    async def append_many(self, name: str, messages: Sequence[ToAppend]) -> Sequence[AppendOutcome]:
-        """Store messages, some at once where the server takes literals unasked, and give the outcomes in their order.
-
-        After a refusal that speaks of the mailbox those not yet sent are not tried: their outcome is that refusal.
-        """
-        ahead = 1 if self.capabilities.isdisjoint({"LITERAL+", "LITERAL-"}) else AHEAD
-        sent: list[asyncio.Future[Condition]] = []
-        outcomes: list[AppendOutcome] = []
-        for message in messages:
-            if len(sent) - len(outcomes) == ahead:
-                outcomes.append(_outcome(await _sent_to_its_end(sent[len(outcomes)])))
-                if _is_needless_after(outcomes[-1]):
-                    break
-            sent.append(self.ask(_append(name, message)))
-        outcomes += [_outcome(await _sent_to_its_end(answer)) for answer in sent[len(outcomes) :]]
-        refused = next(filter(_is_needless_after, outcomes), None)
-        return outcomes + [refused] * (len(messages) - len(outcomes))
-
     async def store(self, uids: UidSet, sign: str, flags: Flags) -> None:
         """Add ("+") or remove ("-") flags. Raises `CommandFailed`; what the server did of it is then unknown."""
         await self.in_pieces(uids, lambda piece: commands.uid_store(piece, sign, flags))
@@ -247,57 +220,9 @@ class Session:
         r"""Remove every \Deleted message of the mailbox, whoever marked it. Raises `CommandFailed`."""
         await self.run(commands.expunge())
 
-    async def list(self, reference: str = "", pattern: str = "*", *, subscribed: bool = False) -> Sequence[Listed]:
-        """Mailboxes, each once, with `subscribed` only those subscribed to. Raises `CommandFailed`."""
-        found: dict[str, Listed] = {}
-        subscriptions: set[str] = set()
-
-        def take(response: Response) -> None:
-            if isinstance(response, Listed):
-                if response.is_lsub:
-                    subscriptions.add(_folded(response.name))
-                else:
-                    found[response.name] = _merged(found.get(response.name), response)
-
-        wanted = [commands.list_(reference, pattern)]
-        if subscribed:
-            wanted.append(commands.lsub(reference, pattern))
-        _require_all(wanted, await self.ask_all(wanted, take))
-        return [one for one in found.values() if not subscribed or _folded(one.name) in subscriptions]
-
-    async def status(self, name: str, items: Iterable[str]) -> Mapping[str, int]:
-        """Numbers about a mailbox that is not selected, those that the server tells. Raises `CommandFailed`."""
-        numbers: dict[str, int] = {}
-
-        def take(response: Response) -> None:
-            if isinstance(response, StatusData) and _folded(response.name) == _folded(name):
-                numbers.update(response.items)
-
-        await self.run(commands.status(name, items), take)
-        return numbers
-
-    async def create(self, name: str) -> None:
-        """Create a mailbox. Raises `CommandFailed`."""
-        await self.run(commands.create(name))
-
-    async def subscribe(self, name: str) -> None:
-        """Subscribe to a mailbox. Raises `CommandFailed`."""
-        await self.run(commands.subscribe(name))
-
     async def noop(self) -> None:
         """Let the server tell what it kept back. Raises `CommandFailed`."""
         await self.run(commands.noop())
-
-    async def namespace(self) -> Namespaces | None:
-        """Where the user's and others' mailboxes are (RFC 2342). Raises `CommandFailed`."""
-        found: list[Namespaces] = []
-
-        def take(response: Response) -> None:
-            if isinstance(response, Namespaces):
-                found.append(response)
-
-        await self.run(commands.namespace(), take)
-        return found[0] if found else None
 
     async def logout(self) -> None:
         """Take leave and close, within two seconds each for the server and a tunnel; never raises."""
@@ -336,20 +261,6 @@ class Session:
         return next((c for c in conditions if c.code is not None), conditions[-1] if conditions else Condition("OK"))
 
 
-async def _sent_to_its_end(answer: asyncio.Future[Condition]) -> Condition:
-    """The answer to a command that carries a message. Raises `ConnectionLost` when the message fails on the way."""
-    try:
-        return await answer
-    except (MessageError, OSError) as error:
-        # A message that ends before its announced length takes the connection with it.
-        raise ConnectionLost(f"a message could not be sent to its end: {error}") from error
-
-
-def _is_needless_after(outcome: AppendOutcome) -> bool:
-    """Whether an outcome is a refusal that every further message would get."""
-    return isinstance(outcome, CommandFailed) and outcome.code in _NEEDLESS_AFTER
-
-
 def _into(found: list[UidSet]) -> Callable[[Response], None]:
     """What puts the results of searches into `found`."""
 
@@ -366,34 +277,6 @@ def _united(found: Iterable[UidSet]) -> UidSet:
     return UidSet(piece for uids in found for piece in uids.ranges)
 
 
-def _append(name: str, message: ToAppend) -> Command:
-    flags, date, size, octets = message
-    literal = commands.Literal.of(octets) if isinstance(octets, bytes) else commands.Literal(None, size, octets)
-    return commands.append(name, flags, date, literal)
-
-
-def _outcome(condition: Condition) -> AppendOutcome:
-    return _uid_of(condition) if condition.status == "OK" else refusal("APPEND", condition)
-
-
-def _uid_of(condition: Condition) -> tuple[int, int] | None:
-    """The UID in `[APPENDUID validity uid]` (RFC 4315 section 3), when it is one."""
-    told = condition.code.appenduid if condition.code else None
-    return (told[0], told[1].last) if told is not None and len(told[1]) == 1 else None
-
-
 def _require_all(wanted: Sequence[Command], conditions: Sequence[Condition]) -> None:
     for command, condition in zip(wanted, conditions, strict=True):
         require_ok(command, condition)
-
-
-def _folded(name: str) -> str:
-    """A mailbox name for comparing: only INBOX has no case (RFC 3501 section 5.1)."""
-    return "INBOX" if name.upper() == "INBOX" else name
-
-
-def _merged(before: Listed | None, again: Listed) -> Listed:
-    """A mailbox that is listed twice: all attributes count, and a delimiter once told."""
-    if before is None:
-        return again
-    return Listed(again.name, again.delimiter or before.delimiter, before.attributes | again.attributes)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed, FolderGone, MessageError
+from postboat.imap.appending import append_many
 from postboat.imap.recover import Token, candidates_from, match_just_stored
 from postboat.model import Content, Refused, Stored, Unsettled
 
@@ -63,7 +64,7 @@ class Uploads:
     async def _send(self, contents: Sequence[Content]) -> None:
         holds = self._session.selected.holds if self._session.selected else None
         items = [(holds.mask(c.flags) if holds else c.flags, c.date, c.size, octets_of(c)) for c in contents]
-        answers = await self._session.append_many(self._name, items)
+        answers = await append_many(self._session, self._name, items)
         for content, answer in zip(contents, answers, strict=True):
             self._judge(content, answer)
 

@@ -1,41 +1,14 @@
 import asyncio
-from contextlib import asynccontextmanager
 
 import pytest
-from tests.fakes.dialogue import serving
+from tests.fakes.talking import talking
 
 from postboat.errors import CommandFailed, ConnectionLost, FolderError, FolderGone
-from postboat.imap.connection import Connection
-from postboat.imap.session import AHEAD, LONGEST_SET, Session
+from postboat.imap.session import LONGEST_SET
 from postboat.imap.wire.uid_set import UidSet
 from postboat.model import DELETED, SEEN
 
 MESSAGE = b"Subject: x\r\n\r\nhello\r\n"
-
-
-def greets(*capabilities):
-    return f"* PREAUTH [CAPABILITY IMAP4rev1 {' '.join(capabilities)}] you are me"
-
-
-@asynccontextmanager
-async def talking(talk, *capabilities):
-    """A session with a server that plays `talk` and then waits for us to hang up."""
-
-    async def whole(server):
-        server.say(greets(*capabilities))
-        await talk(server)
-        await server.farewell()
-
-    async with serving(whole) as port:
-
-        async def open_transport(factory):
-            return await asyncio.get_running_loop().create_connection(factory, "127.0.0.1", port)
-
-        session = Session(await Connection.start(open_transport, timeout=5), "localhost:143")
-        try:
-            yield session
-        finally:
-            session.abort()
 
 
 async def opens(server, exists=3, *, command='SELECT "A"', end="OK [READ-WRITE] done"):
@@ -283,94 +256,6 @@ async def test_a_body_is_streamed_while_the_answer_to_our_introduction_is_owed()
 # Storing
 
 
-async def test_messages_are_appended_in_one_flight_where_literals_need_no_consent():
-    async def talk(server):
-        tags = [await server.command(r'APPEND "A" \(.*\) .*hello\r?\n?') for _ in range(3)]
-        server.say(f"{tags[0]} OK [APPENDUID 7 20] done", f"{tags[1]} NO [CANNOT] ugly", f"{tags[2]} OK done")
-
-    async with talking(talk, "LITERAL+") as session:
-        message = (frozenset({SEEN}), None, len(MESSAGE), MESSAGE)
-        outcomes = await session.append_many("A", [message] * 3)
-    assert outcomes[0] == (7, 20)
-    assert isinstance(outcomes[1], CommandFailed)
-    assert (outcomes[1].code, outcomes[1].text) == ("CANNOT", "ugly")
-    assert outcomes[2] is None
-
-
-async def test_without_literal_plus_messages_are_appended_one_by_one():
-    async def talk(server):
-        await server.answer('APPEND "A" .*', "OK [APPENDUID 7 20] done")
-        await server.answer('APPEND "A" .*', "OK [APPENDUID 7 21] done")
-
-    async with talking(talk) as session:
-        message = (frozenset(), 0.0, len(MESSAGE), MESSAGE)
-        assert await session.append_many("A", [message] * 2) == [(7, 20), (7, 21)]
-
-
-async def test_after_a_refusal_that_speaks_of_the_mailbox_the_rest_is_not_tried():
-    async def talk(server):
-        tag = await server.hear()
-        server.say(f"{tag.split()[0]} NO [TRYCREATE] no such mailbox")
-        await server.answer("NOOP", "OK done")
-
-    async with talking(talk) as session:
-        message = (frozenset(), None, len(MESSAGE), MESSAGE)
-        outcomes = await session.append_many("A", [message] * 3)
-        assert [outcome.code for outcome in outcomes] == ["TRYCREATE"] * 3
-        await session.noop()
-
-
-async def test_with_literal_plus_only_what_was_on_its_way_is_sent_to_a_full_mailbox():
-    async def talk(server):
-        tags = [await server.command(r'APPEND "A" \(.*\) .*hello\r?\n?') for _ in range(AHEAD)]
-        server.say(f"{tags[0]} OK [APPENDUID 7 20] done")
-        tags.append(await server.command(r'APPEND "A" \(.*\) .*hello\r?\n?'))
-        server.say(f"{tags[1]} NO [OVERQUOTA] full", *(f"{tag} OK done" for tag in tags[2:]))
-        await server.answer("NOOP", "OK done")
-
-    async with talking(talk, "LITERAL+") as session:
-        message = (frozenset(), None, len(MESSAGE), MESSAGE)
-        outcomes = await session.append_many("A", [message] * (AHEAD + 10))
-        refused = outcomes[1]
-        assert isinstance(refused, CommandFailed)
-        assert outcomes == [(7, 20), refused, *[None] * (AHEAD - 1), *[refused] * 9]
-        await session.noop()
-
-
-async def test_an_appended_message_may_be_streamed():
-    async def chunks():
-        yield MESSAGE[:5]
-        yield MESSAGE[5:]
-
-    async def talk(server):
-        await server.answer(r'APPEND "A" \(\) "22-Nov-2026 20:00:00 \+0000" Subject: x.*', "OK [APPENDUID 7 20] done")
-
-    async with talking(talk, "LITERAL+") as session:
-        assert await session.append_many("A", [(frozenset(), 1795377600.0, len(MESSAGE), chunks)]) == [(7, 20)]
-
-
-async def test_a_message_that_changed_its_length_on_the_way_leaves_the_outcome_unknown():
-    async def chunks():
-        yield MESSAGE[:5]
-
-    async def talk(server):
-        await server.hear()
-
-    async with talking(talk, "LITERAL+") as session:
-        with pytest.raises(ConnectionLost):
-            await session.append_many("A", [(frozenset(), None, len(MESSAGE), chunks)])
-        assert not session.alive
-
-
-@pytest.mark.parametrize("told", ["APPENDUID 7 20:21", "APPENDUID x y", "APPENDUID", "COPYUID 7 1 2"])
-async def test_an_appenduid_that_makes_no_sense_is_none(told):
-    async def talk(server):
-        await server.answer("APPEND .*", f"OK [{told}] done")
-
-    async with talking(talk, "LITERAL+") as session:
-        assert await session.append_many("A", [(frozenset(), None, len(MESSAGE), MESSAGE)]) == [None]
-
-
 async def test_flags_are_added_removed_and_never_replaced():
     async def talk(server):
         await opens(server)
@@ -415,64 +300,6 @@ async def test_a_search_gives_uids_however_the_server_tells_them(answer):
     async with talking(talk) as session:
         await session.select("A")
         assert str(await session.search("DELETED")) == "4:5,9"
-
-
-# Mailboxes
-
-
-async def test_a_mailbox_listed_twice_is_one():
-    async def talk(server):
-        await server.answer(
-            'LIST "" "\\*"', '* LIST (\\HasChildren) "/" A', "* LIST (\\Sent) NIL A", '* LIST () "/" B', "OK done"
-        )
-
-    async with talking(talk) as session:
-        first, second = await session.list()
-    assert (first.name, first.delimiter, first.attributes) == ("A", "/", {"\\haschildren", "\\sent"})
-    assert second.name == "B"
-
-
-async def test_the_subscribed_mailboxes_are_those_that_exist_and_are_subscribed_to():
-    async def talk(server):
-        listing, subscriptions = await server.command('LIST "" "\\*"'), await server.command('LSUB "" "\\*"')
-        server.say('* LIST () "/" INBOX', '* LIST () "/" A', '* LIST () "/" B', f"{listing} OK done")
-        server.say('* LSUB () "/" inbox', '* LSUB () "/" B', '* LSUB () "/" Deleted', f"{subscriptions} OK done")
-
-    async with talking(talk) as session:
-        assert [one.name for one in await session.list(subscribed=True)] == ["INBOX", "B"]
-
-
-async def test_a_refused_list_is_no_empty_list():
-    async def talk(server):
-        await server.answer("LIST .*", '* LIST () "/" A', "NO not now")
-
-    async with talking(talk) as session:
-        with pytest.raises(CommandFailed):
-            await session.list()
-
-
-async def test_status_takes_the_numbers_of_its_own_mailbox_only():
-    async def talk(server):
-        await server.answer(
-            r'STATUS "inbox" \(MESSAGES UIDNEXT\)', "* STATUS B (MESSAGES 9)", "* STATUS INBOX (MESSAGES 2)", "OK done"
-        )
-
-    async with talking(talk) as session:
-        assert await session.status("inbox", ["MESSAGES", "UIDNEXT"]) == {"MESSAGES": 2}
-
-
-async def test_creating_subscribing_and_asking_for_the_namespace():
-    async def talk(server):
-        await server.answer('CREATE "A"', "OK done")
-        await server.answer('SUBSCRIBE "A"', "OK done")
-        await server.answer("NAMESPACE", '* NAMESPACE (("INBOX." ".")) NIL NIL', "OK done")
-        await server.answer("NAMESPACE", "OK done")
-
-    async with talking(talk) as session:
-        await session.create("A")
-        await session.subscribe("A")
-        assert (await session.namespace()).personal == (("INBOX.", "."),)
-        assert await session.namespace() is None
 
 
 # Leaving
