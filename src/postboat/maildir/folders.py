@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from postboat.errors import FolderError
+from postboat.maildir.glimpses import glimpses
 from postboat.maildir.identity import FILE as IDENTITY
 from postboat.maildir.layout import DEEPEST, SUBDIRECTORIES, Layout
 from postboat.maildir.mailbox import MaildirMailbox
@@ -18,11 +19,11 @@ from postboat.maildir.names import NameMaker, printable
 from postboat.maildir.place import BELOW, folder_error, in_thread, open_below
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     from postboat.maildir.mailbox import Warn
-    from postboat.model import FolderName
+    from postboat.model import FolderName, Glimpse
 
 
 class Listed(NamedTuple):
@@ -93,6 +94,17 @@ class MaildirStore:
         if not self._read_only:
             with suppress(OSError):
                 await in_thread((self.root / self.directory(name) / IDENTITY).unlink)
+
+    async def glimpses(self, names: Collection[FolderName]) -> Mapping[FolderName, Glimpse]:
+        """What each folder's `validity` and checkpoint are now, all in one look; no identity is made.
+
+        Folders that are not there, or cannot be read, are left out: opening them tells why.
+        """
+        directories: dict[FolderName, str] = {}
+        for name in names:
+            with suppress(FolderError):
+                directories[name] = self.directory(name)
+        return await in_thread(glimpses, self.root, directories, read_only=self._read_only)
 
     def mailbox(self, name: FolderName) -> MaildirMailbox:
         """The folder as a replica; it need not exist. Raises `FolderError` for a name no directory can hold."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from postboat.errors import FolderError
-from postboat.maildir.system import birth_time
+from postboat.maildir.system import number_and_birth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,19 +31,22 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def read_identity(folder: OpenFolder) -> str:
-    """The folder's identity; "" when it has no identifier, or none that is ours. Raises `OSError`."""
+def read_identity(fd: int, directory: str = "") -> str:
+    """The identity of the folder open as `fd`, or in `directory` (with its slash) below that.
+
+    It is "" when the folder has no identifier, or none that is ours. Raises `OSError`.
+    """
     try:
-        fd = os.open(FILE, _READ, dir_fd=folder.fd)
+        fd = os.open(directory + FILE, _READ, dir_fd=fd)
     except FileNotFoundError:
         return ""
     try:
         text = os.read(fd, 64).decode("ascii", "replace").strip()
-        info = os.fstat(fd)
-        born = birth_time(fd) or info.st_ctime_ns
+        number, born = number_and_birth(fd)
+        born = born or os.fstat(fd).st_ctime_ns
     finally:
         os.close(fd)
-    return f"{text}-{info.st_ino}-{born}" if _VALID.fullmatch(text) else ""
+    return f"{text}-{number}-{born}" if _VALID.fullmatch(text) else ""
 
 
 def ensure_identity(folder: OpenFolder, make: Callable[[], str]) -> str:
@@ -51,7 +54,7 @@ def ensure_identity(folder: OpenFolder, make: Callable[[], str]) -> str:
 
     Raises `OSError`.
     """
-    found = read_identity(folder)
+    found = read_identity(folder.fd)
     if found:
         return found
     made = make()
@@ -64,7 +67,7 @@ def ensure_identity(folder: OpenFolder, make: Callable[[], str]) -> str:
         os.close(fd)
     os.rename(draft, FILE, src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
     os.fsync(folder.fd)
-    return read_identity(folder)  # only now: the renaming was its last change
+    return read_identity(folder.fd)  # only now: the renaming was its last change
 
 
 class SameFolder:
@@ -86,7 +89,7 @@ class SameFolder:
     def open(self) -> Iterator[OpenFolder]:
         """As `Place.open`; raises `FolderError` too when another folder lies there now."""
         with self._place.open() as folder:
-            if self.expected is not None and (read_identity(folder) or UNMARKED) != self.expected:
+            if self.expected is not None and (read_identity(folder.fd) or UNMARKED) != self.expected:
                 raise FolderError(
                     f"{self.path}: was replaced by another folder during the sync; nothing was changed in it"
                 )

@@ -174,7 +174,7 @@ class MaildirMailbox:
     def _validity(self) -> str:
         with self._place.open() as folder:
             if self._read_only:
-                return read_identity(folder) or UNMARKED
+                return read_identity(folder.fd) or UNMARKED
             return ensure_identity(folder, self._new_id)
 
     def _look(self, checkpoint: str | None) -> Listing | None:

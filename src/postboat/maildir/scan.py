@@ -52,7 +52,7 @@ def list_folder(folder: OpenFolder, now: float) -> Listing:
 
     new/ comes first, since mail moves from there to cur/: a file that moves meanwhile is met twice, not missed.
     """
-    before = _identity(folder)
+    before = checkpoint_now(folder)
     listing = Listing()
     twice: dict[Key, list[Entry]] = {}
     for sub in ("new", "cur"):
@@ -63,14 +63,19 @@ def list_folder(folder: OpenFolder, now: float) -> Listing:
         listing.entries.pop(key, None)
     if any(os.fstat(fd).st_nlink == 0 for fd in (folder.new, folder.cur)):
         raise FileNotFoundError(errno.ENOENT, "was removed while it was listed")
-    if _settled(folder, now) and _identity(folder) == before:
+    if _settled(folder, now) and checkpoint_now(folder) == before:
         listing.checkpoint = before
     return listing
 
 
 def checkpoint_now(folder: OpenFolder) -> str:
     """Identity of the directories as they are, to compare with a listing's checkpoint."""
-    return _identity(folder)
+    return checkpoint_of(os.fstat(folder.new), os.fstat(folder.cur))
+
+
+def checkpoint_of(new: os.stat_result, cur: os.stat_result) -> str:
+    """The same of directories that were looked at already."""
+    return json.dumps([[s.st_dev, s.st_ino, s.st_mtime_ns] for s in (new, cur)], separators=(",", ":"))
 
 
 def stat_entry(folder: OpenFolder, entry: Entry) -> os.stat_result:
@@ -81,11 +86,6 @@ def stat_entry(folder: OpenFolder, entry: Entry) -> os.stat_result:
 def mark_of(info: os.stat_result) -> str:
     """How a file is known again under another name."""
     return f"{info.st_ino}-{info.st_size}-{info.st_mtime_ns}"
-
-
-def _identity(folder: OpenFolder) -> str:
-    stats = (os.fstat(folder.new), os.fstat(folder.cur))
-    return json.dumps([[s.st_dev, s.st_ino, s.st_mtime_ns] for s in stats], separators=(",", ":"))
 
 
 def _settled(folder: OpenFolder, now: float) -> bool:

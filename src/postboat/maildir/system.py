@@ -10,8 +10,8 @@ import sys
 from functools import cache
 
 _NOREPLACE = 1
-_EMPTY_PATH, _BIRTH_TIME = 0x1000, 0x800
-_STATX_SIZE, _BIRTH_TIME_AT = 256, 80
+_EMPTY_PATH, _INODE, _BIRTH_TIME = 0x1000, 0x100, 0x800
+_STATX_SIZE, _INODE_AT, _BIRTH_TIME_AT = 256, 32, 80
 _NOT_OFFERED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)
 
 
@@ -36,20 +36,21 @@ def sync_filesystem(fd: int) -> bool:
     raise OSError(code, os.strerror(code))
 
 
-def birth_time(fd: int) -> int | None:
-    """When the file was created, in ns since the epoch (statx(2)); None where the file system does not keep it.
+def number_and_birth(fd: int) -> tuple[int, int | None]:
+    """The file's inode number and when it was created, in ns since the epoch (statx(2)); None where that is not kept.
 
-    No program can set it, and neither chmod nor chown nor touch changes it.
+    No program can set the time, and neither chmod nor chown nor touch changes it.
     """
     libc = _libc()
     if libc is None or not hasattr(libc, "statx"):
-        return None
+        return os.fstat(fd).st_ino, None
     buffer = ctypes.create_string_buffer(_STATX_SIZE)
-    if libc.statx(fd, b"", _EMPTY_PATH, _BIRTH_TIME, buffer) != 0:
-        return None
+    if libc.statx(fd, b"", _EMPTY_PATH, _INODE | _BIRTH_TIME, buffer) != 0:
+        return os.fstat(fd).st_ino, None
     (mask,) = struct.unpack_from("=I", buffer, 0)
     seconds, nanoseconds = struct.unpack_from("=qI", buffer, _BIRTH_TIME_AT)
-    return int(seconds * 1_000_000_000 + nanoseconds) if mask & _BIRTH_TIME else None
+    (number,) = struct.unpack_from("=Q", buffer, _INODE_AT)
+    return number, seconds * 1_000_000_000 + nanoseconds if mask & _BIRTH_TIME else None
 
 
 def move(source: int, name: str, target: int, new_name: str) -> None:

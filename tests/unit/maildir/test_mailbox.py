@@ -75,10 +75,10 @@ async def test_permissions_and_times_of_the_identifier_do_not_matter_where_birth
     from postboat.maildir import identity
 
     if not born:
-        monkeypatch.setattr(identity, "birth_time", lambda fd: None)
+        monkeypatch.setattr(identity, "number_and_birth", lambda fd: (os.fstat(fd).st_ino, None))
     first = await mailbox(path).validity()
     with (path / ".postboat-id").open() as file:
-        kept = identity.birth_time(file.fileno()) is not None
+        kept = identity.number_and_birth(file.fileno())[1] is not None
     wait_for_the_next_tick(path / ".postboat-id")
     (path / ".postboat-id").chmod(0o640)
     os.utime(path / ".postboat-id", (1, 1))
