@@ -1,6 +1,6 @@
 PY := .venv/bin/python
 STAMP := .venv/installed
-.PHONY: help install servers check test crash demo clean
+.PHONY: help install servers check test crash bench demo clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -27,6 +27,10 @@ test: $(STAMP) servers
 crash: $(STAMP) servers
 	POSTBOAT_CRASH_MOMENTS=300 POSTBOAT_CUTS=100 POSTBOAT_RESTLESS=50 \
 	  .venv/bin/pytest -q -n 2 --dist worksteal tests/crash tests/real/test_faults.py tests/real/test_other_programs.py
+
+## make bench     Postboat beside mbsync and OfflineIMAP (half an hour; ROWS="..." some of it, BENCH=quick the shorter half)
+bench: $(STAMP) servers
+	@$(PY) -m tests.bench $(if $(BENCH),--$(BENCH)) $(ROWS)
 
 ## make demo      a mailbox synchronised before your eyes, with a server in memory
 demo: .venv/demo

@@ -4,6 +4,8 @@ The Debian packages of the three servers conflict with each other and start serv
 gets its packages, and the shared libraries this machine lacks, from `apt-get download`, unpacked with `dpkg -x` into a
 directory of its own. Nothing here needs root, and nothing outside the repository is touched. Run by `make servers`;
 needs only the Python standard library, because it runs before the virtual environment exists.
+
+`python3 -m tests.servers.install peers` fetches the programs that `make bench` runs beside Postboat, and only those.
 """
 
 from __future__ import annotations
@@ -75,15 +77,22 @@ RECIPES = {
     ),
 }
 
+PEERS = {
+    "peers": Recipe(
+        packages=("isync", "offlineimap3", "python3-imaplib2", "python3-distro"),
+        programs=("usr/bin/mbsync",),
+    ),
+}
+
 
 class InstallFailed(Exception):
     """A server could not be fetched or unpacked; the text says which step and what the tool said."""
 
 
-def main() -> int:
-    """Install every missing server and return an exit status."""
+def main(words: list[str]) -> int:
+    """Install every missing server, or the peers if these are asked for, and return an exit status."""
     failed = False
-    for name, recipe in RECIPES.items():
+    for name, recipe in (PEERS if words == ["peers"] else RECIPES).items():
         try:
             fresh = install(name, recipe)
         except InstallFailed as error:
@@ -226,4 +235,4 @@ def run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = Non
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,187 @@
+"""The programs that run side by side, each configured as its users would for the same mailbox and the same promises.
+
+All of them keep a folder in the directory of its name, talk to the server without TLS (loopback is not encrypted for
+any of them), remove what was removed on the other side, and write nothing to a terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.servers.install import SERVERS, library_path
+from tests.servers.process import PASSWORD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PEERS = SERVERS / "peers"
+CONNECTIONS = int(os.environ.get("CONNECTIONS", "8"))
+"""Connections for the programs that use several: Dovecot allows a user ten unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a configuration needs to know: the program's home directory, and where the server is."""
+
+    home: Path
+    host: str
+    port: int
+    user: str
+
+    @property
+    def mail(self) -> Path:
+        """The directory that holds the folders."""
+        return self.home / "mail"
+
+
+@dataclass(frozen=True)
+class Program:
+    """A synchroniser: its name in the table, its configuration file and its command line."""
+
+    name: str
+    config: str
+    configure: Callable[[Place], str]
+    command: Callable[[Place], list[str | Path]]
+    variables: tuple[tuple[str, str], ...] = ()
+
+    def prepare(self, place: Place) -> None:
+        """Write the configuration; the mail and the program's state stay as they are."""
+        place.mail.mkdir(parents=True, exist_ok=True)
+        file = place.home / self.config
+        file.write_text(self.configure(place))
+        file.chmod(0o600)
+
+    def environment(self, place: Place) -> dict[str, str]:
+        """All variables that the program sees."""
+        own = {"HOME": str(place.home), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+        return own | dict(self.variables)
+
+
+def postboat_config(place: Place, *, fsync: bool = True) -> str:
+    """One account with the default options, but for the number of connections and the loopback's lack of TLS."""
+    return f"""\
+[general]
+accounts = ["Bench"]
+metadata = "{place.home}/state"
+fsync = {str(fsync).lower()}
+
+[account.Bench]
+localrepository = "BenchLocal"
+remoterepository = "BenchRemote"
+
+[repository.BenchLocal]
+type = "Maildir"
+localfolders = "{place.mail}"
+
+[repository.BenchRemote]
+type = "IMAP"
+remotehost = "{place.host}"
+remoteport = {place.port}
+remoteuser = "{place.user}"
+remotepass = "{PASSWORD}"
+ssl = false
+starttls = false
+maxconnections = {CONNECTIONS}
+"""
+
+
+def mbsync_config(place: Place, *, fsync: bool = True) -> str:
+    """One channel over all folders, in both directions."""
+    return f"""\
+FSync {"yes" if fsync else "no"}
+Sync All
+Create Both
+Expunge Both
+SyncState {place.home}/state/
+
+IMAPAccount bench
+Host {place.host}
+Port {place.port}
+User {place.user}
+Pass {PASSWORD}
+AuthMechs LOGIN
+SSLType None
+Timeout 600
+
+IMAPStore remote
+Account bench
+
+MaildirStore local
+Path {place.mail}/
+Inbox {place.mail}/INBOX
+SubFolders Verbatim
+
+Channel bench
+Far :remote:
+Near :local:
+Patterns INBOX *
+"""
+
+
+def offlineimap_config(place: Place) -> str:
+    """One account, with as many connections as the others may use and the SQLite status it recommends."""
+    return f"""\
+[general]
+accounts = Bench
+metadata = {place.home}/state
+ui = quiet
+fsync = true
+
+[Account Bench]
+localrepository = BenchLocal
+remoterepository = BenchRemote
+
+[Repository BenchLocal]
+type = Maildir
+localfolders = {place.mail}
+
+[Repository BenchRemote]
+type = IMAP
+remotehost = {place.host}
+remoteport = {place.port}
+remoteuser = {place.user}
+remotepass = {PASSWORD}
+ssl = no
+starttls = no
+maxconnections = {CONNECTIONS}
+"""
+
+
+def _postboat(place: Place) -> list[str | Path]:
+    return [Path(sys.executable).with_name("postboat"), "-c", place.home / "config.toml", "-u", "quiet"]
+
+
+def _mbsync(place: Place) -> list[str | Path]:
+    (place.home / "state").mkdir(exist_ok=True)
+    return [PEERS / "usr/bin/mbsync", "-q", "-c", place.home / "mbsyncrc", "bench"]
+
+
+def _offlineimap(place: Place) -> list[str | Path]:
+    return [sys.executable, PEERS / "usr/share/offlineimap3/run", "-o", "-c", place.home / "offlineimaprc"]
+
+
+_SOURCE = tuple(("PYTHONPATH", source) for source in [os.environ.get("SOURCE", "")] if source)
+POSTBOAT = Program("postboat", "config.toml", postboat_config, _postboat, _SOURCE)
+POSTBOAT_HASTY = Program(
+    "postboat, no fsync", "config.toml", lambda place: postboat_config(place, fsync=False), _postboat, _SOURCE
+)
+_LIBRARIES = (("LD_LIBRARY_PATH", library_path(PEERS)),)
+MBSYNC = Program("mbsync", "mbsyncrc", mbsync_config, _mbsync, _LIBRARIES)
+MBSYNC_HASTY = Program(
+    "mbsync, no fsync",
+    "mbsyncrc",
+    lambda place: mbsync_config(place, fsync=False),
+    _mbsync,
+    _LIBRARIES,
+)
+OFFLINEIMAP = Program(
+    "offlineimap",
+    "offlineimaprc",
+    offlineimap_config,
+    _offlineimap,
+    (("PYTHONPATH", f"{PEERS}/usr/share/offlineimap3:{PEERS}/usr/lib/python3/dist-packages"),),
+)

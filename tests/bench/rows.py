@@ -1,0 +1,193 @@
+"""The jobs that are timed, the mailboxes they are done with, and what they must reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tests.bench import changes, corpus
+from tests.bench.programs import MBSYNC, MBSYNC_HASTY, OFFLINEIMAP, POSTBOAT
+from tests.bench.results import compared, faster, memory, octets, result, round_trips, sent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.bench.changes import Change
+    from tests.bench.harbour import Mailbox
+    from tests.bench.programs import Program
+    from tests.bench.results import Goal, Results
+
+FAR = 0.05
+"""Seconds of a round trip to a server that is not next door."""
+HUGE = 200_000_000
+FOLDERS, EACH = 100, 100
+ALL, TWO = (POSTBOAT, MBSYNC, OFFLINEIMAP), (POSTBOAT, MBSYNC)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One job: a first sync of `mailbox`, or with a `change` the sync that finds it.
+
+    `rtt` in seconds. A `long` row is left out of a quick run.
+    """
+
+    name: str
+    title: str
+    mailbox: str
+    rtt: float
+    goals: tuple[Goal, ...] = ()
+    programs: tuple[Program, ...] = TWO
+    change: Change | None = None
+    rounds: int = 3
+    long: bool = False
+
+
+def many_folders() -> Mailbox:
+    """INBOX and 99 others, 100 messages in each."""
+    names = ("INBOX", *(f"folder-{number:03}" for number in range(1, FOLDERS)))
+    return {name: corpus.realistic(EACH, series) for series, name in enumerate(names, 100)}
+
+
+MAILBOXES: dict[str, Callable[[], Mailbox]] = {
+    "real": lambda: {"INBOX": corpus.realistic(10_000)},
+    "many": many_folders,
+    "tiny10k": lambda: {"INBOX": corpus.tiny(10_000)},
+    "tiny100k": lambda: {"INBOX": corpus.tiny(100_000)},
+    "huge": lambda: {"INBOX": iter([corpus.huge(HUGE)])},
+    "empty": lambda: {"INBOX": iter(())},
+}
+
+
+COUNTS = {"first-tiny-10k": 10_000, "first-tiny-100k": 100_000}
+
+
+def per_message(results: Results, row: str) -> float:
+    """Seconds for each message of a first sync."""
+    return result(results, row).seconds / COUNTS[row]
+
+
+ROWS = (
+    Row(
+        "first-10k",
+        "first sync, 10,000 messages of realistic sizes, RTT 0",
+        "real",
+        0,
+        programs=(POSTBOAT, MBSYNC, MBSYNC_HASTY, OFFLINEIMAP),
+        goals=(faster(6, "mbsync"), faster(1.5, "mbsync, no fsync"), faster(40, "offlineimap")),
+    ),
+    Row(
+        "push-far",
+        "1,000 new local messages, RTT 50 ms",
+        "real",
+        FAR,
+        change=changes.new_messages(1000),
+        goals=(faster(1, "mbsync"),),
+    ),
+    Row(
+        "flags-far",
+        "2,000 local changes of flags, RTT 50 ms",
+        "real",
+        FAR,
+        change=changes.flags(2000),
+        goals=(faster(1, "mbsync"),),
+    ),
+    Row(
+        "delete-far",
+        "1,000 local messages deleted, RTT 50 ms",
+        "real",
+        FAR,
+        change=changes.deletions(1000),
+        goals=(faster(1, "mbsync"),),
+    ),
+    Row(
+        "first-folders-far",
+        "first sync, 100 folders of 100, RTT 50 ms",
+        "many",
+        FAR,
+        programs=ALL,
+        goals=(faster(15, "mbsync"),),
+    ),
+    Row(
+        "nothing-folders-far",
+        "nothing changed, 100 folders, RTT 50 ms",
+        "many",
+        FAR,
+        programs=ALL,
+        change=changes.nothing,
+        goals=(faster(25, "mbsync"), round_trips(5)),
+    ),
+    Row(
+        "nothing-folders",
+        "nothing changed, 100 folders, RTT 0",
+        "many",
+        0,
+        programs=ALL,
+        change=changes.nothing,
+        rounds=9,
+        goals=(faster(1, "mbsync"),),
+    ),
+    Row(
+        "one-new-far",
+        "one new message in one of 100 folders, RTT 50 ms",
+        "many",
+        FAR,
+        programs=ALL,
+        change=changes.one_message_arrives,
+        goals=(faster(20, "mbsync"),),
+    ),
+    Row(
+        "move-far",
+        "100 messages moved between local folders, RTT 50 ms",
+        "many",
+        FAR,
+        change=changes.moves(EACH),
+        goals=(faster(15, "mbsync"), sent(20)),
+    ),
+    Row("first-tiny-10k", "first sync, 10,000 tiny messages, RTT 0", "tiny10k", 0),
+    Row("nothing-10k-far", "nothing changed, a folder of 10,000, RTT 50 ms", "tiny10k", FAR, change=changes.nothing),
+    Row(
+        "first-tiny-100k",
+        "first sync, 100,000 tiny messages, RTT 0",
+        "tiny100k",
+        0,
+        long=True,
+        goals=(
+            faster(10, "mbsync"),
+            compared("first-tiny-10k", per_message, 1.2, "a message costs at most 1.2× what it costs at 10,000"),
+            memory(150),
+        ),
+    ),
+    Row(
+        "nothing-100k-far",
+        "nothing changed, a folder of 100,000, RTT 50 ms",
+        "tiny100k",
+        FAR,
+        change=changes.nothing,
+        rounds=5,
+        long=True,
+        goals=(
+            faster(1.5, "mbsync"),
+            compared("nothing-10k-far", octets, 1.05, "no more octets than for a folder of 10,000"),
+        ),
+    ),
+    Row(
+        "nothing-100k",
+        "nothing changed, a folder of 100,000, RTT 0",
+        "tiny100k",
+        0,
+        change=changes.nothing,
+        rounds=9,
+        long=True,
+        goals=(faster(1, "mbsync"),),
+    ),
+    Row("huge-down", "a message of 200 MB comes down, RTT 0", "huge", 0, goals=(memory(80),), rounds=1),
+    Row(
+        "huge-up",
+        "a message of 200 MB goes up, RTT 0",
+        "empty",
+        0,
+        change=changes.huge_message(HUGE),
+        goals=(memory(80),),
+        rounds=1,
+    ),
+)
