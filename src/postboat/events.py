@@ -7,7 +7,9 @@ events carry facts only.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from postboat.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from postboat.config.schema import Secret
 from postboat.errors import ConfigError
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

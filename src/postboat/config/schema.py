@@ -7,8 +7,10 @@ from a file; nothing else does, but tests.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,9 @@ The text has been accepted by tomllib before, so nothing here looks for mistakes
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from postboat.values import dataclass
 
 _BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)+")
 _SPACE = re.compile(r"[ \t]*")

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import b64encode
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postboat.errors import CertificateRefused, CommandFailed, ServerUnreachable, SignInRefused
 from postboat.imap.wire import commands
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

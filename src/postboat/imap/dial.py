@@ -16,7 +16,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postboat.config.schema import Secret
@@ -35,6 +35,7 @@ from postboat.imap.connection import Connection
 from postboat.imap.session import Session
 from postboat.imap.tunnel import Tunnel
 from postboat.imap.wire import commands
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

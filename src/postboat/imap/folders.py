@@ -6,7 +6,6 @@ exists is always addressed by it, so that no decoding and encoding can turn one 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postboat.errors import AccountError, CommandFailed, FolderError
@@ -15,6 +14,7 @@ from postboat.imap.mailbox import ImapMailbox
 from postboat.imap.wire import utf7
 from postboat.imap.wire.responses import Listed
 from postboat.model import FolderName
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

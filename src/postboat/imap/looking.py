@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from postboat.imap.wire.uid_set import UidSet
 from postboat.model import MAILDIR_FLAGS, Changes, FlagsHeld, Message
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

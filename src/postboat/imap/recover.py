@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postboat.errors import MessageError
 from postboat.imap.headers import header_of, header_of_content, lenient_digest, message_id
 from postboat.imap.listing import status
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postboat.imap.wire.responses import Condition, Exists, Expunged, Unknown, Vanished
 from postboat.model import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, FlagsHeld
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

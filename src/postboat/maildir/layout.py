@@ -8,10 +8,11 @@ as they are, no two folders share a directory, and no name can point outside its
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from postboat.errors import ConfigError, FolderError
 from postboat.model import INBOX, FolderName
+from postboat.values import dataclass
 
 DEEPEST = 32
 """Levels of hierarchy beyond which a folder is refused."""

@@ -6,11 +6,11 @@ import asyncio
 import errno
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from postboat.errors import FolderError, FolderGone, StoreMissing
 from postboat.maildir.layout import SUBDIRECTORIES
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

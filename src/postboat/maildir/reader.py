@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postboat.maildir.content import HeaderHash, ToWire, WireSize, to_wire
 from postboat.maildir.scan import mark_of
 from postboat.model import Content, Fingerprint, Unreadable
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

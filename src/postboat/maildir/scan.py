@@ -6,10 +6,11 @@ import errno
 import json
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, NamedTuple
 
 from postboat.maildir import names
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from postboat.maildir.place import OpenFolder

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiofiles.threadpool import wrap
@@ -20,6 +19,7 @@ from postboat.maildir.names import place_for
 from postboat.maildir.place import folder_error, in_thread
 from postboat.maildir.scan import mark_of
 from postboat.model import Refused, Stored
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postboat.config.netrc import find_login
@@ -15,6 +14,7 @@ from postboat.imap.pool import Pool
 from postboat.ledger.files import ledger_file, lock_file
 from postboat.maildir.folders import MaildirStore
 from postboat.model import Policy, Side
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     import asyncio

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from postboat.model import Side
 from postboat.service.assemble import assemble
 from postboat.service.tree import read_tree
 from postboat.sync.tasks import each
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postboat.errors import PostboatError
 from postboat.events import AccountFailed, RunFinished
 from postboat.service.account import sync_account
 from postboat.service.assemble import assemble
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postboat.config.folder_names import NameMap
@@ -10,6 +9,7 @@ from postboat.errors import FolderRulesRefused, StoreMissing
 from postboat.model import Side
 from postboat.sync.folder_tree import Folders, contradictions, plan_tree
 from postboat.sync.tasks import together
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

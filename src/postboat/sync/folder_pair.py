@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from postboat.events import Counts, FolderFinished, FolderMatchedAnew, FolderPlanned, FolderStarted
@@ -12,6 +12,7 @@ from postboat.sync.execute import execute
 from postboat.sync.observe import observe
 from postboat.sync.plan import make_plan
 from postboat.sync.tally import counts_of
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from postboat.events import Publish

@@ -16,12 +16,13 @@ baseline is ever looked at, so the cost of planning follows the changes and not 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from postboat.model import DELETED, Pairing, Policy, Side
 from postboat.operations import Adopt, Copy, Delete, Forget, Operation, Plan, Reflag
 from postboat.sync.merge import TWIN_BASE, merge_flags, reflagging
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence, Set

@@ -7,7 +7,7 @@ count behind, so an account of ten thousand folders costs its working ones.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, TypeVar
 
 from postboat.events import (
@@ -33,6 +33,7 @@ from postboat.events import (
     RunFinished,
     Warned,
 )
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postboat.events import (
@@ -28,6 +28,7 @@ from postboat.events import (
     PlanShown,
     Warned,
 )
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

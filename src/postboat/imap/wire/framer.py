@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postboat.imap.wire.quirks import without_padding
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

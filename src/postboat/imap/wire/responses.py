@@ -6,10 +6,11 @@ modified UTF-7 in plain ASCII when the server keeps the rules. `commands` writes
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from postboat.imap.wire.uid_set import UidSet
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
