@@ -10,15 +10,15 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from postboat.errors import FolderError, FolderGone, MessageError, StoreMissing
-from postboat.maildir import names, reader, system
+from postboat.maildir import changing, names, reader
 from postboat.maildir.compare import Agreed, Difference, difference, pair_renamed
 from postboat.maildir.content import ToWire
 from postboat.maildir.identity import UNMARKED, SameFolder, ensure_identity, read_identity
 from postboat.maildir.place import Place, in_thread
-from postboat.maildir.scan import Entry, Listing, checkpoint_now, mark_of, stat_entry
+from postboat.maildir.scan import Entry, Listing, checkpoint_now, mark_of, stat_entry, weight_of
 from postboat.maildir.whereabouts import Whereabouts
 from postboat.maildir.writer import Writer
 from postboat.model import Changes, Content, Gone, Refused, Stored, Unreadable
@@ -128,6 +128,10 @@ class MaildirMailbox:
             for found in await in_thread(self._read, slice_):
                 yield self._streamed(found) if isinstance(found, reader.Large) else found
 
+    def weight(self, mark: str) -> int | None:
+        """Octets on disk."""
+        return weight_of(mark)
+
     async def intend(self, contents: Sequence[Content]) -> Sequence[str]:
         """Choose the unique names that the messages will bear."""
         return [self._names.make() for _ in contents]
@@ -158,6 +162,16 @@ class MaildirMailbox:
         """Remove files, whatever `expunge` says."""
         self._must_be_writable()
         return await in_thread(self._delete, list(keys))
+
+    async def move(self, keys: Sequence[Key], to: Self, tokens: Sequence[str]) -> Sequence[Stored | Refused | Gone]:
+        """Rename files into the folder `to`, under their tokens; refused where that lies on another file system.
+
+        Raises `FolderError`, also for what `to` is: what was moved before is found there by its token.
+        """
+        self._must_be_writable()
+        to._must_be_writable()
+        outcomes = await in_thread(self._move, to, dict(zip(keys, tokens, strict=True)))
+        return [outcomes[key] for key in keys]
 
     def _must_be_writable(self) -> None:
         if self._read_only:
@@ -263,52 +277,15 @@ class MaildirMailbox:
 
     def _reflag(self, work: Mapping[Key, Reflagging]) -> list[Refused | Gone]:
         with self._same.open() as folder:
-
-            def rename(key: Key, entry: Entry) -> None:
-                self._rename(folder, work[key], entry)
-
-            gone, refused = self._change(folder, work, rename)
-            return [*refused, *(Gone(key) for key in gone)]
-
-    def _rename(self, folder: OpenFolder, work: Reflagging, entry: Entry) -> None:
-        flags = (entry.flags | work.add) - work.remove
-        if names.letters(flags) == names.letters(entry.flags):
-            stat_entry(folder, entry)
-            return
-        name = names.parse(entry.name).under(flags)
-        system.move(folder.sub(entry.sub), entry.name, folder.cur, name)
-        self._where.note(work.key, Entry("cur", name, names.parse(name).flags))
+            return changing.reflag(folder, self._where, work, fsync=self._fsync)
 
     def _delete(self, keys: Sequence[Key]) -> list[Refused]:
         with self._same.open() as folder:
+            return changing.delete(folder, self._where, keys, fsync=self._fsync)
 
-            def remove(key: Key, entry: Entry) -> None:
-                os.unlink(entry.name, dir_fd=folder.sub(entry.sub))
-                self._where.forget(key)
-
-            return self._change(folder, keys, remove)[1]
-
-    def _change(
-        self, folder: OpenFolder, keys: Collection[Key], act: Callable[[Key, Entry], None]
-    ) -> tuple[frozenset[Key], list[Refused]]:
-        """Act on files and make it durable; returns those that are gone, and those refused: an error is its own."""
-        failed: dict[Key, str] = {}
-
-        def guarded(key: Key, entry: Entry) -> None:
-            try:
-                act(key, entry)
-            except FileNotFoundError:
-                raise
-            except FileExistsError:
-                failed[key] = f"{entry}: another file has the name it would get"
-            except PermissionError as error:
-                failed[key] = f"{entry}: {error.strerror}"
-
-        gone, refused = self._where.visit(folder, keys, guarded)
-        if self._fsync:
-            os.fsync(folder.new)
-            os.fsync(folder.cur)
-        return gone, [Refused(key, reason) for key, reason in (failed | refused).items()]
+    def _move(self, to: MaildirMailbox, tokens: Mapping[Key, str]) -> dict[Key, Stored | Refused | Gone]:
+        with self._same.open() as folder, to._same.open() as there:
+            return changing.move((folder, self._where), (there, to._where), tokens, fsync=self._fsync)
 
 
 def _mark(folder: OpenFolder, entry: Entry) -> str:

@@ -89,6 +89,12 @@ def mark_of(info: os.stat_result) -> str:
     return f"{info.st_ino}-{info.st_size}-{info.st_mtime_ns}"
 
 
+def weight_of(mark: str) -> int | None:
+    """The octets on disk of the file that `mark_of` marked; None for any other text."""
+    parts = mark.split("-", 2)
+    return int(parts[1]) if len(parts) == 3 and parts[1].isdecimal() else None
+
+
 def _settled(folder: OpenFolder, now: float) -> bool:
     return all(os.fstat(fd).st_mtime < now - SETTLED for fd in (folder.new, folder.cur))
 

@@ -3,7 +3,7 @@ import os
 import pytest
 from tests.unit.maildir.shore import DISK, AgreedOn, files, mailbox, maildir, put
 
-from postboat.maildir import mailbox as mailbox_module
+from postboat.maildir import changing
 from postboat.model import DELETED, FLAGGED, NO_FLAGS, SEEN, Gone, Reflagging
 
 SEEN_ONLY, FLAGGED_ONLY = frozenset({SEEN}), frozenset({FLAGGED})
@@ -83,7 +83,7 @@ async def test_a_file_renamed_between_look_and_unlink_is_found_again(path, monke
             (path / "cur" / name).rename(path / "cur" / f"a:2,{'FRS'[: len(tries)]}")
         unlink(name, dir_fd=dir_fd)
 
-    monkeypatch.setattr(mailbox_module.os, "unlink", just_too_late)
+    monkeypatch.setattr(changing.os, "unlink", just_too_late)
     assert await mailbox(path).delete(["a"], expunge=True) == []
     assert tries == ["a:2,", "a:2,F", "a:2,FR"]
     assert files(path) == []
@@ -99,7 +99,7 @@ async def test_a_file_that_is_renamed_for_ever_is_set_aside(path, monkeypatch):
             (path / "cur" / name).rename(path / "cur" / ("a:2,S" if name == "a:2," else "a:2,"))
         unlink(name, dir_fd=dir_fd)
 
-    monkeypatch.setattr(mailbox_module.os, "unlink", restless)
+    monkeypatch.setattr(changing.os, "unlink", restless)
     [refused] = await mailbox(path).delete(["a", "b"], expunge=True)
     assert refused.key == "a" and "keeps renaming" in refused.reason
     assert len(files(path)) == 1
