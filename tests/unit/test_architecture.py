@@ -38,3 +38,18 @@ def test_each_dependency_has_one_home(dependency, home):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SOURCE).as_posix())
 def test_no_file_is_longer_than_a_newcomer_reads_in_one_go(path):
     assert len(path.read_text().splitlines()) <= 400
+
+
+def test_values_are_made_by_our_own_decorator():
+    """The standard one costs each start 0.4 ms for every class."""
+    home = SOURCE / "values.py"
+    made_elsewhere = [
+        path.relative_to(SOURCE).as_posix()
+        for path in FILES
+        if path != home
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        if node.module == "dataclasses"
+        if "dataclass" in {alias.name for alias in node.names}
+    ]
+    assert not made_elsewhere
