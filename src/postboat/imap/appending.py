@@ -76,4 +76,4 @@ def _outcome(condition: Condition) -> AppendOutcome:
 def _uid_of(condition: Condition) -> tuple[int, int] | None:
     """The UID in `[APPENDUID validity uid]` (RFC 4315 section 3), when it is one."""
     told = condition.code.appenduid if condition.code else None
-    return (told[0], told[1].last) if told is not None and len(told[1]) == 1 else None
+    return (told[0], told[1][0]) if told is not None and len(told[1]) == 1 else None

@@ -186,7 +186,7 @@ async def test_with_literal_plus_nothing_waits():
     async with connected(script) as (connection, server):
         outcome = connection.send(commands.append("a", (), None, Literal.of(b"hello")))
         await connection.run(commands.noop())
-        assert (await outcome).code.appenduid == (7, UidSet.of([3]))
+        assert (await outcome).code.appenduid == (7, (3,))
         assert b"hello" in server.heard
 
 

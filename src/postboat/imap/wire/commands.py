@@ -232,7 +232,25 @@ def expunge() -> Command:
     return _command("EXPUNGE")
 
 
+def uid_copy(uids: UidSet | str, name: str) -> Command:
+    """UID COPY."""
+    return _command("UID COPY", _text(str(uids)), _mailbox(name))
+
+
+def uid_move(uids: UidSet | str, name: str) -> Command:
+    """UID MOVE (RFC 6851 section 3.2)."""
+    return _command("UID MOVE", _text(str(uids)), _mailbox(name))
+
+
 def append(name: str, flags: Iterable[str], date: float | None, message: Literal) -> Command:
     """APPEND one message; without a date the server takes its own time."""
-    when = [f'"{internal_date(date)}"'.encode("ascii")] if date is not None else []
-    return _command("APPEND", _mailbox(name), _flags(flags), *when, message)
+    return append_all(name, [(flags, date, message)])
+
+
+def append_all(name: str, messages: Iterable[tuple[Iterable[str], float | None, Literal]]) -> Command:
+    """APPEND messages with their flags and dates, all or none of which are stored (RFC 3502 section 6.3.11)."""
+    arguments: list[bytes | Literal] = []
+    for flags, date, message in messages:
+        when = [f'"{internal_date(date)}"'.encode("ascii")] if date is not None else []
+        arguments += (_flags(flags), *when, message)
+    return _command("APPEND", _mailbox(name), *arguments)

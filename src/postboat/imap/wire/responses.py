@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING
 
-from postboat.imap.wire.uid_set import UidSet
+from postboat.imap.wire.uid_set import UidSet, parse_ranges
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from postboat.imap.wire.framer import Streamed
     from postboat.model import Flags
+
+MOST_EXPANDED = 1_000_000
+"""UIDs; a set of more than these in APPENDUID or COPYUID is not believed, since it would be written out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +63,28 @@ class ResponseCode:
         return frozenset(canonical_flag(word) for word in words if word.upper() != "NIL")
 
     @property
-    def appenduid(self) -> tuple[int, UidSet] | None:
-        """`[APPENDUID validity uids]` (RFC 4315 section 3)."""
+    def appenduid(self) -> tuple[int, tuple[int, ...]] | None:
+        """`[APPENDUID validity uids]` (RFC 4315 section 3), the UIDs in the order in which they stand."""
         words = self.arguments.split()
         if self.name != "APPENDUID" or len(words) != 2:
             return None
         try:
-            return int(words[0]), UidSet.parse(words[1])
+            return int(words[0]), tuple(_expanded(words[1]))
+        except ValueError:
+            return None
+
+    @property
+    def copyuid(self) -> tuple[int, tuple[tuple[int, int], ...]] | None:
+        """`[COPYUID validity sources destinations]` as the validity and pairs of source and destination UID.
+
+        Pairs are made by position, not by size: Gmail lists destinations in descending order. None when the two sets
+        are not equally long, are empty (Exchange), or are absurdly large.
+        """
+        words = self.arguments.split()
+        if self.name != "COPYUID" or len(words) != 3:
+            return None
+        try:
+            return int(words[0]), tuple(zip(_expanded(words[1]), _expanded(words[2]), strict=True))
         except ValueError:
             return None
 
@@ -74,6 +92,18 @@ class ResponseCode:
     def capabilities(self) -> frozenset[str] | None:
         """`[CAPABILITY ...]`, in capitals."""
         return frozenset(self.arguments.upper().split()) if self.name == "CAPABILITY" else None
+
+
+def _expanded(text: str) -> list[int]:
+    """Every UID of a set in the order in which it stands; ValueError when it is no set or too large a one."""
+    ranges = parse_ranges(text)
+    if sum(abs(last - first) + 1 for first, last in ranges) > MOST_EXPANDED:
+        raise ValueError("too many UIDs")
+    uids: list[int] = []
+    for first, last in ranges:
+        UidSet(((first, last),))
+        uids.extend(range(first, last + 1) if first <= last else range(first, last - 1, -1))
+    return uids
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,13 @@ MESSAGE = Literal.of(b"hello")
         (commands.uid_search("UID 1:9 SEEN"), b"UID SEARCH UID 1:9 SEEN"),
         (commands.uid_expunge(UIDS), b"UID EXPUNGE 1:3,7"),
         (commands.expunge(), b"EXPUNGE"),
+        (commands.uid_copy(UIDS, "b"), b'UID COPY 1:3,7 "b"'),
+        (commands.uid_move(UIDS, "b"), b'UID MOVE 1:3,7 "b"'),
         (commands.append("a", (), None, MESSAGE), b'APPEND "a" () {5}'),
+        (
+            commands.append_all("a", [((), 0, MESSAGE), (["\\Seen"], None, MESSAGE)]),
+            b'APPEND "a" () " 1-Jan-1970 00:00:00 +0000" {5} (\\Seen) {5}',
+        ),
         (
             commands.append("a", ["\\Seen", "b]"], 0, MESSAGE),
             b'APPEND "a" (\\Seen b]) " 1-Jan-1970 00:00:00 +0000" {5}',

@@ -28,14 +28,31 @@ def test_permanent_flags_are_spelt_alike():
     assert ResponseCode("PERMANENTFLAGS", "").permanent_flags is None
 
 
-def test_appenduid_gives_validity_and_uids():
-    assert ResponseCode("APPENDUID", "38505 3955").appenduid == (38505, UidSet.of([3955]))
-    assert ResponseCode("APPENDUID", "1 1:4294967295").appenduid == (1, UidSet.parse("1:4294967295"))
+def test_appenduid_gives_validity_and_uids_in_their_order():
+    assert ResponseCode("APPENDUID", "38505 3955").appenduid == (38505, (3955,))
+    assert ResponseCode("APPENDUID", "1 7,3:5").appenduid == (1, (7, 3, 4, 5))
 
 
-@pytest.mark.parametrize("arguments", ["", "1", "x 1", "1 *", "1 0", "1 2 3"])
-def test_a_malformed_appenduid_is_none(arguments):
+@pytest.mark.parametrize("arguments", ["", "1", "x 1", "1 *", "1 0", "1 2 3", "1 1:4294967295"])
+def test_an_appenduid_that_cannot_be_right_is_none(arguments):
     assert ResponseCode("APPENDUID", arguments).appenduid is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "pairs"),
+    [
+        ("9 304,319:320 3956:3958", ((304, 3956), (319, 3957), (320, 3958))),
+        ("9 1:3 12,11,10", ((1, 12), (2, 11), (3, 10))),
+        ("9 1:3 12:10", ((1, 12), (2, 11), (3, 10))),
+    ],
+)
+def test_copyuid_pairs_by_position(arguments, pairs):
+    assert ResponseCode("COPYUID", arguments).copyuid == (9, pairs)
+
+
+@pytest.mark.parametrize("arguments", ["14", "14 1:3 5", "14 1 0", "14 1:4294967295 1:4294967295", "x 1 1", "14 1 *"])
+def test_a_copyuid_that_cannot_be_right_is_none(arguments):
+    assert ResponseCode("COPYUID", arguments).copyuid is None
 
 
 def test_capabilities_are_in_capitals():
