@@ -18,6 +18,7 @@ from postboat.errors import CertificateRefused, CommandFailed, ConnectionLost, P
 from postboat.imap.abilities import Abilities
 from postboat.imap.answers import SIGN_IN, Answers
 from postboat.imap.carrier import Carrier
+from postboat.imap.gate import Gate
 from postboat.imap.pipeline import CRLF, Call, Pipeline
 from postboat.imap.refusals import require_ok
 from postboat.imap.sasl import SaslExchange
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from postboat.imap.carrier import OpenTransport
+    from postboat.imap.server_kind import ServerKind
     from postboat.imap.wire.commands import Command
     from postboat.imap.wire.responses import Response
     from postboat.imap.wire_log import Tell
@@ -82,8 +84,15 @@ class Connection:
         self._protocol = _Protocol(self._received, self._lost)
         self._carrier = Carrier(self._protocol)
         self._standing = Standing(self._protocol, _LEGAL_IN)
+        self._gate = Gate()
         self._pipeline = Pipeline(
-            self._write, self._protocol, self._abilities.must_ask, self._fail, self._log.call, self._watchdog.sign
+            self._write,
+            self._protocol,
+            self._abilities.must_ask,
+            self._fail,
+            self._log.call,
+            self._watchdog.sign,
+            self._gate,
         )
         self._answers = Answers(self._pipeline, self._abilities, self._log, self._concluded)
         self._failure: PostboatError | None = None
@@ -155,6 +164,10 @@ class Connection:
     def certificate(self) -> bytes | None:
         """The server's certificate (DER); None without TLS."""
         return self.tls.getpeercert(binary_form=True) if self.tls is not None else None
+
+    def limit(self, kind: ServerKind) -> None:
+        """Send no more commands at once than that kind of server takes; the others wait their turn."""
+        self._gate.limit(kind)
 
     def listen(self, listener: Callable[[Response], None] | None) -> None:
         """Give untagged responses that no command takes to `listener`, those first that nobody has heard."""

@@ -82,6 +82,7 @@ async def connect(remote: RemoteConfig, password: PasswordGiver, wire_log: Tell 
         line = await _signed_in(remote, password, wire_log)
         try:
             session = Session(line.connection, place(remote), line.tunnel)
+            session.recognise(remote.remotehost)
             session.introduce()
         except BaseException:
             await line.drop()

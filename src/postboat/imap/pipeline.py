@@ -13,6 +13,7 @@ from postboat.imap.wire.framer import ProtocolViolation
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from postboat.imap.gate import Gate
     from postboat.imap.wire.commands import Command, Literal
     from postboat.imap.wire.responses import Condition, Response, Tagged
 
@@ -74,9 +75,11 @@ class Pipeline:
         give_up: Callable[[PostboatError], None],
         log: Callable[[Call], None],
         progressed: Callable[[], None],
+        gate: Gate,
     ) -> None:
         self.in_flight: dict[str, Call] = {}
         """By tag, oldest first: commands of which the server has at least the beginning."""
+        self._gate = gate
         self._write, self._outlet, self._progressed = write, outlet, progressed
         self._must_ask, self._give_up, self._log = must_ask, give_up, log
         self._queue: deque[Call] = deque()
@@ -97,8 +100,8 @@ class Pipeline:
         return [call for call in self.in_flight.values() if call.command.name == name]
 
     def submit(self, call: Call) -> None:
-        """Write the command now if it can be done in one go, else as soon as those before it are out."""
-        at_once = self._writer is None and self._outlet.writable
+        """Write the command now if it can be done in one go, else once those before it are out and it may go."""
+        at_once = self._writer is None and self._outlet.writable and self._gate.lets(call.command, self.in_flight)
         if at_once and (line := self._in_one_go(call)) is not None:
             self._begin(call)
             self._write(line)
@@ -134,6 +137,7 @@ class Pipeline:
             call.early = tagged.condition
             return None
         del self.in_flight[tagged.tag]
+        self._gate.answered(ok=tagged.condition.status == "OK")
         if call.go is not None and not call.go.done():
             call.go.set_result(False)
         return call
@@ -178,6 +182,7 @@ class Pipeline:
         try:
             while self._queue:
                 await self._drained()
+                await self._gate.passed(self._queue[0].command, self.in_flight)
                 call = self._queue.popleft()
                 if call.reply.done():
                     continue
@@ -208,6 +213,7 @@ class Pipeline:
         call.sent = True
         if call.early is not None:
             self.in_flight.pop(call.tag, None)
+            self._gate.answered(ok=False)
             call.finish(call.early)
 
     async def _let_through(self, call: Call) -> bool:

@@ -16,13 +16,14 @@ from postboat.imap.listing import mailboxes
 from postboat.imap.refusals import require_ok
 from postboat.imap.selected import Selected, Selecting, is_gone
 from postboat.imap.selection import Selection
+from postboat.imap.server_kind import ANY, kind_of
 from postboat.imap.tls import describe
 from postboat.imap.wire import commands
-from postboat.imap.wire.responses import Condition, ESearched, Fetched, Searched
+from postboat.imap.wire.responses import Condition, ESearched, Fetched, IdFields, Searched
 from postboat.imap.wire.uid_set import UidSet
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
     from postboat.imap.connection import Connection
     from postboat.imap.tunnel import Tunnel
@@ -32,14 +33,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Selected", "Session"]
 
-LONGEST_SET = 7900
-"""Octets of UIDs in one command, which then stays below 8000 (RFC 2683 section 3.2.1.5)."""
 FAREWELL = 2.0
 """Seconds that leaving may take."""
 
 
 class Session:
-    """What a server does for us once we are signed in. Not to be shared: the pool lends it to one task at a time."""
+    """What a server does for us once we are signed in.
+
+    The pool lends it to one task, or to several that only read: these open a mailbox before each of their flights.
+    """
 
     def __init__(self, connection: Connection, server: str, tunnel: Tunnel | None = None) -> None:
         self._connection = connection
@@ -49,6 +51,9 @@ class Session:
         self._selection: Selection | None = None
         """The SELECT sent last."""
         self._introduction: asyncio.Future[Condition] | None = None
+        self._host = ""
+        self.kind = ANY
+        """How much the server takes at once."""
         connection.listen(self._note)
 
     @property
@@ -76,13 +81,35 @@ class Session:
         """Whether commands are without an answer."""
         return self._connection.busy
 
+    @property
+    def mailbox(self) -> str | None:
+        """Wire name of the mailbox selected last, by the order of sending; None when that was refused."""
+        last = self._selection
+        return last.selecting.name if last is not None and last.stands else None
+
+    @property
+    def depth(self) -> int:
+        """How many readers may share it."""
+        return self.kind.flights
+
     def introduce(self) -> None:
         """Say who we are where the server wants to know (RFC 2971): NetEase opens no mailbox for strangers.
 
         Nobody waits for the answer, and a refusal does no harm.
         """
         if "ID" in self.capabilities:
-            self._introduction = self._connection.send(commands.id_({"name": "Postboat", "version": __version__}))
+            about_us = {"name": "Postboat", "version": __version__}
+            self._introduction = self.ask(commands.id_(about_us), self._hear_introduction)
+
+    def _hear_introduction(self, response: Response) -> None:
+        if isinstance(response, IdFields):
+            self.recognise(self._host, response.fields)
+
+    def recognise(self, host: str, id_fields: Mapping[str, str | None] | None = None) -> None:
+        """Find out what kind of server this is, and keep to what that takes. To be called once signed in."""
+        self._host = host
+        self.kind = kind_of(self._connection.greeting.text, self.capabilities, id_fields, host)
+        self._connection.limit(self.kind)
 
     def open(
         self,
@@ -254,7 +281,7 @@ class Session:
         take: Callable[[Response], None] | None = None,
     ) -> Condition:
         """Send as many commands as a long set takes, in one flight; the last condition, or the one that has a code."""
-        pieces = list(uids.split(LONGEST_SET)) if isinstance(uids, UidSet) else [uids]
+        pieces = list(uids.split(self.kind.longest_set)) if isinstance(uids, UidSet) else [uids]
         wanted = [build(piece) for piece in pieces]
         conditions = await self.ask_all(wanted, take)
         _require_all(wanted, conditions)

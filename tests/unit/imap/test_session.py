@@ -4,7 +4,7 @@ import pytest
 from tests.fakes.talking import talking
 
 from postboat.errors import CommandFailed, ConnectionLost, FolderError, FolderGone
-from postboat.imap.session import LONGEST_SET
+from postboat.imap.server_kind import ANY
 from postboat.imap.wire.uid_set import UidSet
 from postboat.model import DELETED, SEEN
 
@@ -143,7 +143,7 @@ async def test_only_data_with_a_uid_is_given_and_the_rest_counts_for_the_mailbox
 
 async def test_a_long_set_is_cut_into_commands_that_go_out_together():
     uids = UidSet.of(range(1, 8000, 2))
-    pieces = list(uids.split(LONGEST_SET))
+    pieces = list(uids.split(ANY.longest_set))
     assert len(pieces) > 2
 
     async def talk(server):
@@ -162,7 +162,7 @@ async def test_a_long_set_is_cut_into_commands_that_go_out_together():
 
 async def test_messages_are_looked_for_in_pieces_that_go_out_together():
     uids = UidSet.of(range(1, 8000, 2))
-    pieces = list(uids.split(LONGEST_SET))
+    pieces = list(uids.split(ANY.longest_set))
 
     async def talk(server):
         await opens(server)
@@ -349,3 +349,44 @@ async def test_a_lost_connection_fails_what_is_under_way():
         assert not session.alive
         with pytest.raises(ConnectionLost):
             await session.select("A")
+
+
+# The kind of server
+
+
+async def test_sets_are_cut_and_commands_counted_as_the_kind_of_server_wants_it():
+    uids = UidSet.of(range(1, 60_000, 2))
+    seen = UidSet()
+
+    async def talk(server):
+        nonlocal seen
+        await opens(server)
+        waiting = [await server.command(r"UID EXPUNGE \S+") for _ in range(25)]
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await server.reader.readexactly(1)
+        while waiting:
+            server.say(f"{waiting.pop(0)} OK done")
+            seen = UidSet(r for line in server.heard[1:] for r in UidSet.parse(line.split()[-1].decode()).ranges)
+            if seen != uids and len(waiting) < 25:
+                waiting.append(await server.command(r"UID EXPUNGE \S+"))
+        assert max(map(len, server.heard)) <= 2000
+
+    async with talking(talk) as session:
+        session.recognise("outlook.office365.com")
+        await session.select("A")
+        await session.expunge_uids(uids)
+    assert seen == uids
+
+
+async def test_the_answer_to_id_says_what_kind_of_server_it_is():
+    async def talk(server):
+        await server.answer(r'ID \("name" "Postboat".*\)', '* ID ("name" "Dovecot")', "OK done")
+        await server.answer("NOOP", "OK done")
+
+    async with talking(talk, "ID") as session:
+        session.recognise("imap.example.org")
+        assert session.kind.unproven
+        session.introduce()
+        await session.noop()
+        assert session.kind.name == "Dovecot"
