@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed, FolderError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from postboat.imap.pool import Pool
+    from postboat.imap.selection import Selection
     from postboat.imap.session import Selected, Session
 
 
 class Opening:
     """How one folder of a server is opened, and the UIDVALIDITY that holds for the run."""
 
-    def __init__(self, pool: Pool[Session], name: str, *, read_only: bool) -> None:
+    def __init__(self, pool: Pool[Session], name: str, *, read_only: bool, validity: str | None = None) -> None:
         self._pool = pool
         self.name = name
         """Wire name."""
         self.read_only = read_only
-        self.validity: str | None = None
-        """UIDVALIDITY, once the folder was opened."""
+        self.validity = validity
+        """UIDVALIDITY, known before or once the folder was opened."""
+        self.floor: int | None = None
+        """No message stored from now on gets a UID below this; None when that is not known.
+
+        It is a UIDNEXT of this run, of a server that tells the UIDs of what it stores (UIDPLUS): elsewhere what is
+        stored has to be told from what came meanwhile, and that takes the UIDNEXT of the moment before.
+        """
         self._unused: Selected | None = None
         """The selection that was made to learn the validity, until someone who wants a fresh one has used it."""
 
@@ -32,6 +39,23 @@ class Opening:
         async with self.opened(fresh=True) as (_, selected):
             self._unused = selected
             return str(selected.uidvalidity)
+
+    @asynccontextmanager
+    async def opened_for_reading(self) -> AsyncIterator[tuple[Session, Selection]]:
+        """Lend a session, shared with other readers, for one flight of questions that goes out with the SELECT.
+
+        All must be asked before the first `await` of the block, and answers count only once `confirmed` returned. A
+        refused command inside the block becomes a `FolderError`.
+        """
+        async with self._pool.reading(prefer=self.name) as session:
+            with _refusals_stop_the_folder():
+                yield session, session.open(self.name, read_only=self.read_only)
+
+    async def confirmed(self, selection: Selection) -> Selected:
+        """Wait for the answer to a SELECT that was sent ahead. Raises as `opened`: what came behind it is then void."""
+        selected = await selection.mailbox()
+        self._check(selected, writing=False)
+        return selected
 
     @asynccontextmanager
     async def opened(self, *, fresh: bool = False, writing: bool = False) -> AsyncIterator[tuple[Session, Selected]]:
@@ -44,10 +68,10 @@ class Opening:
         async with self._pool.session(prefer=self.name) as session:
             selected = await self._select(session, fresh=fresh)
             self._check(selected, writing=writing)
-            try:
+            if "UIDPLUS" in session.capabilities:
+                self.floor = selected.uidnext or self.floor
+            with _refusals_stop_the_folder():
                 yield session, selected
-            except CommandFailed as failure:
-                raise FolderError(f"the server refused {failure}") from failure
 
     async def _select(self, session: Session, *, fresh: bool) -> Selected:
         unused, self._unused = self._unused, None
@@ -71,3 +95,11 @@ class Opening:
             )
         if writing and selected.read_only:
             raise FolderError("the server opened the folder for reading only")
+
+
+@contextmanager
+def _refusals_stop_the_folder() -> Iterator[None]:
+    try:
+        yield
+    except CommandFailed as failure:
+        raise FolderError(f"the server refused {failure}") from failure
