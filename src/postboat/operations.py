@@ -9,7 +9,7 @@ from postboat.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from postboat.model import Flags, Key, Pairing, Reflagging, Side
+    from postboat.model import Flags, Key, Message, Pairing, Reflagging, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,23 @@ class Forget:
     """Drop a pairing whose message is gone from both sides."""
 
     pairing: Pairing
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Repeat on `on` what the user did on its other side: a message went from one folder to another.
+
+    Folders are known by their place in the sequence that moves were looked for in. A move concerns two of them and is
+    therefore no part of either one's plan: it is made before they are planned.
+    """
+
+    on: Side
+    source: int
+    target: int
+    pairing: Pairing
+    """As recorded in the folder that it left."""
+    message: Message
+    """As it appeared in the folder to which it went, on the other side of `on`."""
 
 
 Operation = Copy | Reflag | Delete | Adopt | Forget

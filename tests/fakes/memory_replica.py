@@ -110,6 +110,7 @@ class MemoryReplica:
         """Whether looks report that nothing can be written here."""
         self.withhold_key: Callable[[bytes], bool] = lambda wire: False
         """Of which contents the key is not told once they are stored (a server without UIDPLUS)."""
+        self.can_move = True
         self.partial = False
         """Whether looks see only a part, so that absence proves nothing."""
         self.incremental = True
@@ -158,7 +159,7 @@ class MemoryReplica:
     @property
     def mutations(self) -> int:
         """How many commands were given that may change something."""
-        return sum(self.commands[name] for name in ("store", "reflag", "delete"))
+        return sum(self.commands[name] for name in ("store", "reflag", "delete", "move"))
 
     # ---- the port ---------------------------------------------------------------------------------------------
 
@@ -214,6 +215,32 @@ class MemoryReplica:
         self._command("store")
         assert len(contents) == len(tokens), "every content has its token"
         return [await self._store(content, token) for content, token in zip(contents, tokens, strict=True)]
+
+    def weight(self, mark: str) -> int | None:
+        """As a Maildir's mark tells it; a server's tells nothing."""
+        return next((len(held.wire) for held in self.messages.values() if mark and held.mark == mark), None)
+
+    async def move(
+        self, keys: Sequence[Key], to: MemoryReplica, tokens: Sequence[str]
+    ) -> Sequence[Stored | Unsettled | Refused | Gone]:
+        self._command("move")
+        return [await self._move(key, to, token) for key, token in zip(keys, tokens, strict=True)]
+
+    async def _move(self, key: Key, to: MemoryReplica, token: str) -> Stored | Unsettled | Refused | Gone:
+        if not self.can_move:
+            return Refused(key, "cannot move")
+        if key not in self.messages:
+            return Gone(key)
+        await self._before("move")
+        if key not in self.messages:
+            return Gone(key)
+        held = self.messages[key]
+        self.remove(key)
+        new = to._add(held.wire, held.flags, held.date, token if self.naming == "name" else to._name(), held.mark)
+        self._after("move")
+        if to.withhold_key(held.wire):
+            return Unsettled(key, "the key is not known yet")
+        return Stored(key, new, held.mark)
 
     async def find(self, intents: Sequence[Intent], paired: Collection[Key] = ()) -> Mapping[Key, Stored]:
         self._command("find")
@@ -278,12 +305,13 @@ class MemoryReplica:
         self._next += 1
         return f"{self._next - 1:06}.{self.name}"
 
-    def _add(self, wire: bytes, flags: Flags, date: float | None, key: Key) -> Key:
+    def _add(self, wire: bytes, flags: Flags, date: float | None, key: Key, mark: str = "") -> Key:
         assert key not in self.messages, "a key names one message for ever"
         if self.naming == "uid":
             self._next += 1
         self._modseq += 1
-        mark = f"inode {self._modseq}" if self.naming == "name" else ""
+        if self.naming == "name":
+            mark = mark or f"inode {self.name} {self._modseq}"
         self.messages[key] = Held(self.holds.mask(flags), wire, date, self._modseq, mark)
         return key
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from postboat.imap.pool import Pool
     from postboat.imap.session import Session
+    from postboat.model import Glimpse
 
 NOT_SELECTABLE = frozenset({"\\noselect", "\\nonexistent"})
 SPECIAL_USES = frozenset({"\\all", "\\archive", "\\drafts", "\\flagged", "\\important", "\\junk", "\\sent", "\\trash"})
@@ -39,6 +40,8 @@ class RemoteFolder:
     r"""What it is for, in lower case, as in `\sent` (RFC 6154 section 2)."""
     subscribed: bool = True
     """Whether the user is subscribed to it; always so when that was not asked."""
+    glimpse: Glimpse | None = None
+    """What the listing tells of its messages; None when it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +188,13 @@ class ImapFolders:
             if not above.is_inbox and listing.find(above) is None:
                 yield self.wire_name(above, listing)
 
-    def mailbox(self, wire: str, *, read_only: bool = False, may_be_missing: bool = False) -> ImapMailbox:
-        """The folder of that wire name as a replica."""
-        return ImapMailbox(self._pool, wire, read_only=read_only, may_be_missing=may_be_missing, owner=self._owner)
+    def mailbox(
+        self, wire: str, *, read_only: bool = False, may_be_missing: bool = False, glimpse: Glimpse | None = None
+    ) -> ImapMailbox:
+        """The folder of that wire name as a replica; `glimpse` is what the listing told of it."""
+        return ImapMailbox(
+            self._pool, wire, read_only=read_only, may_be_missing=may_be_missing, owner=self._owner, glimpse=glimpse
+        )
 
 
 async def _create(session: Session, wire: str, *, must: bool) -> bool:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Content,
         Fingerprint,
         Flags,
+        Glimpse,
         Gone,
         Intent,
         Key,
@@ -65,10 +66,12 @@ class ImapMailbox:
         read_only: bool = False,
         may_be_missing: bool = False,
         owner: str = "",
+        glimpse: Glimpse | None = None,
     ) -> None:
         self._opening = Opening(pool, name, read_only=read_only)
         self._may_be_missing = may_be_missing
         self._owner = owner
+        self._glimpse = glimpse
         self._sizes: dict[int, int] = {}
         """Sizes of messages that a look showed, in octets."""
         self._given: set[int] = set()
@@ -143,6 +146,10 @@ class ImapMailbox:
             async with self._opening.opened() as (session, _):
                 async for item in read_large(session, uid, holds):
                     yield item
+
+    def weight(self, mark: str) -> int | None:
+        """None: a server's marks tell nothing of a message's size."""
+        return None
 
     async def intend(self, contents: Sequence[Content]) -> Sequence[str]:
         """Tokens that hold what the mailbox's next UID is and how each message can be recognised."""

@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from postboat.errors import AccountError, ConnectionLost, PostboatError
 from postboat.events import (
     AccountFinished,
     AccountStarted,
     Counts,
     FolderCreated,
-    FolderFailed,
-    FolderFinished,
     FolderLeftAlone,
-    FolderProgressed,
     FoldersListed,
-    PlanShown,
+    FoldersUnchanged,
     Warned,
 )
 from postboat.ledger.ledger import AccountLedger
 from postboat.ledger.lock import lock_account
 from postboat.model import Side
+from postboat.service.folder_run import FolderRun
 from postboat.service.tree import read_tree
-from postboat.sync.folder_pair import FolderPair, plan_folder_pair, sync_folder_pair
-from postboat.sync.tally import describe
+from postboat.sync.budget import Budget
+from postboat.sync.folder_pair import FolderPair
+from postboat.sync.moves import lost_any
+from postboat.sync.relocate import as_if_made, find_moves, make_moves
 from postboat.sync.tasks import each
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
-    from postboat.events import Event, Publish
-    from postboat.operations import Operation
+    from postboat.events import Publish
+    from postboat.operations import Move
     from postboat.service.assemble import AccountParts
     from postboat.service.supervisor import RunOptions
     from postboat.service.tree import Tree
     from postboat.sync.folder_tree import FolderTask, LeftAlone
+
+FOLDERS_PER_CONNECTION = 4
+"""Folders under way at once for each connection: while one waits for the server, others use the line and the disk."""
 
 
 async def sync_account(parts: AccountParts, options: RunOptions, publish: Publish) -> int:
@@ -77,17 +78,8 @@ async def _ledger(parts: AccountParts, *, dry_run: bool) -> AsyncIterator[Accoun
             await ledger.close()
 
 
-class _Progress:
-    """Passes a folder's events on and remembers how far it came."""
-
-    def __init__(self, publish: Publish) -> None:
-        self._publish = publish
-        self.done = Counts()
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, FolderProgressed | FolderFinished):
-            self.done = event.done
-        self._publish(event)
+_Told = tuple[FolderRun, "Move", str]
+"""Where a move begins, the move, and the name of the folder where it ends."""
 
 
 class _AccountRun:
@@ -97,12 +89,27 @@ class _AccountRun:
         self, parts: AccountParts, options: RunOptions, publish: Publish, ledger: AccountLedger, tree: Tree
     ) -> None:
         self.parts, self.options, self.publish, self.ledger, self.tree = parts, options, publish, ledger, tree
-        self.done = Counts()
-        self.failed_folders = self.lost_folders = 0
-        self._transfers = asyncio.Semaphore(parts.config.remote.maxconnections)
+        self.lost_folders = 0
+        self._runs: list[FolderRun] = []
+        self._transfers = Budget()
+        self._width = parts.config.remote.maxconnections * FOLDERS_PER_CONNECTION
+
+    @property
+    def done(self) -> Counts:
+        """What was done in all folders."""
+        return sum((run.done for run in self._runs), Counts())
+
+    @property
+    def failed_folders(self) -> int:
+        """How many folders could not be synced."""
+        return sum(run.failed for run in self._runs)
 
     async def sync_folders(self) -> None:
-        """Sync folder after folder, as many at once as there may be connections."""
+        """Look at the folders that changed, repeat moves between them, then bring each in step.
+
+        Where nothing left a folder there is nothing to be moved, and folders that were never synced, which may be
+        large, are looked at one by one as their turn comes.
+        """
         plan = self.tree.plan
         self.publish(FoldersListed(self.parts.name, len(plan.tasks)))
         for alone in plan.left_alone:
@@ -110,65 +117,82 @@ class _AccountRun:
                 self._leave_alone(alone)
         for problem in self.tree.problems:
             self.publish(Warned(problem, self.parts.name))
-        await each(plan.tasks, self._sync_or_tell, width=self.parts.config.remote.maxconnections)
+        self._runs = [self._run(task) for task in self._changed(plan.tasks)]
+        known = [run for run in self._runs if self.tree.is_known(run.task)]
+        await each(known, self._look, width=self._width)
+        moves: list[_Told] = []
+        if any(run.seen is not None and lost_any(run.seen[1]) for run in known):
+            await each([run for run in self._runs if run not in known], self._look, width=self._width)
+            moves = await self._move()
+        if self.options.dry_run:
+            await self._show(moves)
+        else:
+            await each(self._runs, FolderRun.settle, width=self._width)
+
+    def _changed(self, tasks: Sequence[FolderTask]) -> list[FolderTask]:
+        """The folders that are not proved to be as they were agreed on."""
+        changed = [task for task in tasks if not self.tree.is_unchanged(task, self.parts.policy)]
+        if len(changed) < len(tasks):
+            self.publish(FoldersUnchanged(self.parts.name, len(tasks) - len(changed)))
+        return changed
+
+    def _run(self, task: FolderTask) -> FolderRun:
+        name = self.tree.names.remote_text(task.remote)
+        return FolderRun(self.parts.name, name, task, self._pair, self._create, self.publish)
+
+    async def _look(self, run: FolderRun) -> None:
+        await (run.look_quietly() if self.options.dry_run else run.look())
+
+    async def _move(self) -> list[_Told]:
+        """Repeat what was moved from one folder to another; in a dry run only find out. Returns the moves."""
+        runs = [run for run in self._runs if run.seen is not None]
+        folders = [run.seen for run in runs if run.seen is not None]
+        moves = await find_moves(folders)
+        if self.options.dry_run:
+            now, anew = as_if_made(moves, folders), set[int]()
+        else:
+            now, anew = await make_moves(moves, folders)
+        for number, run in enumerate(runs):
+            run.now_seen(now[number])
+            if number in anew:
+                run.look_again()
+        return [(runs[move.source], move, runs[move.target].name) for move in moves]
+
+    async def _show(self, moves: Sequence[_Told]) -> None:
+        """Publish what a sync of each folder would do."""
+        for run in self._runs:
+            if run.seen is None and not run.failed:
+                await run.look_quietly()
+            run.show([(move, target) for source, move, target in moves if source is run])
 
     def _leave_alone(self, alone: LeftAlone) -> None:
         """Tell of a folder that one side lost."""
         self.lost_folders += 1
         self.publish(FolderLeftAlone(self.parts.name, self.tree.name_of(alone), alone.reason))
 
-    async def _sync_or_tell(self, task: FolderTask) -> None:
-        """Sync one folder; a failure that stops it stops no other, but one of the account does."""
-        try:
-            if task.create:
-                await self._create(task)
-            try:
-                await self._sync(task)
-            except ConnectionLost:
-                await self._sync(task, again=True)
-        except AccountError:
-            raise
-        except PostboatError as failure:
-            self._failed(task, failure)
-
-    def _failed(self, task: FolderTask, failure: PostboatError) -> None:
-        self.failed_folders += 1
-        self.publish(FolderFailed(self.parts.name, self.tree.names.remote_text(task.remote), str(failure)))
-
-    async def _sync(self, task: FolderTask, *, again: bool = False) -> None:
-        """One go at a folder; `again` on a new connection, after the first one broke."""
-        pair = self._pair(task, again=again)
-        if self.options.dry_run:
-            await self._show(pair)
-            return
-        progress = _Progress(self.publish)
-        try:
-            await sync_folder_pair(pair, progress)
-        finally:
-            self.done += progress.done  # what was done counts, also when the folder failed half way
-
-    async def _create(self, task: FolderTask) -> None:
+    async def _create(self, task: FolderTask) -> FolderCreated:
         """Create the folder on the side that lacks it, or say that it would be."""
         names = self.tree.names
+        assert task.create is not None
         if not self.options.dry_run:
             if task.create is Side.REMOTE:
                 await self.parts.folders.create(task.remote, self.tree.remote)
             else:
                 await self.parts.store.create(task.local)
-        assert task.create is not None
         folder = names.remote_text(task.remote)
         renamed = task.create is Side.LOCAL and task.local != task.remote
         made = names.local_text(task.local) if renamed else folder
-        self.publish(FolderCreated(self.parts.name, folder, task.create.value, made))
+        return FolderCreated(self.parts.name, folder, task.create.value, made)
 
-    def _pair(self, task: FolderTask, *, again: bool) -> FolderPair:
+    def _pair(self, task: FolderTask, again: bool) -> FolderPair:
         parts, dry_run = self.parts, self.options.dry_run
         wire = parts.folders.wire_name(task.remote, self.tree.remote)
         read_only = dry_run or Side.REMOTE in parts.policy.readonly
+        glimpse = None if again else self.tree.glimpses(task)[Side.REMOTE]
         return FolderPair(
             account=parts.name,
             name=self.tree.names.remote_text(task.remote),
-            remote=parts.folders.mailbox(wire, read_only=read_only, may_be_missing=dry_run),
+            remote=parts.folders.mailbox(wire, read_only=read_only, may_be_missing=dry_run, glimpse=glimpse),
             local=parts.store.mailbox(task.local),
             ledger=self.ledger.folder(task.remote, task.local),
             policy=parts.policy,
@@ -176,10 +200,3 @@ class _AccountRun:
             transfers=self._transfers,
             again=again,
         )
-
-    async def _show(self, pair: FolderPair) -> None:
-        """Publish what a sync of the folder would do."""
-        plan = await plan_folder_pair(pair)
-        operations: list[Operation] = [*plan.adopts, *plan.copies, *plan.reflags, *plan.deletes]
-        told = tuple(fact for operation in operations if (fact := describe(operation)))
-        self.publish(PlanShown(pair.account, pair.name, told))

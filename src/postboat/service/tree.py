@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 from postboat.config.folder_names import NameMap
 from postboat.errors import FolderRulesRefused, StoreMissing
 from postboat.model import Side
+from postboat.sync.checkpoints import is_unchanged
 from postboat.sync.folder_tree import Folders, contradictions, plan_tree
 from postboat.sync.tasks import together
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from postboat.imap.folders import RemoteFolders
     from postboat.ledger.ledger import AccountLedger
-    from postboat.model import FolderName
+    from postboat.ledger.rows import KnownFolder
+    from postboat.model import FolderName, Glimpse, Policy
     from postboat.service.assemble import AccountParts
-    from postboat.sync.folder_tree import LeftAlone, TreePlan
+    from postboat.sync.folder_tree import FolderTask, LeftAlone, TreePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,27 @@ class Tree:
     plan: TreePlan
     problems: tuple[str, ...]
     """Folders that cannot be handled, in words for people; the others go on."""
+    known: Mapping[tuple[FolderName, FolderName], KnownFolder]
+    """What the ledger holds, by remote and local name."""
+    on_disk: Mapping[FolderName, Glimpse]
+    """Local folders as they are, without a look inside."""
+
+    def is_known(self, task: FolderTask) -> bool:
+        """Whether the pair was synced before, so that messages may have left it."""
+        known = self.known.get((task.remote, task.local))
+        return known is not None and known.has_pairings
+
+    def is_unchanged(self, task: FolderTask, policy: Policy) -> bool:
+        """Whether both folders are proved to be as they were agreed on, with nothing begun and not recorded."""
+        known = self.known.get((task.remote, task.local))
+        if known is None or known.has_intents or task.create is not None:
+            return False
+        return is_unchanged(known.validity, known.checkpoint, self.glimpses(task), policy)
+
+    def glimpses(self, task: FolderTask) -> dict[Side, Glimpse | None]:
+        """Both folders as they are, as far as that is known without opening them."""
+        remote = self.remote.find(task.remote)
+        return {Side.REMOTE: remote.glimpse if remote else None, Side.LOCAL: self.on_disk.get(task.local)}
 
     def name_of(self, alone: LeftAlone) -> str:
         """What a folder that is left alone is called where it is, and where it is missing if that differs."""
@@ -64,7 +87,8 @@ async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[s
     Raises `FolderRulesRefused` with every problem of the rules at once, before anything is created or changed.
     """
     config = parts.config
-    known = [folder for folder in await ledger.known() if folder.has_pairings]
+    recorded = await ledger.known()
+    known = [folder for folder in recorded if folder.has_pairings]
     if known and not await parts.store.exists():
         raise StoreMissing(_missing(parts, f"{parts.store.root} is missing"))
     await _refuse_another_layout(parts, ledger)
@@ -105,4 +129,12 @@ async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[s
     plan = plan_tree(folders, names)
     if mixed := contradictions(plan.tasks, folders, [(pair.remote, pair.local) for pair in known]):
         raise FolderRulesRefused("\n".join(mixed))
-    return Tree(listing, tuple(local), names, plan, (*listing.problems, *local_problems))
+    return Tree(
+        listing,
+        tuple(local),
+        names,
+        plan,
+        (*listing.problems, *local_problems),
+        {(folder.remote, folder.local): folder for folder in recorded},
+        await parts.store.glimpses([task.local for task in plan.tasks if task.create is not Side.LOCAL]),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from postboat.operations import Copy
 
@@ -16,12 +16,21 @@ UNKNOWN_SIZE = 16 * 1024
 """What a message of unknown size is taken to weigh: about the median of real mail."""
 
 
+def held(batch: Sequence[Copy]) -> int:
+    """Octets that a batch holds in memory at most: one larger message is never held whole."""
+    return min(sum(map(_weight, batch)), BATCH_OCTETS)
+
+
+def _weight(copy: Copy) -> int:
+    return UNKNOWN_SIZE if copy.size is None else copy.size
+
+
 def batches(copies: Iterable[Copy]) -> Iterator[list[Copy]]:
     """Split copies, in their order, into transfers of bounded weight and count."""
     batch: list[Copy] = []
     weight = 0
     for copy in copies:
-        size = UNKNOWN_SIZE if copy.size is None else copy.size
+        size = _weight(copy)
         if batch and (len(batch) == BATCH_MESSAGES or weight + size > BATCH_OCTETS):
             yield batch
             batch, weight = [], 0

@@ -9,7 +9,7 @@ from postboat.model import Side
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from postboat.model import Changes, Flags, Key, Policy
+    from postboat.model import Changes, Flags, Glimpse, Key, Policy
     from postboat.sync.ports import Agreed
 
 
@@ -21,6 +21,26 @@ def checkpoints_to_save(changes: Mapping[Side, Changes], policy: Policy) -> dict
         else _seal(policy) + seen
         for side in Side
     }
+
+
+def is_unchanged(
+    validity: Mapping[Side, str | None],
+    checkpoint: Mapping[Side, str | None],
+    glimpses: Mapping[Side, Glimpse | None],
+    policy: Policy,
+) -> bool:
+    """Whether both sides of a folder are proved to be as they were agreed on under this policy.
+
+    `validity` and `checkpoint` are what the ledger holds, `glimpses` how the sides are now. Of a copy begun and not
+    recorded they know nothing: whoever finds an intent looks.
+    """
+    for side in Side:
+        now = glimpses[side]
+        if now is None or not now.validity or now.checkpoint is None:
+            return False
+        if (now.validity, _seal(policy) + now.checkpoint) != (validity[side], checkpoint[side]):
+            return False
+    return True
 
 
 class AgreedUnder:

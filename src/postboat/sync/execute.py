@@ -27,7 +27,7 @@ from postboat.model import (
     Unreadable,
     Unsettled,
 )
-from postboat.sync.batches import batches
+from postboat.sync.batches import batches, held
 from postboat.sync.checkpoints import checkpoints_to_save
 from postboat.sync.tasks import each, together
 
@@ -50,6 +50,7 @@ ONE_COPY = "the side it goes to keeps one copy of identical messages, and has it
 async def execute(plan: Plan, observed: Observed, pair: FolderPair, publish: Publish) -> Counts:
     """Carry out `plan`, setting single messages aside that cannot be handled; return what was done."""
     work = _Work(pair, publish)
+    work.tell_moved(observed.moved)
     await work.adopt_and_forget(plan)
     await work.copy(plan.copies)
     await work.reflag(plan.reflags)
@@ -87,7 +88,7 @@ class _Work:
     async def _copy_batch(self, batch: Sequence[Copy]) -> None:
         """Read the batch's messages from their own side and deliver them to the other one."""
         waiting = {copy.key: copy for copy in batch}
-        async with self.pair.transfers:
+        async with self.pair.transfers.lent(held(batch)):
             await self._carry(waiting, self.pair.replica(batch[0].to.other))
 
     async def _carry(self, waiting: dict[Key, Copy], source: Replica) -> None:
@@ -218,6 +219,11 @@ class _Work:
         await self.pair.ledger.record(pairings=marked, forget=gone)
         count = len(gone) + len(marked)
         self._did(Counts(deleted_remote=count) if side is Side.REMOTE else Counts(deleted_local=count))
+
+    def tell_moved(self, count: int) -> None:
+        """Count what was moved here before."""
+        if count:
+            self._did(Counts(moved=count))
 
     def tell_unsettled(self, unsettled: Sequence[Unsettled]) -> None:
         """Say of messages stored by an earlier run that nobody knows yet under which key."""

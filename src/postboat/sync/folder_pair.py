@@ -1,4 +1,10 @@
-"""The whole story of a folder, from looking to writing down. START READING HERE."""
+"""The whole story of a folder, from looking to writing down. START READING HERE.
+
+    look at both sides → repeat moves between folders → plan → execute → record
+
+`service.account` tells it for all folders of an account: every folder that anything may have left is looked at before
+any is settled, since a message that is gone here and new there was moved.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from postboat.events import Counts, FolderFinished, FolderMatchedAnew, FolderPlanned, FolderStarted
 from postboat.model import Policy, Side
+from postboat.sync.budget import Budget
 from postboat.sync.execute import execute
 from postboat.sync.observe import observe
 from postboat.sync.plan import make_plan
@@ -17,7 +24,11 @@ from postboat.values import dataclass
 if TYPE_CHECKING:
     from postboat.events import Publish
     from postboat.operations import Plan
+    from postboat.sync.plan import Observed
     from postboat.sync.ports import FolderLedger, Replica
+
+MUCH = 1000
+"""Changed messages from which planning would keep the event loop from its other work for too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +44,8 @@ class FolderPair:
     policy: Policy
     width: int = 1
     """How many transfers of this folder may be under way at once."""
-    transfers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
-    """Bounds the transfers of all folders that share it, and with them the memory that they hold."""
+    transfers: Budget = field(default_factory=Budget)
+    """Bounds the octets that transfers of all folders sharing it hold in memory."""
     again: bool = False
     """Whether the folder was begun in this run already and its connection broke: what was under way then may arrive
     on the server even now, and is not sent a second time before the next run."""
@@ -46,12 +57,22 @@ class FolderPair:
 
 async def sync_folder_pair(pair: FolderPair, publish: Publish) -> Counts:
     """Make both replicas of one folder agree, as far as the policy allows; return what was done."""
+    return await settle(pair, await look(pair, publish), publish)
+
+
+async def look(pair: FolderPair, publish: Publish) -> Observed:
+    """Find out what changed on both sides; nothing is changed yet but what an interrupted run left behind."""
     publish(FolderStarted(pair.account, pair.name))
     observed = await observe(pair)
     if observed.anew:
         publish(FolderMatchedAnew(pair.account, pair.name))
-    plan = await asyncio.to_thread(make_plan, observed, pair.policy)
-    publish(FolderPlanned(pair.account, pair.name, counts_of(plan)))
+    return observed
+
+
+async def settle(pair: FolderPair, observed: Observed, publish: Publish) -> Counts:
+    """Carry out what brings both sides in step, and write it down; return what was done."""
+    plan = await _planned(pair, observed)
+    publish(FolderPlanned(pair.account, pair.name, counts_of(plan) + Counts(moved=observed.moved)))
     done = await execute(plan, observed, pair, publish)
     publish(FolderFinished(pair.account, pair.name, done))
     return done
@@ -59,4 +80,11 @@ async def sync_folder_pair(pair: FolderPair, publish: Publish) -> Counts:
 
 async def plan_folder_pair(pair: FolderPair) -> Plan:
     """What `sync_folder_pair` would do: the same, without its end. For a dry run, with a ledger kept in memory."""
-    return make_plan(await observe(pair), pair.policy)
+    return await _planned(pair, await observe(pair))
+
+
+async def _planned(pair: FolderPair, observed: Observed) -> Plan:
+    """Plan; where there is much to plan, in a thread, so that other folders and the screen go on."""
+    if sum(len(changes.appeared) + len(changes.reflagged) for changes in observed.changes.values()) < MUCH:
+        return make_plan(observed, pair.policy)
+    return await asyncio.to_thread(make_plan, observed, pair.policy)

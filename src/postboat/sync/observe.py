@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from postboat.errors import KeysRenewed
 from postboat.model import Pairing, Side, Stored, Unsettled
+from postboat.sync.batches import BATCH_OCTETS
 from postboat.sync.checkpoints import AgreedUnder
 from postboat.sync.plan import Observed
 from postboat.sync.tasks import together
@@ -135,5 +136,5 @@ async def _twins(pair: FolderPair, changes: Mapping[Side, Changes]) -> Sequence[
     unsure = {twin: remote_prints[twin[0]].size for twin in twins if doubtful(remote[twin[0]], remote_prints[twin[0]])}
     if not unsure:
         return twins
-    async with pair.transfers:
+    async with pair.transfers.lent(BATCH_OCTETS):
         return [twin for twin in twins if twin not in unsure] + await confirmed(unsure, pair.remote, pair.local)

@@ -45,6 +45,8 @@ class Observed:
     """Those of them that need telling, each with the reason."""
     anew: bool = False
     """Whether the ledger had to start over for this folder."""
+    moved: int = 0
+    """Messages that were moved here from other folders since."""
 
 
 def make_plan(observed: Observed, policy: Policy) -> Plan:

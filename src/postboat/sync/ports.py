@@ -116,6 +116,12 @@ class Replica(Protocol):
         """
         ...
 
+    def weight(self, mark: str) -> int | None:
+        """Octets of a message as this side keeps it, as its mark tells; None when it does not.
+
+        For choosing which messages are worth comparing, never for calling two of them equal.
+        """
+        ...
 
     async def move(
         self, keys: Sequence[Key], to: Self, tokens: Sequence[str]

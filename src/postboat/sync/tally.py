@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from postboat.events import Counts
 from postboat.model import Side
-from postboat.operations import Adopt, Copy, Delete, Operation, Plan, Reflag
+from postboat.operations import Adopt, Copy, Delete, Move, Operation, Plan, Reflag
 
 
 def counts_of(plan: Plan) -> Counts:
@@ -23,7 +23,7 @@ def counts_of(plan: Plan) -> Counts:
     )
 
 
-def describe(operation: Operation) -> dict[str, object] | None:
+def describe(operation: Operation | Move) -> dict[str, object] | None:
     """An operation as plain values for a dry run's listing; None for one that only concerns the ledger."""
     match operation:
         case Copy():
@@ -38,6 +38,8 @@ def describe(operation: Operation) -> dict[str, object] | None:
             return dict(fact)
         case Delete():
             return {"do": "delete", "on": operation.on.value, "message": operation.pairing.key(operation.on)}
+        case Move():
+            return {"do": "move", "on": operation.on.value, "message": operation.pairing.key(operation.on)}
         case Adopt(replaces=None):
             return {"do": "adopt", "remote": operation.pairing.remote, "local": operation.pairing.local}
         case _:

@@ -1,0 +1,190 @@
+"""Looks for moves between the folders of an account and repeats them, before any folder is planned for itself.
+
+As everywhere: intent, effect, record. A move that does not come about leaves its two folders as they were, and they
+are planned as a copy and a deletion.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from postboat.errors import AccountError, PostboatError
+from postboat.model import Content, Intent, Side, Stored, Unsettled
+from postboat.sync.moves import (
+    Made,
+    arriving,
+    by_fingerprint,
+    by_mark,
+    leaving,
+    moves_of,
+    rest,
+    with_arrivals,
+    without,
+    worth_comparing,
+)
+from postboat.sync.tasks import each, together
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from postboat.model import Fingerprint, Key
+    from postboat.operations import Move
+    from postboat.sync.folder_pair import FolderPair
+    from postboat.sync.moves import Arriving, Found, Leaving
+    from postboat.sync.plan import Observed
+
+AT_ONCE = 250
+"""Messages moved by one command."""
+
+Seen = tuple["FolderPair", "Observed"]
+
+
+async def find_moves(folders: Sequence[Seen]) -> list[Move]:
+    """Messages that left one of the folders on one side and came to another one there."""
+    observed = [(seen, pair.policy) for pair, seen in folders]
+    moves: list[Move] = []
+    for side in Side:
+        gone, come = leaving(side, observed), arriving(side, observed)
+        if gone and come:
+            found = by_mark(side, gone, come)
+            gone, come = rest(gone, come, found)
+            moves += moves_of(side, found + await _by_content(side, gone, come, folders))
+    return moves
+
+
+async def _by_content(
+    side: Side, gone: Sequence[Leaving], come: Sequence[Arriving], folders: Sequence[Seen]
+) -> list[Found]:
+    """Pair what bears no mark, as where a mail program moves by copying; headers are read, and no bodies."""
+    if not (gone and come):
+        return []
+    any_pair = folders[0][0]
+    weigh = {each_side: any_pair.replica(each_side).weight for each_side in Side}
+    likely, news = worth_comparing(side, gone, come, weigh)
+    if not (likely and news):
+        return []
+    left, arrived = await together(
+        _fingerprints(side.other, ((one.folder, one.pairing.key(side.other)) for one in likely), folders),
+        _fingerprints(side, ((one.folder, one.message.key) for one in news), folders),
+    )
+    return by_fingerprint(likely, news, left, arrived, side)
+
+
+async def _fingerprints(
+    side: Side, wanted: Iterable[tuple[int, Key]], folders: Sequence[Seen]
+) -> Mapping[tuple[int, Key], Fingerprint]:
+    """Fingerprints by folder and key. A folder that fails here has none, and says so when its turn comes."""
+    by_folder: dict[int, list[Key]] = defaultdict(list)
+    for folder, key in wanted:
+        by_folder[folder].append(key)
+    prints: dict[tuple[int, Key], Fingerprint] = {}
+
+    async def look(folder: int) -> None:
+        try:
+            found = await folders[folder][0].replica(side).fingerprints(by_folder[folder])
+        except AccountError:
+            raise
+        except PostboatError:
+            return
+        prints.update({(folder, key): fingerprint for key, fingerprint in found.items()})
+
+    await each(by_folder, look, width=folders[0][0].width)
+    return prints
+
+
+async def make_moves(moves: Sequence[Move], folders: Sequence[Seen]) -> tuple[list[Observed], set[int]]:
+    """Repeat moves; what there is to plan for now in each folder, and the folders that must be looked at anew.
+
+    A failure on the way concerns the two folders: their intents tell later what became of it.
+    """
+    groups: dict[tuple[Side, int, int], list[Move]] = defaultdict(list)
+    for move in moves:
+        groups[move.on, move.source, move.target].append(move)
+    made: list[Made] = []
+    anew: set[int] = set()
+
+    async def work(group: Sequence[Move]) -> None:
+        try:
+            for start in range(0, len(group), AT_ONCE):
+                made.extend(await _move(group[start : start + AT_ONCE], folders))
+        except AccountError:
+            raise
+        except PostboatError:
+            anew.update((group[0].source, group[0].target))
+
+    await each(groups.values(), work, width=folders[0][0].width)
+    return _afterwards(made, [seen for _, seen in folders]), anew
+
+
+def as_if_made(moves: Sequence[Move], folders: Sequence[Seen]) -> list[Observed]:
+    """What there would be to plan for if the moves were made: for a dry run. They keep the keys that they have."""
+    made = [Made(move, Stored(move.message.key, move.pairing.key(move.on))) for move in moves]
+    return _afterwards(made, [seen for _, seen in folders])
+
+
+def _afterwards(made: Sequence[Made], seen: Sequence[Observed]) -> list[Observed]:
+    after = list(seen)
+    for folder in {one.move.source for one in made}:
+        after[folder] = without(after[folder], [one for one in made if one.move.source == folder])
+    for folder in {one.move.target for one in made}:
+        after[folder] = with_arrivals(after[folder], [one for one in made if one.move.target == folder], seen)
+    return after
+
+
+async def _move(moves: Sequence[Move], folders: Sequence[Seen]) -> list[Made]:
+    """Move messages from one folder to another on one side, and write it down in both."""
+    on = moves[0].on
+    source, target = folders[moves[0].source][0], folders[moves[0].target][0]
+    tokens = await _tokens(moves, source, target)
+    moves = [move for move in moves if move in tokens]
+    intents = [Intent(on, m.message.key, tokens[m], m.pairing.flags, m.message.mark) for m in moves]
+    if not moves:
+        return []
+    await target.ledger.intend(intents)
+    keys = [move.pairing.key(on) for move in moves]
+    outcomes = await source.replica(on).move(keys, target.replica(on), [tokens[move] for move in moves])
+    known = await target.ledger.pairings(on, [o.key for o in outcomes if isinstance(o, Stored)])
+    made = [
+        Made(move, outcome)
+        for move, outcome in zip(moves, outcomes, strict=True)
+        if isinstance(outcome, Unsettled) or (isinstance(outcome, Stored) and outcome.key not in known)
+    ]
+    await target.ledger.intend(
+        [
+            Intent(on, one.move.message.key, one.outcome.token, one.move.pairing.flags, one.move.message.mark)
+            for one in made
+            if isinstance(one.outcome, Unsettled) and one.outcome.token
+        ]
+    )
+    open_ = {one.move.message.key for one in made if isinstance(one.outcome, Unsettled) and not one.outcome.token}
+    await target.ledger.record(
+        pairings=[pairing for one in made if (pairing := one.pairing) is not None],
+        settled=[intent for intent in intents if intent.origin not in open_],
+    )
+    gone = [m.pairing for m, o in zip(moves, outcomes, strict=True) if isinstance(o, Stored | Unsettled)]
+    await source.ledger.record(forget=gone)
+    return made
+
+
+async def _tokens(moves: Sequence[Move], source: FolderPair, target: FolderPair) -> dict[Move, str]:
+    """By what a move will be known after a crash. The message is read where that costs no transfer: on the local side.
+
+    One that cannot be read is left out.
+    """
+    on = moves[0].on
+    keeper = target if on is Side.REMOTE else source
+    by_key = {(m.message.key if on is Side.REMOTE else m.pairing.local): m for m in moves}
+    tokens: dict[Move, str] = {}
+    small: list[tuple[Move, Content]] = []
+    async with aclosing(keeper.local.read(list(by_key))) as items:  # type: ignore[type-var]
+        async for item in items:
+            if isinstance(item, Content) and item.data is not None:
+                small.append((by_key[item.key], item))
+            elif isinstance(item, Content):
+                (tokens[by_key[item.key]],) = await target.replica(on).intend([item])
+    if small:
+        made = await target.replica(on).intend([content for _, content in small])
+        tokens |= {move: token for (move, _), token in zip(small, made, strict=True)}
+    return tokens
