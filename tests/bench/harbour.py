@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 Mailbox = dict[str, "Iterable[Message]"]
 """The messages of each folder."""
 
-NO_COMPRESSION = """
-protocol imap {
-  mail_plugins =
-}
-"""
-
 
 class Harbour:
     """A running Dovecot that keeps Maildirs."""
@@ -34,7 +28,7 @@ class Harbour:
     def __init__(self, mailboxes: Mapping[str, Callable[[], Mailbox]]) -> None:
         self._mailboxes = mailboxes
         self._sent_off = 0
-        self.dovecot = DovecotServer(extra=NO_COMPRESSION)
+        self.dovecot = DovecotServer()
         self.host, self.port = self.dovecot.host, self.dovecot.port
 
     def copy(self, mailbox: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,17 +39,19 @@ def run(command: Sequence[str | Path], *, home: Path, env: dict[str, str]) -> Us
     result, said = home / "usage", home / "said"
     launcher = (sys.executable, "-I", "-S", str(LAUNCHER), str(result), str(LIMIT))
     with said.open("wb") as output:
-        subprocess.run(
-            [*launcher, *map(str, command)],
-            cwd=home,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=True,
-        )
+        _wait([*launcher, *map(str, command)], cwd=home, env=env, stdout=output, stderr=subprocess.STDOUT)
     seconds, cpu, memory, code = result.read_text().split()
     if code != "0":
         words = said.read_text(errors="replace")[-WORDS:]
         raise ProgramFailed(f"{Path(command[0]).name}: exit status {code} after {float(seconds):.1f} s\n{words}")
     return Usage(float(seconds), float(cpu), int(memory))
+
+
+def _wait(command: list[str], **options: Any) -> None:
+    """Wait for a process, and end it and what it started if anything else ends the wait."""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **options) as process:
+        try:
+            process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise

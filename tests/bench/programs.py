@@ -22,6 +22,9 @@ PEERS = SERVERS / "peers"
 CONNECTIONS = int(os.environ.get("CONNECTIONS", "8"))
 """Connections for the programs that use several: Dovecot allows a user ten unless told otherwise."""
 
+OTHER_SOURCE = os.environ.get("SOURCE", "")
+"""Where Postboat comes from, if not from this repository."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -89,8 +92,8 @@ maxconnections = {CONNECTIONS}
 """
 
 
-def mbsync_config(place: Place, *, fsync: bool = True) -> str:
-    """One channel over all folders, in both directions."""
+def mbsync_config(place: Place, *, fsync: bool = True, compress: bool = True) -> str:
+    """One channel over all folders, in both directions; left to itself it compresses when the server can."""
     return f"""\
 FSync {"yes" if fsync else "no"}
 Sync All
@@ -106,6 +109,7 @@ Pass {PASSWORD}
 AuthMechs LOGIN
 SSLType None
 Timeout 600
+{"" if compress else "DisableExtension COMPRESS=DEFLATE"}
 
 IMAPStore remote
 Account bench
@@ -164,20 +168,22 @@ def _offlineimap(place: Place) -> list[str | Path]:
     return [sys.executable, PEERS / "usr/share/offlineimap3/run", "-o", "-c", place.home / "offlineimaprc"]
 
 
-_SOURCE = tuple(("PYTHONPATH", source) for source in [os.environ.get("SOURCE", "")] if source)
+_SOURCE = (("PYTHONPATH", OTHER_SOURCE),) if OTHER_SOURCE else ()
 POSTBOAT = Program("postboat", "config.toml", postboat_config, _postboat, _SOURCE)
 POSTBOAT_HASTY = Program(
     "postboat, no fsync", "config.toml", lambda place: postboat_config(place, fsync=False), _postboat, _SOURCE
 )
 _LIBRARIES = (("LD_LIBRARY_PATH", library_path(PEERS)),)
-MBSYNC = Program("mbsync", "mbsyncrc", mbsync_config, _mbsync, _LIBRARIES)
-MBSYNC_HASTY = Program(
-    "mbsync, no fsync",
-    "mbsyncrc",
-    lambda place: mbsync_config(place, fsync=False),
-    _mbsync,
-    _LIBRARIES,
-)
+
+
+def _mbsync_with(name: str, **options: bool) -> Program:
+    return Program(name, "mbsyncrc", lambda place: mbsync_config(place, **options), _mbsync, _LIBRARIES)
+
+
+MBSYNC = _mbsync_with("mbsync")
+MBSYNC_HASTY = _mbsync_with("mbsync, no fsync", fsync=False)
+MBSYNC_PLAIN = _mbsync_with("mbsync", compress=False)
+MBSYNC_HASTY_PLAIN = _mbsync_with("mbsync, no fsync", fsync=False, compress=False)
 OFFLINEIMAP = Program(
     "offlineimap",
     "offlineimaprc",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.bench import changes, corpus
-from tests.bench.programs import MBSYNC, MBSYNC_HASTY, OFFLINEIMAP, POSTBOAT
+from tests.bench.programs import MBSYNC, MBSYNC_HASTY, MBSYNC_HASTY_PLAIN, MBSYNC_PLAIN, OFFLINEIMAP, POSTBOAT
 from tests.bench.results import compared, faster, memory, octets, result, round_trips, sent
 
 if TYPE_CHECKING:
@@ -74,6 +74,13 @@ ROWS = (
         0,
         programs=(POSTBOAT, MBSYNC, MBSYNC_HASTY, OFFLINEIMAP),
         goals=(faster(6, "mbsync"), faster(1.5, "mbsync, no fsync"), faster(40, "offlineimap")),
+    ),
+    Row(
+        "first-10k-plain",
+        "the same, mbsync told not to compress",
+        "real",
+        0,
+        programs=(POSTBOAT, MBSYNC_PLAIN, MBSYNC_HASTY_PLAIN),
     ),
     Row(
         "push-far",

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from tests.bench.programs import Program
     from tests.bench.rows import Row
 
-ENOUGH = 60.0
+ENOUGH = 30.0
 """Seconds of runs after which a program is not run again in the same row."""
-WORTH_COUNTING = 30.0
+WORTH_COUNTING = 20.0
 """Seconds that a run may take to be repeated through the counting relay, where the timed ones go without it."""
 SETTLED = 1.1
 """Seconds after a change of a directory when its time of change cannot hide another: mbsync waits until then."""
