@@ -43,7 +43,8 @@ class World:
 
 class Session:
     def __init__(self, world):
-        self.world, self.alive, self.busy, self.selected, self.lent = world, True, False, None, False
+        self.world, self.alive, self.busy, self.lent = world, True, False, False
+        self.mailbox, self.depth = None, world.chance.randint(1, 4)
 
     def abort(self):
         assert self.alive

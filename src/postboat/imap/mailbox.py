@@ -6,13 +6,15 @@ two of them ends the work on the folder.
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from postboat.errors import FolderGone, KeysRenewed
+from postboat.imap.appending import Window
 from postboat.imap.looking import began_anew, checkpoint_of, compare_aside, holds_of, list_everything, sizes_of
 from postboat.imap.marking import change_flags, remove
 from postboat.imap.opening import Opening
-from postboat.imap.reading import LARGE, Reading, fingerprints_of, read_large
+from postboat.imap.reading import fingerprints_of, read_messages
 from postboat.imap.recover import Token, find_stored, next_uid, token_for
 from postboat.imap.uploads import NOT_FOUND, Uploads
 from postboat.model import Changes, Stored, Unsettled
@@ -76,6 +78,7 @@ class ImapMailbox:
         """Sizes of messages that a look showed, in octets."""
         self._given: set[int] = set()
         """UIDs that were given to copies in this run; none is given twice."""
+        self._window = Window()
 
     async def validity(self) -> str:
         """UIDVALIDITY (RFC 3501 section 2.3.1.1) and the owner; "" for a mailbox that is missing and may be."""
@@ -131,38 +134,32 @@ class ImapMailbox:
         No session is kept while a small message is handed out; one is while a stream is consumed.
         """
         uids = list(dict.fromkeys(map(int, keys)))
-        small: list[int] = []
-        large: list[int] = []
-        if uids:
-            async with self._opening.opened() as (session, selected):
-                holds = holds_of(selected)
-                self._sizes |= await sizes_of(session, (uid for uid in uids if uid not in self._sizes))
-                for uid in uids:
-                    (large if self._sizes.get(uid, 0) > LARGE else small).append(uid)
-                arrived = await Reading(session, holds, self._sizes).read(small) if small else []
-            for item in arrived:
+        async with aclosing(read_messages(self._opening, self._sizes, uids)) as items:
+            async for item in items:
                 yield item
-        for uid in large:
-            async with self._opening.opened() as (session, _):
-                async for item in read_large(session, uid, holds):
-                    yield item
 
     def weight(self, mark: str) -> int | None:
         """None: a server's marks tell nothing of a message's size."""
         return None
 
     async def intend(self, contents: Sequence[Content]) -> Sequence[str]:
-        """Tokens that hold what the mailbox's next UID is and how each message can be recognised."""
+        """Tokens that hold a UID below which the message cannot be stored and how it can be recognised.
+
+        That UID costs a round trip only where what is stored has to be found by it, without UIDPLUS.
+        """
+        floor = self._opening.floor or await self._next_uid()
+        validity = await self._uidvalidity()
+        return [(await token_for(content, validity, floor)).encode() for content in contents]
+
+    async def _next_uid(self) -> int:
         async with self._opening.opened(fresh=True, writing=True) as (session, selected):
-            uidnext = await next_uid(session, selected)
-        validity = str(selected.uidvalidity)
-        return [(await token_for(content, validity, uidnext)).encode() for content in contents]
+            return await next_uid(session, selected)
 
     async def store(self, contents: Sequence[Content], tokens: Sequence[str]) -> Sequence[Stored | Refused | Unsettled]:
         """APPEND each content; `FolderGone` when the mailbox is no more."""
         noted = [Token.decode(token) for token in tokens]
         async with self._opening.opened(writing=True) as (session, selected):
-            uploads = Uploads(session, self._opening.name, str(selected.uidvalidity), self._given)
+            uploads = Uploads(session, selected, str(selected.uidvalidity), self._given, self._window)
             return await uploads.store(contents, [token for token in noted if token is not None])
 
     async def find(self, intents: Sequence[Intent], paired: Collection[Key] = ()) -> Mapping[Key, Stored | Unsettled]:

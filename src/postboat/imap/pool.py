@@ -3,11 +3,17 @@
 A borrower holds a *slot* for as long as its `async with` block runs, and only the holder of a slot takes a resting
 session or opens a new one. A session rests only when the slot it came with is free again, so the sessions open,
 resting and being opened never exceed the slots: the bound needs no other bookkeeping, whatever is cancelled when.
+
+Readers may share a session, and hold one slot together. A reader takes a resting session for itself if there is one,
+else joins a session that has room, and only when all are full opens another: to connect and sign in takes three round
+trips, to join none. Those who wait are served in the order of their coming, so that readers who keep coming never
+keep out one who wants a session alone.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -16,13 +22,6 @@ from postboat.imap.auth import TooManyConnections
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-
-
-class _Selected(Protocol):
-    """What the pool wants to know of a session's selected mailbox."""
-
-    @property
-    def name(self) -> str: ...
 
 
 class Poolable(Protocol):
@@ -39,8 +38,13 @@ class Poolable(Protocol):
         ...
 
     @property
-    def selected(self) -> _Selected | None:
-        """The selected mailbox."""
+    def mailbox(self) -> str | None:
+        """Wire name of the mailbox that was selected last."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """How many readers may share it, 1 or more."""
         ...
 
     def abort(self) -> None:
@@ -65,6 +69,32 @@ def choose(resting: Sequence[str | None], prefer: str | None) -> int:
     return resting.index(None) if None in resting else 0
 
 
+class _Shared(Generic[S]):
+    """A session lent to readers, who hold one slot together."""
+
+    def __init__(self, session: S) -> None:
+        self.session = session
+        self.readers = 1
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more may read."""
+        return self.session.alive and self.readers < self.session.depth
+
+    def distance(self, prefer: str | None) -> tuple[bool, int]:
+        """What makes it the worse choice: another mailbox selected, then more readers."""
+        return (prefer is None or self.session.mailbox != prefer, self.readers)
+
+
+class _Waiter(Generic[S]):
+    """Somebody who waits for a slot; a reader is also content with a place in a session that others read from."""
+
+    def __init__(self, prefer: str | None, *, reads: bool) -> None:
+        self.prefer, self.reads = prefer, reads
+        self.granted: asyncio.Future[_Shared[S] | None] = asyncio.get_running_loop().create_future()
+        """None stands for a slot."""
+
+
 class Pool(Generic[S]):
     """At most `size` sessions made by `connect`; the first one alone, so that a wrong password is sent once."""
 
@@ -72,8 +102,11 @@ class Pool(Generic[S]):
         if size < 1:
             raise ValueError("a pool needs room for at least one session")
         self._connect = connect
-        self._slots = asyncio.Semaphore(size)
+        self._free = size
+        """Slots that nobody holds."""
+        self._waiting: deque[_Waiter[S]] = deque()
         self._resting: list[S] = []
+        self._shared: list[_Shared[S]] = []
         self._open: set[S] = set()
         self._first = asyncio.Lock()
         self._failures = 0
@@ -91,6 +124,11 @@ class Pool(Generic[S]):
         """Sessions open, lent and resting."""
         return len(self._open)
 
+    @property
+    def width(self) -> int:
+        """How many readers it serves at once, as far as is known of the server."""
+        return self.size * max((session.depth for session in self._open), default=1)
+
     @asynccontextmanager
     async def session(self, prefer: str | None = None) -> AsyncIterator[S]:
         """Lend a session for the length of the block, by preference one that has the mailbox `prefer` selected.
@@ -107,6 +145,22 @@ class Pool(Generic[S]):
         finally:
             self._take_back(session)
 
+    @asynccontextmanager
+    async def reading(self, prefer: str | None = None) -> AsyncIterator[S]:
+        """Lend a session that other readers may use at the same time, as many as its `depth` allows.
+
+        What one of them selects holds for all that is sent next: each sends its own SELECT and its questions without
+        an `await` in between. A session that one of them finds lost is lost for all. Raises as `session`.
+        """
+        shared = await self._join(prefer)
+        try:
+            yield shared.session
+        except ConnectionLost:
+            self._drop(shared.session)
+            raise
+        finally:
+            self._leave(shared)
+
     async def close(self) -> None:
         """Log out of all resting sessions at once; those still lent are dropped when they come back."""
         self._closed = True
@@ -119,22 +173,95 @@ class Pool(Generic[S]):
             for session in resting:
                 self._drop(session)
 
+    # Slots
+
+    async def _granted(self, prefer: str | None, *, reads: bool) -> _Shared[S] | None:
+        """Wait for a slot (None), or for a place in a session that is read from; either is taken when this returns."""
+        waiter: _Waiter[S] = _Waiter(prefer, reads=reads)
+        self._waiting.append(waiter)
+        self._grant()
+        try:
+            return await waiter.granted
+        except asyncio.CancelledError:
+            if waiter.granted.cancelled():
+                self._grant()
+            elif (shared := waiter.granted.result()) is not None:
+                self._leave(shared)
+            else:
+                self._free_slot()
+            raise
+
+    def _grant(self) -> None:
+        """Serve those who wait, in the order of their coming, for as long as there is something to give."""
+        while self._waiting:
+            waiter = self._waiting[0]
+            if not waiter.granted.cancelled():
+                shared = self._room(waiter.prefer) if waiter.reads and not (self._free and self._resting) else None
+                if shared is not None:
+                    shared.readers += 1
+                elif self._free:
+                    self._free -= 1
+                else:
+                    return
+                waiter.granted.set_result(shared)
+            self._waiting.popleft()
+
+    def _room(self, prefer: str | None) -> _Shared[S] | None:
+        """The best session for one more reader, if there is any."""
+        with_room = [shared for shared in self._shared if shared.has_room and not self._closed]
+        return min(with_room, key=lambda shared: shared.distance(prefer), default=None)
+
+    def _free_slot(self) -> None:
+        self._free += 1
+        self._grant()
+
+    # Lending
+
+    async def _join(self, prefer: str | None) -> _Shared[S]:
+        """A session to read from, with one place in it taken."""
+        while True:
+            shared = await self._granted(prefer, reads=True)
+            if shared is None and (session := await self._with_slot(prefer)) is not None:
+                shared = _Shared(session)
+                self._shared.append(shared)
+                self._grant()
+            if shared is not None:
+                return shared
+
+    def _leave(self, shared: _Shared[S]) -> None:
+        """Give a place back; the last reader gives the session back, and the slot."""
+        shared.readers -= 1
+        if shared.readers:
+            self._grant()
+        else:
+            self._shared.remove(shared)
+            self._take_back(shared.session)
+
     async def _borrow(self, prefer: str | None) -> S:
         """Take a slot, and with it a session; the slot stays taken when this returns and only then."""
         while True:
-            await self._slots.acquire()
-            try:
-                return self._rested(prefer) or await self._first_or_further(prefer)
-            except TooManyConnections:
-                if not self._open:
-                    self._slots.release()
-                    raise
-                # The slot is kept for ever: the server allows one session less than we thought. Another slot is
-                # left, the one that the open session came with.
-                self.size -= 1
-            except BaseException:
-                self._slots.release()
+            await self._granted(prefer, reads=False)
+            if (session := await self._with_slot(prefer)) is not None:
+                return session
+
+    async def _with_slot(self, prefer: str | None) -> S | None:
+        """Find or open a session for the slot that was taken; without one the slot is no longer taken.
+
+        None when the server refuses one more connection.
+        """
+        try:
+            return self._rested(prefer) or await self._first_or_further(prefer)
+        except TooManyConnections:
+            if not self._open:
+                self._free_slot()
                 raise
+            # The slot is kept for ever: the server allows one session less than we thought. Another slot is
+            # left, the one that the open session came with.
+            self.size -= 1
+            return None
+        except BaseException:
+            self._free_slot()
+            raise
 
     def _rested(self, prefer: str | None) -> S | None:
         """A resting session that still lives, if there is one."""
@@ -143,8 +270,7 @@ class Pool(Generic[S]):
             self._drop(session)
         if not self._resting:
             return None
-        names = [s.selected.name if s.selected else None for s in self._resting]
-        return self._resting.pop(choose(names, prefer))
+        return self._resting.pop(choose([session.mailbox for session in self._resting], prefer))
 
     async def _first_or_further(self, prefer: str | None) -> S:
         """Open a session; while none is open, one attempt at a time, and those who waited share its failure."""
@@ -187,7 +313,7 @@ class Pool(Generic[S]):
                 self._resting.append(session)
             else:
                 self._drop(session)
-        self._slots.release()
+        self._free_slot()
 
     def _drop(self, session: S) -> None:
         """Forget a session and cut its connection; nothing happens to one that is dropped already."""

@@ -7,22 +7,41 @@ it is gone, or it is there and cannot be read.
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from postboat.errors import CommandFailed
+from postboat.errors import CommandFailed, FolderError
 from postboat.imap.headers import digest, header_of, is_notice, message_id
+from postboat.imap.looking import holds_of
+from postboat.imap.refusals import refusal
+from postboat.imap.wire import commands
+from postboat.imap.wire.responses import Fetched
 from postboat.imap.wire.uid_set import UidSet
 from postboat.model import Content, Fingerprint, Gone, Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Callable,
+        Collection,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
-    from postboat.imap.session import Session
-    from postboat.imap.wire.responses import Fetched
+    from postboat.imap.opening import Opening
+    from postboat.imap.server_kind import ServerKind
+    from postboat.imap.session import Selected, Session
+    from postboat.imap.wire.responses import Response
     from postboat.model import FlagsHeld, Key
 
 LARGE = 1 << 20
 """Messages of more octets than this are streamed, one by one."""
+
+WHOLE = "UID FLAGS INTERNALDATE BODY.PEEK[]"
+"""What is asked for of a small message."""
 
 NOTICE_SIZE = 1 << 16
 """A stream no larger than this in place of a large message may be a notice, and is looked at whole."""
@@ -32,59 +51,153 @@ EMPTY = "the server sends it empty though it is not"
 NOTICE = "the server sends a notice in its place"
 
 
-class Reading:
-    """Small messages of one folder on their way from the server, over one session."""
+async def read_messages(
+    opening: Opening, sizes: dict[int, int], uids: Sequence[int]
+) -> AsyncGenerator[Content | Gone | Unreadable, None]:
+    """Yield small messages once all of them came, then each large one as a stream.
 
-    def __init__(self, session: Session, holds: FlagsHeld, sizes: Mapping[int, int]) -> None:
-        self._session, self._holds, self._sizes = session, holds, sizes
+    `sizes` are those known before, and those asked for are put in. No session is kept while a small message is handed
+    out; one is while a stream is consumed.
+    """
+    await _learn_sizes(opening, sizes, UidSet.of(uid for uid in uids if uid not in sizes))
+    large = [uid for uid in uids if sizes.get(uid, 0) > LARGE]
+    for item in await _read_small(opening, sizes, [uid for uid in uids if sizes.get(uid, 0) <= LARGE]):
+        yield item
+    for uid in large:
+        async with opening.opened() as (session, selected):
+            async for item in _read_large(session, uid, holds_of(selected)):
+                yield item
+
+
+async def _learn_sizes(opening: Opening, sizes: dict[int, int], unknown: UidSet) -> None:
+    """Ask for the sizes of messages, in octets as the server states them."""
+    if not unknown:
+        return
+    flight = await _flight(opening, unknown, "UID RFC822.SIZE")
+    if flight.refusal is not None:
+        raise FolderError(f"the server refused {flight.refusal}") from flight.refusal
+    sizes.update((each.uid, each.size) for each in flight.arrived if each.uid is not None and each.size is not None)
+
+
+async def _read_small(
+    opening: Opening, sizes: Mapping[int, int], uids: Collection[int]
+) -> list[Content | Gone | Unreadable]:
+    """Every message of `uids`, each once: by one flight, and what that left open on a session alone."""
+    if not uids:
+        return []
+    wanted = UidSet.of(uids)
+    flight = await _flight(opening, wanted, WHOLE)
+    reading = Reading(holds_of(flight.selected), sizes)
+    for message in flight.arrived:
+        reading.take(message)
+    if reading.missing(wanted):
+        async with opening.opened() as (session, _):
+            await reading.finish(session, wanted, flight.refusal)
+    return reading.of(uids)
+
+
+@dataclass(slots=True)
+class _Flight:
+    """What came of questions that went out with the SELECT, in a mailbox that proved to be the right one."""
+
+    selected: Selected
+    arrived: list[Fetched]
+    refusal: CommandFailed | None
+    """The first of the questions that was not granted."""
+
+
+async def _flight(opening: Opening, wanted: UidSet, items: str) -> _Flight:
+    """Send SELECT and FETCH together, and wait for both.
+
+    Raises `FolderGone` or `FolderError` when the mailbox is not the right one: what came is then of another mailbox,
+    or of messages that have nothing but their number in common with those wanted.
+    """
+    arrived: list[Fetched] = []
+
+    def hear(response: Response) -> None:
+        if isinstance(response, Fetched) and response.uid in wanted:
+            arrived.append(response)
+
+    async with opening.opened_for_reading() as (session, selection):
+        with selection.heard_by(hear):
+            questions = [commands.uid_fetch(piece, items) for piece in _pieces(wanted, session.kind)]
+            conditions = await session.ask_all(questions)
+        selected = await opening.confirmed(selection)
+    refused = next((condition for condition in conditions if condition.status != "OK"), None)
+    return _Flight(selected, arrived, refusal("UID FETCH", refused) if refused is not None else None)
+
+
+def _pieces(wanted: UidSet, kind: ServerKind) -> Iterator[UidSet]:
+    """Cut a set into what the server takes in one command."""
+    uids = list(wanted)
+    for at in range(0, len(uids), kind.batch_messages):
+        yield from UidSet.of(uids[at : at + kind.batch_messages]).split(kind.longest_set)
+
+
+class Reading:
+    """Small messages of one folder on their way from the server."""
+
+    def __init__(self, holds: FlagsHeld, sizes: Mapping[int, int]) -> None:
+        self._holds, self._sizes = holds, sizes
         self._read: dict[int, Content | Gone | Unreadable] = {}
         self._unfit: dict[int, str] = {}
         """What is wrong with what came in place of a message."""
 
-    async def read(self, uids: Collection[int]) -> list[Content | Gone | Unreadable]:
-        """Every message of `uids`, each once. Raises CommandFailed when the server does not know the command."""
-        wanted = UidSet.of(uids)
-        await self._fetch(wanted)
-        missing = self._missing(wanted)
-        if missing:
-            await self._ask_again(missing)
+    def of(self, uids: Iterable[int]) -> list[Content | Gone | Unreadable]:
+        """What became of each message, once nothing is missing."""
         return [self._read[uid] for uid in uids]
 
-    def _missing(self, wanted: UidSet) -> UidSet:
+    def missing(self, wanted: UidSet) -> UidSet:
+        """Those of which nothing is known yet."""
         return UidSet.of(uid for uid in wanted if uid not in self._read)
 
-    async def _ask_again(self, missing: UidSet) -> None:
+    async def finish(self, session: Session, wanted: UidSet, refusal: CommandFailed | None = None) -> None:
+        """Learn of every message of `wanted` what became of it, over a session alone that has the folder selected.
+
+        `refusal` is what became of the flight for them, None when it was granted. Raises CommandFailed when the server
+        does not know the command.
+        """
+        if refusal is not None and refusal.status == "NO":
+            await self._fetch_halves(session, self.missing(wanted), refusal)
+        elif refusal is not None:
+            await self.fetch(session, self.missing(wanted))
+        missing = self.missing(wanted)
+        if missing:
+            await self._ask_again(session, missing)
+
+    async def _ask_again(self, session: Session, missing: UidSet) -> None:
         """Learn what became of messages that an OK passed over: gone, late, or never sent."""
-        present = await present_of(self._session, missing)
+        present = await present_of(session, missing)
         for uid in missing:
             if uid not in present:
                 self._read[uid] = Gone(str(uid))
         if present:
-            await self._fetch(present)
-        for uid in self._missing(missing):
+            await self.fetch(session, present)
+        for uid in self.missing(missing):
             self._read[uid] = Unreadable(str(uid), self._unfit.get(uid, NOT_SENT))
 
-    async def _fetch(self, wanted: UidSet) -> None:
+    async def fetch(self, session: Session, wanted: UidSet) -> None:
         """Fetch a set; when the server refuses it, halve it until the messages to blame stand alone."""
         if not wanted:
             return
         try:
-            await self._session.fetch(wanted, "UID FLAGS INTERNALDATE BODY.PEEK[]", self._take)
+            await session.fetch(wanted, WHOLE, self.take)
         except CommandFailed as failure:
             if failure.status != "NO":
                 raise
-            await self._fetch_halves(self._missing(wanted), failure)
+            await self._fetch_halves(session, self.missing(wanted), failure)
 
-    async def _fetch_halves(self, wanted: UidSet, failure: CommandFailed) -> None:
+    async def _fetch_halves(self, session: Session, wanted: UidSet, failure: CommandFailed) -> None:
         uids = list(wanted)
         if len(uids) > 1:
             middle = len(uids) // 2
-            await self._fetch(UidSet.of(uids[:middle]))
-            await self._fetch(UidSet.of(uids[middle:]))
-        elif uids and uids[0] in await present_of(self._session, wanted):
+            await self.fetch(session, UidSet.of(uids[:middle]))
+            await self.fetch(session, UidSet.of(uids[middle:]))
+        elif uids and uids[0] in await present_of(session, wanted):
             self._read[uids[0]] = Unreadable(str(uids[0]), f"the server does not send it: {failure.text}")
 
-    def _take(self, message: Fetched) -> None:
+    def take(self, message: Fetched) -> None:
+        """Take what came of a message, if it is its body and fit for it."""
         if message.uid is None or not isinstance(message.body, bytes):
             return
         if not message.body and self._sizes.get(message.uid, 0) > 0:
@@ -96,7 +209,7 @@ class Reading:
             self._read[message.uid] = Content(str(message.uid), flags, message.date, len(message.body), message.body)
 
 
-async def read_large(session: Session, uid: int, holds: FlagsHeld) -> AsyncIterator[Content | Gone | Unreadable]:
+async def _read_large(session: Session, uid: int, holds: FlagsHeld) -> AsyncIterator[Content | Gone | Unreadable]:
     """Yield one large message as a stream; it must be consumed before the iterator is asked to go on."""
     said: list[Fetched] = []
 
@@ -121,8 +234,15 @@ async def read_large(session: Session, uid: int, holds: FlagsHeld) -> AsyncItera
             flags = holds.mask(about.flags or frozenset())
             yield Content(str(uid), flags, about.date, size, chunks=stream.chunks)
             return
-    for item in await Reading(session, holds, {uid: about.size or LARGE}).read([uid]):
-        yield item
+    yield await _read_alone(session, uid, Reading(holds, {uid: about.size or LARGE}))
+
+
+async def _read_alone(session: Session, uid: int, reading: Reading) -> Content | Gone | Unreadable:
+    """One message, whole, over a session alone."""
+    wanted = UidSet.of((uid,))
+    await reading.fetch(session, wanted)
+    await reading.finish(session, wanted)
+    return reading.of((uid,))[0]
 
 
 class _Stream:

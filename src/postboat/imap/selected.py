@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from postboat.imap.wire.framer import ProtocolViolation
 from postboat.imap.wire.responses import Condition, Exists, Expunged, Unknown, Vanished
 from postboat.model import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, FlagsHeld
 from postboat.values import dataclass
@@ -75,6 +76,8 @@ class Selecting:
     def __init__(self, name: str, *, read_only: bool, take: Callable[[Response], None] | None = None) -> None:
         self.name, self.read_only = name, read_only
         self._take = take
+        self.hearers: list[Callable[[Response], None]] = []
+        """Who hears what the server says of the mailbox behind the selection, whichever question it answers."""
         self._begin()
 
     def _begin(self) -> None:
@@ -94,8 +97,20 @@ class Selecting:
                 self._take(response)
 
     def follow(self, response: Response) -> None:
-        """Take in an untagged response that came behind the selection, for as long as the mailbox is selected."""
+        """Take in an untagged response that came behind the selection, for as long as the mailbox is selected.
+
+        Raises ProtocolViolation when it shows that the server speaks of another mailbox already.
+        """
+        if isinstance(response, Condition) and response.code is not None:
+            self._require_same(response.code)
         self._asked.note(response)
+        for hear in self.hearers:
+            hear(response)
+
+    def _require_same(self, code: ResponseCode) -> None:
+        told = code.uidvalidity
+        if code.name == "CLOSED" or (told is not None and told != self._asked.uidvalidity):
+            raise ProtocolViolation("the server went on to another mailbox before it answered all about the last one")
 
     def finish(self, condition: Condition) -> Selected:
         """The mailbox as the tagged OK leaves it."""

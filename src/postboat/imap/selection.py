@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed
 from postboat.imap.refusals import require_ok
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from postboat.errors import FolderError
     from postboat.imap.selected import Selected, Selecting
     from postboat.imap.wire.commands import Command
-    from postboat.imap.wire.responses import Condition
+    from postboat.imap.wire.responses import Condition, Response
 
     Explain = Callable[[str, CommandFailed], Awaitable[FolderError]]
     """Says what a refused SELECT of a mailbox means."""
@@ -45,6 +46,19 @@ class Selection:
             return None
         condition = self._answer.result()
         return self.selecting.finish(condition) if condition.status == "OK" else None
+
+    @contextmanager
+    def heard_by(self, hear: Callable[[Response], None]) -> Iterator[None]:
+        """Give `hear` all that the server says behind the selection, whichever question it answers.
+
+        Servers mix the answers to several questions about one mailbox, so that data belongs to its UID and never to
+        the question that seems to be answered. It counts only if `mailbox` says that the mailbox was opened.
+        """
+        self.selecting.hearers.append(hear)
+        try:
+            yield
+        finally:
+            self.selecting.hearers.remove(hear)
 
     async def mailbox(self) -> Selected:
         """Wait for the answer.

@@ -1,5 +1,4 @@
 import asyncio
-from dataclasses import dataclass
 
 import pytest
 
@@ -8,14 +7,9 @@ from postboat.imap.auth import TooManyConnections
 from postboat.imap.pool import Pool, choose
 
 
-@dataclass
-class Selected:
-    name: str
-
-
 class Session:
-    def __init__(self):
-        self.alive, self.busy, self.selected, self.left = True, False, None, False
+    def __init__(self, depth=3):
+        self.alive, self.busy, self.mailbox, self.left, self.depth = True, False, None, False, depth
 
     def abort(self):
         self.alive = False
@@ -73,7 +67,7 @@ async def test_a_session_given_back_is_lent_again():
 async def test_the_session_that_has_the_folder_selected_is_preferred():
     pool = Pool(Server().connect, 2)
     async with pool.session() as one, pool.session() as two:
-        one.selected, two.selected = Selected("A"), Selected("B")
+        one.mailbox, two.mailbox = "A", "B"
     async with pool.session(prefer="B") as lent:
         assert lent is two
     async with pool.session(prefer="A") as lent:
