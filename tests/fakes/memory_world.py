@@ -9,7 +9,9 @@ from tests.fakes.memory_ledger import FusedLedger
 from tests.fakes.memory_replica import SERVER_HOLDS, Fuse, MemoryReplica, never
 
 from postboat.model import NO_FLAGS, Policy, Side
-from postboat.sync.folder_pair import FolderPair, plan_folder_pair, sync_folder_pair
+from postboat.sync.folder_pair import FolderPair, sync_folder_pair
+from postboat.sync.observe import observe
+from postboat.sync.plan import make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -64,7 +66,7 @@ class MemoryWorld:
 
     async def assert_at_rest(self) -> None:
         """A second run plans nothing and sends nothing that may change anything."""
-        assert (await plan_folder_pair(self.pair())).nothing
+        assert make_plan(await observe(self.pair()), self.policy).nothing
         before = self.remote.mutations + self.local.mutations
         await self.sync()
         assert self.remote.mutations + self.local.mutations == before

@@ -19,19 +19,16 @@ from postboat.events import (
 from postboat.ledger.ledger import AccountLedger
 from postboat.ledger.lock import lock_account
 from postboat.model import Side
-from postboat.service.folder_run import FolderRun
 from postboat.service.tree import read_tree
+from postboat.sync.all_folders import show_all, sync_all
 from postboat.sync.budget import Budget
 from postboat.sync.folder_pair import FolderPair
-from postboat.sync.moves import lost_any
-from postboat.sync.relocate import as_if_made, find_moves, make_moves
-from postboat.sync.tasks import each
+from postboat.sync.folder_run import FolderRun
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from postboat.events import Publish
-    from postboat.operations import Move
     from postboat.service.assemble import AccountParts
     from postboat.service.supervisor import RunOptions
     from postboat.service.tree import Tree
@@ -78,10 +75,6 @@ async def _ledger(parts: AccountParts, *, dry_run: bool) -> AsyncIterator[Accoun
             await ledger.close()
 
 
-_Told = tuple[FolderRun, "Move", str]
-"""Where a move begins, the move, and the name of the folder where it ends."""
-
-
 class _AccountRun:
     """One run over an account's folders under way."""
 
@@ -105,11 +98,7 @@ class _AccountRun:
         return sum(run.failed for run in self._runs)
 
     async def sync_folders(self) -> None:
-        """Look at the folders that changed, repeat moves between them, then bring each in step.
-
-        Where nothing left a folder there is nothing to be moved, and folders that were never synced, which may be
-        large, are looked at one by one as their turn comes.
-        """
+        """Sync the folders that are not proved to be unchanged, and tell of those that cannot be synced."""
         plan = self.tree.plan
         self.publish(FoldersListed(self.parts.name, len(plan.tasks)))
         for alone in plan.left_alone:
@@ -119,15 +108,8 @@ class _AccountRun:
             self.publish(Warned(problem, self.parts.name))
         self._runs = [self._run(task) for task in self._changed(plan.tasks)]
         known = [run for run in self._runs if self.tree.is_known(run.task)]
-        await each(known, self._look, width=self._width)
-        moves: list[_Told] = []
-        if any(run.seen is not None and lost_any(run.seen[1]) for run in known):
-            await each([run for run in self._runs if run not in known], self._look, width=self._width)
-            moves = await self._move()
-        if self.options.dry_run:
-            await self._show(moves)
-        else:
-            await each(self._runs, FolderRun.settle, width=self._width)
+        fresh = [run for run in self._runs if not self.tree.is_known(run.task)]
+        await (show_all if self.options.dry_run else sync_all)(known, fresh, width=self._width)
 
     def _changed(self, tasks: Sequence[FolderTask]) -> list[FolderTask]:
         """The folders that are not proved to be as they were agreed on."""
@@ -139,31 +121,6 @@ class _AccountRun:
     def _run(self, task: FolderTask) -> FolderRun:
         name = self.tree.names.remote_text(task.remote)
         return FolderRun(self.parts.name, name, task, self._pair, self._create, self.publish)
-
-    async def _look(self, run: FolderRun) -> None:
-        await (run.look_quietly() if self.options.dry_run else run.look())
-
-    async def _move(self) -> list[_Told]:
-        """Repeat what was moved from one folder to another; in a dry run only find out. Returns the moves."""
-        runs = [run for run in self._runs if run.seen is not None]
-        folders = [run.seen for run in runs if run.seen is not None]
-        moves = await find_moves(folders)
-        if self.options.dry_run:
-            now, anew = as_if_made(moves, folders), set[int]()
-        else:
-            now, anew = await make_moves(moves, folders)
-        for number, run in enumerate(runs):
-            run.now_seen(now[number])
-            if number in anew:
-                run.look_again()
-        return [(runs[move.source], move, runs[move.target].name) for move in moves]
-
-    async def _show(self, moves: Sequence[_Told]) -> None:
-        """Publish what a sync of each folder would do."""
-        for run in self._runs:
-            if run.seen is None and not run.failed:
-                await run.look_quietly()
-            run.show([(move, target) for source, move, target in moves if source is run])
 
     def _leave_alone(self, alone: LeftAlone) -> None:
         """Tell of a folder that one side lost."""

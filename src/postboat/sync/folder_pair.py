@@ -2,8 +2,8 @@
 
     look at both sides → repeat moves between folders → plan → execute → record
 
-`service.account` tells it for all folders of an account: every folder that anything may have left is looked at before
-any is settled, since a message that is gone here and new there was moved.
+`all_folders` tells it for all folders of an account: every folder that anything may have left is looked at before any
+is settled, since a message that is gone here and new there was moved.
 """
 
 from __future__ import annotations
@@ -76,11 +76,6 @@ async def settle(pair: FolderPair, observed: Observed, publish: Publish) -> Coun
     done = await execute(plan, observed, pair, publish)
     publish(FolderFinished(pair.account, pair.name, done))
     return done
-
-
-async def plan_folder_pair(pair: FolderPair) -> Plan:
-    """What `sync_folder_pair` would do: the same, without its end. For a dry run, with a ledger kept in memory."""
-    return await _planned(pair, await observe(pair))
 
 
 async def _planned(pair: FolderPair, observed: Observed) -> Plan:

@@ -1,0 +1,60 @@
+"""The story of an account's folders: look at those that changed, repeat moves between them, bring each in step.
+
+A message that is gone from one folder and new in another was moved, so all folders that anything may have left are
+looked at before any is settled. Folders that were never synced, which may be large, wait for their turn: unless
+something left another folder and may have come to them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postboat.sync.folder_run import FolderRun
+from postboat.sync.moves import lost_any
+from postboat.sync.relocate import as_if_made, find_moves, make_moves
+from postboat.sync.tasks import each
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from postboat.operations import Move
+
+
+async def sync_all(known: Sequence[FolderRun], fresh: Sequence[FolderRun], *, width: int) -> None:
+    """Sync folders, `width` at a time; `known` were synced before. Each tells its own fate; `AccountError` passes."""
+    await each(known, FolderRun.look, width=width)
+    if _lost_any(known):
+        await each(fresh, FolderRun.look, width=width)
+        await _move([*known, *fresh])
+    await each([*known, *fresh], FolderRun.settle, width=width)
+
+
+async def show_all(known: Sequence[FolderRun], fresh: Sequence[FolderRun], *, width: int) -> None:
+    """Publish what `sync_all` would do."""
+    runs = [*known, *fresh]
+    await each(runs, FolderRun.look_quietly, width=width)
+    seen = [run for run in runs if run.seen is not None]
+    folders = [run.seen for run in seen if run.seen is not None]
+    moves = await find_moves(folders) if _lost_any(known) else []
+    for run, now in zip(seen, as_if_made(moves, folders), strict=True):
+        run.now_seen(now)
+    beginning: dict[FolderRun, list[tuple[Move, str]]] = {run: [] for run in runs}
+    for move in moves:
+        beginning[seen[move.source]].append((move, seen[move.target].name))
+    for run in runs:
+        run.show(beginning[run])
+
+
+def _lost_any(runs: Sequence[FolderRun]) -> bool:
+    return any(run.seen is not None and lost_any(run.seen[1]) for run in runs)
+
+
+async def _move(runs: Sequence[FolderRun]) -> None:
+    """Repeat what was moved from one folder to another; where that fails, both are looked at anew."""
+    seen = [run for run in runs if run.seen is not None]
+    folders = [run.seen for run in seen if run.seen is not None]
+    now, anew = await make_moves(await find_moves(folders), folders)
+    for number, run in enumerate(seen):
+        run.now_seen(now[number])
+        if number in anew:
+            run.look_again()
