@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
+from itertools import takewhile
 from typing import TYPE_CHECKING, Protocol
 
 from postboat.errors import ConnectionLost, MessageError, PostboatError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from postboat.imap.wire.responses import Condition, Response, Tagged
 
 CRLF = b"\r\n"
+OPENS = frozenset({"SELECT", "EXAMINE"})
 SLICE = 64 * 1024
 """Octets written before the transport is asked whether it can take more."""
 
@@ -133,6 +135,8 @@ class Pipeline:
             raise ProtocolViolation("the server answered a command that was not sent")
         if not call.sent and tagged.condition.status == "OK":
             raise ProtocolViolation("the server granted a command before it was sent")
+        if call.command.name in OPENS and tagged.condition.status == "OK" and self._overtakes(call):
+            raise ProtocolViolation("the server opened a mailbox before it answered all about the last one")
         if not call.sent and call.go is None:
             call.early = tagged.condition
             return None
@@ -141,6 +145,11 @@ class Pipeline:
         if call.go is not None and not call.go.done():
             call.go.set_result(False)
         return call
+
+    def _overtakes(self, call: Call) -> bool:
+        """Whether questions about a mailbox are open that were asked before; what came may belong to either."""
+        older = takewhile(lambda other: other is not call, self.in_flight.values())
+        return any(other.command.verb == "UID" or other.command.name in OPENS for other in older)
 
     def fail(self, text: str) -> None:
         """End every command with `ConnectionLost`; what was in flight is in an unknown state."""
