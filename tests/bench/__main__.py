@@ -31,9 +31,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.bench import table
-from tests.bench.harbour import Harbour
 from tests.bench.programs import CONNECTIONS, OFFLINEIMAP, OTHER_SOURCE, PEERS
-from tests.bench.rows import MAILBOXES, ROWS
+from tests.bench.rows import ROWS
 from tests.bench.trial import Trial
 
 if TYPE_CHECKING:
@@ -79,19 +78,15 @@ def parse() -> argparse.Namespace:
 def bench(rows: Sequence[Row], *, quick: bool) -> Results:
     """Run rows, telling how each went as soon as it is over."""
     results: Results = {}
-    with tempfile.TemporaryDirectory(prefix="pb-bench-", dir="/tmp") as home, Harbour(MAILBOXES) as harbour:
-        trial = Trial(harbour, Path(home), tell)
-        try:
-            for row in rows:
-                if quick and row.long:
-                    continue
-                tell(f"{row.name}: {row.title}")
-                programs = [program for program in row.programs if not (quick and program is OFFLINEIMAP)]
-                results[row.name] = trial.run(row, programs)
-                for verdict in table.verdicts(row, results):
-                    tell(f"  -> {table.words(verdict)}")
-        finally:
-            trial.close()
+    with tempfile.TemporaryDirectory(prefix="pb-bench-", dir="/tmp") as home, Trial(Path(home), tell) as trial:
+        for row in rows:
+            if quick and row.long:
+                continue
+            tell(f"{row.name}: {row.title}")
+            programs = [program for program in row.programs if not (quick and program is OFFLINEIMAP)]
+            results[row.name] = trial.run(row, programs)
+            for verdict in table.verdicts(row, results):
+                tell(f"  -> {table.words(verdict)}")
     return results
 
 

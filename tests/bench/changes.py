@@ -33,6 +33,14 @@ def one_message_arrives(copy: Copy, number: int) -> None:
     copy.expected[folder] += 1
 
 
+def one_message_arrives_and_one_is_starred(copy: Copy, number: int) -> None:
+    """In INBOX on the server, one message comes and another, in the middle, gets a star."""
+    uid = copy.expected["INBOX"] // 2 + number
+    copy.harbour.deliver(copy.user, "INBOX", next(corpus.realistic(1, series=9300 + number)).content)
+    copy.harbour.star(copy.user, "INBOX", uid)
+    copy.expected["INBOX"] += 1
+
+
 def new_messages(count: int) -> Change:
     """Return the change that a mail program puts `count` messages into the local INBOX."""
 

@@ -64,11 +64,6 @@ class Copy:
             raise ProgramFailed(f"{self.program.name}: unread and flagged are {here} here, {there} on the server")
         self.synced = True
 
-    def remove(self) -> None:
-        """Remove the copy."""
-        shutil.rmtree(self.home, ignore_errors=True)
-        self.harbour.remove(self.user)
-
 
 def _flags(file: Path) -> str:
     return file.name.rpartition(":2,")[2] if ":2," in file.name else ""

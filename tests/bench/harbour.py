@@ -1,49 +1,56 @@
-"""The server of the benchmark: one Dovecot, the mailboxes it was given once, and copies of them for each program.
+"""The servers of the benchmark: Dovecot, the mailboxes it was given once, and copies of them for each program.
 
 A mailbox is written once, as the Maildir of a user of its own. A copy links its messages, which no server ever writes
-to, and is opened once, so that the server's indexes of every copy are equally warm.
+to, and is opened once, so that the server's indexes of every copy are equally warm. A million messages are too many
+for a Maildir on any server: they lie in another Dovecot's own format.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
+from tests.bench import corpus
 from tests.servers.dovecot import DovecotServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from tests.bench.corpus import Message
-
-Mailbox = dict[str, "Iterable[Message]"]
+Mailbox = dict[str, "Iterable[corpus.Message]"]
 """The messages of each folder."""
+
+LINKS = 60_000
+"""Names that one file may have; ext4 allows a few more."""
 
 
 class Harbour:
     """A running Dovecot that keeps Maildirs."""
 
+    storage: Literal["maildir", "sdbox"] = "maildir"
+
     def __init__(self, mailboxes: Mapping[str, Callable[[], Mailbox]]) -> None:
         self._mailboxes = mailboxes
-        self._sent_off = 0
-        self.dovecot = DovecotServer()
+        self._numbers = itertools.count(1)
+        self.dovecot = DovecotServer(storage=self.storage)
         self.host, self.port = self.dovecot.host, self.dovecot.port
 
     def copy(self, mailbox: str) -> str:
         """Return a user who has a mailbox like this to himself."""
-        template = self.dovecot.maildir_path(f"of-{mailbox}")
-        if not template.exists():
-            self._write(template, self._mailboxes[mailbox]())
-        self._sent_off += 1
-        user = f"{mailbox}-{self._sent_off}"
-        root = self.dovecot.maildir_path(user)
-        shutil.copytree(template, root, copy_function=os.link)
-        self.dovecot.own(root.parent)
+        user = f"{mailbox}-{next(self._numbers)}"
+        self._fill(user, mailbox)
         self.dovecot.doveadm("index", "-u", user, "*")
         self.messages(user)
         return user
+
+    def _fill(self, user: str, mailbox: str) -> None:
+        template = self.dovecot.maildir_path(f"of-{mailbox}")
+        if not template.exists():
+            self._write(template, self._mailboxes[mailbox]())
+        shutil.copytree(template, self.dovecot.maildir_path(user), copy_function=os.link)
+        self.dovecot.own(self.dovecot.mail_of(user))
 
     def _write(self, root: Path, mailbox: Mailbox) -> None:
         for folder, messages in mailbox.items():
@@ -51,11 +58,6 @@ class Harbour:
             write_folder(place, messages, sizes=True)
             if place != root:
                 (place / "maildirfolder").touch()
-
-    def folder(self, user: str, folder: str = "INBOX") -> Path:
-        """The directory in which the server keeps a folder."""
-        root = self.dovecot.maildir_path(user)
-        return root if folder == "INBOX" else root / f".{folder}"
 
     def messages(self, user: str) -> dict[str, int]:
         """How many messages the server says each folder has."""
@@ -78,9 +80,9 @@ class Harbour:
         """A message arrives."""
         self.dovecot.deliver(user, message, folder)
 
-    def remove(self, user: str) -> None:
-        """Remove all mail of a user."""
-        shutil.rmtree(self.dovecot.maildir_path(user).parent, ignore_errors=True)
+    def star(self, user: str, folder: str, uid: int) -> None:
+        """Another client flags a message."""
+        self.dovecot.doveadm("flags", "add", "-u", user, "\\Flagged", "mailbox", folder, "uid", str(uid))
 
     def __enter__(self) -> Self:
         return self
@@ -89,7 +91,30 @@ class Harbour:
         self.dovecot.stop()
 
 
-def write_folder(place: Path, messages: Iterable[Message], *, sizes: bool = False) -> None:
+class VastHarbour(Harbour):
+    """A running Dovecot that keeps sdbox, with room for any number of messages in INBOX.
+
+    Each message is one file, named by its UID, from which Dovecot builds its index; many are names of one file.
+    """
+
+    storage = "sdbox"
+
+    def __init__(self, counts: Mapping[str, int]) -> None:
+        super().__init__({})
+        self._counts = counts
+
+    def _fill(self, user: str, mailbox: str) -> None:
+        count = self._counts[mailbox]
+        originals = count // LINKS + 1
+        for message in corpus.tiny(originals):
+            self.deliver(user, "INBOX", message.content)
+        box = self.dovecot.mail_of(user) / "sdbox/mailboxes/INBOX/dbox-Mails"
+        for uid in range(originals + 1, count + 1):
+            os.link(box / f"u.{uid % originals + 1}", box / f"u.{uid}")
+        self.dovecot.doveadm("force-resync", "-u", user, "INBOX")
+
+
+def write_folder(place: Path, messages: Iterable[corpus.Message], *, sizes: bool = False) -> None:
     """Put messages into a Maildir folder, with their sizes in their names as Dovecot's own delivery does."""
     for part in ("cur", "new", "tmp"):
         (place / part).mkdir(parents=True, exist_ok=True)

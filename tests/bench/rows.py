@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tests.bench import changes, corpus
 from tests.bench.programs import MBSYNC, MBSYNC_HASTY, MBSYNC_HASTY_PLAIN, MBSYNC_PLAIN, OFFLINEIMAP, POSTBOAT
-from tests.bench.results import compared, faster, memory, octets, result, round_trips, sent
+from tests.bench.results import compared, faster, memory, octets, result, round_trips, sent, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +56,8 @@ MAILBOXES: dict[str, Callable[[], Mailbox]] = {
     "huge": lambda: {"INBOX": iter([corpus.huge(HUGE)])},
     "empty": lambda: {"INBOX": iter(())},
 }
+VAST = {"million": 1_000_000}
+"""Mailboxes with so many messages in INBOX that they need a server of their own."""
 
 
 COUNTS = {"first-tiny-10k": 10_000, "first-tiny-100k": 100_000}
@@ -196,5 +198,26 @@ ROWS = (
         change=changes.huge_message(HUGE),
         goals=(memory(80),),
         rounds=1,
+    ),
+    Row(
+        "nothing-1m",
+        "nothing changed, a folder of 1,000,000, RTT 0",
+        "million",
+        0,
+        programs=(POSTBOAT,),
+        change=changes.nothing,
+        rounds=5,
+        long=True,
+        goals=(within(1), memory(300)),
+    ),
+    Row(
+        "one-1m",
+        "one message new and one starred in a folder of 1,000,000, RTT 0",
+        "million",
+        0,
+        programs=(POSTBOAT,),
+        change=changes.one_message_arrives_and_one_is_starred,
+        long=True,
+        goals=(within(2), memory(300)),
     ),
 )

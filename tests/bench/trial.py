@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from tests.bench.copies import Copy
+from tests.bench.harbour import Harbour, VastHarbour
 from tests.bench.measure import ProgramFailed
 from tests.bench.network import Network
 from tests.bench.programs import MBSYNC, MBSYNC_HASTY, POSTBOAT, POSTBOAT_HASTY
 from tests.bench.results import Result
+from tests.bench.rows import MAILBOXES, VAST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from tests.bench.harbour import Harbour
     from tests.bench.measure import Usage
     from tests.bench.programs import Program
     from tests.bench.rows import Row
@@ -32,12 +34,14 @@ HASTY = {MBSYNC: MBSYNC_HASTY, POSTBOAT: POSTBOAT_HASTY}
 
 
 class Trial:
-    """Copies and networks of one run of the benchmark; rows that use the same mailbox share their copies."""
+    """Servers, copies and networks of one run of the benchmark; rows that use the same mailbox share their copies."""
 
-    def __init__(self, harbour: Harbour, home: Path, tell: Callable[[str], None]) -> None:
-        self._harbour, self._home, self._tell = harbour, home, tell
+    def __init__(self, home: Path, tell: Callable[[str], None]) -> None:
+        self._home, self._tell = home, tell
         self._copies: dict[tuple[str, Program], Copy] = {}
-        self._networks: dict[float, Network] = {}
+        self._harbours: dict[bool, Harbour] = {}
+        self._networks: dict[tuple[Harbour, float], Network] = {}
+        self._open = ExitStack()
 
     def run(self, row: Row, programs: Iterable[Program]) -> dict[str, Result]:
         """Run one row; what fails is told, and noted in the result of the program that failed."""
@@ -63,13 +67,14 @@ class Trial:
         """Bring a copy to where the row begins, its program warm on the row's network."""
         copy = self._copies.get((row.mailbox, program))
         if copy is None:
-            copy = Copy(self._harbour, row.mailbox, program, self._home / f"{row.mailbox}-{len(self._copies)}")
+            home = self._home / f"{row.mailbox}-{len(self._copies)}"
+            copy = Copy(self._harbour(row), row.mailbox, program, home)
             self._copies[row.mailbox, program] = copy
         if row.change is None:
             return
         if not copy.synced:
             self._tell(f"  ({program.name}: preparing)")
-            copy.run(self._harbour.host, self._harbour.port, HASTY.get(program, program))
+            copy.run(copy.harbour.host, copy.harbour.port, HASTY.get(program, program))
             copy.check()
         copy.run(*self._address(row, counting=False))
 
@@ -95,7 +100,7 @@ class Trial:
         copy = self._copies[row.mailbox, program]
         usage = copy.run(*self._address(row, counting=counting))
         if row.rtt or counting:
-            result.traffic = self._network(row.rtt).traffic()
+            result.traffic = self._network(row).traffic()
         copy.check()
         if not counting:
             result.runs.append(usage)
@@ -104,20 +109,30 @@ class Trial:
     def _address(self, row: Row, *, counting: bool) -> tuple[str, int]:
         """Where to connect: to the server itself when nothing is delayed or counted."""
         if row.rtt == 0 and not counting:
-            return self._harbour.host, self._harbour.port
-        network = self._network(row.rtt)
+            harbour = self._harbour(row)
+            return harbour.host, harbour.port
+        network = self._network(row)
         network.traffic()
         return network.host, network.port
 
-    def _network(self, rtt: float) -> Network:
-        if rtt not in self._networks:
-            self._networks[rtt] = Network(self._harbour.host, self._harbour.port, delay=rtt / 2)
-        return self._networks[rtt]
+    def _harbour(self, row: Row) -> Harbour:
+        vast = row.mailbox in VAST
+        if vast not in self._harbours:
+            self._harbours[vast] = self._open.enter_context(VastHarbour(VAST) if vast else Harbour(MAILBOXES))
+        return self._harbours[vast]
 
-    def close(self) -> None:
-        """End the relays."""
-        for network in self._networks.values():
-            network.close()
+    def _network(self, row: Row) -> Network:
+        harbour = self._harbour(row)
+        if (harbour, row.rtt) not in self._networks:
+            network = Network(harbour.host, harbour.port, delay=row.rtt / 2)
+            self._networks[harbour, row.rtt] = self._open.enter_context(network)
+        return self._networks[harbour, row.rtt]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
 
 
 def _words(usage: Usage) -> str:

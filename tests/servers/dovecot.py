@@ -183,10 +183,14 @@ class DovecotServer:
         """Count the sessions that `user` has open now."""
         return sum(line.split()[1] == "imap" for line in self.doveadm("who", "-1", user).splitlines()[1:])
 
+    def mail_of(self, user: str) -> Path:
+        """Return the directory that holds all mail of a user."""
+        return self._home.path / "mail" / user
+
     def maildir_path(self, user: str) -> Path:
         """Return the root of the user's Maildir on the server (storage `maildir` only)."""
         assert self.storage == "maildir", "sdbox keeps no Maildir"
-        return self._home.path / "mail" / user / "Maildir"
+        return self.mail_of(user) / "Maildir"
 
     def own(self, *paths: Path) -> None:
         """Make files that a test put into the server's mail readable and writable for the server."""
