@@ -31,6 +31,7 @@ class Opening:
         It is a UIDNEXT of this run, of a server that tells the UIDs of what it stores (UIDPLUS): elsewhere what is
         stored has to be told from what came meanwhile, and that takes the UIDNEXT of the moment before.
         """
+        self._tells_uids = False
         self._unused: Selected | None = None
         """The selection that was made to learn the validity, until someone who wants a fresh one has used it."""
 
@@ -48,6 +49,7 @@ class Opening:
         refused command inside the block becomes a `FolderError`.
         """
         async with self._pool.reading(prefer=self.name) as session:
+            self._tells_uids = "UIDPLUS" in session.capabilities
             with _refusals_stop_the_folder():
                 yield session, session.open(self.name, read_only=self.read_only)
 
@@ -66,10 +68,9 @@ class Opening:
         for reading only what is to be written. A refused command inside the block becomes a `FolderError` too.
         """
         async with self._pool.session(prefer=self.name) as session:
+            self._tells_uids = "UIDPLUS" in session.capabilities
             selected = await self._select(session, fresh=fresh)
             self._check(selected, writing=writing)
-            if "UIDPLUS" in session.capabilities:
-                self.floor = selected.uidnext or self.floor
             with _refusals_stop_the_folder():
                 yield session, selected
 
@@ -95,6 +96,8 @@ class Opening:
             )
         if writing and selected.read_only:
             raise FolderError("the server opened the folder for reading only")
+        if self._tells_uids:
+            self.floor = selected.uidnext or self.floor
 
 
 @contextmanager

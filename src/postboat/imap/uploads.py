@@ -11,14 +11,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed, FolderGone, MessageError
-from postboat.imap.appending import append_many
+from postboat.imap.appending import Window, append_many
 from postboat.imap.recover import Token, candidates_from, match_just_stored
+from postboat.imap.refusals import require_ok
+from postboat.imap.wire import commands
 from postboat.model import Content, Refused, Stored, Unsettled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from postboat.imap.session import Session
+    from postboat.imap.session import Selected, Session
     from postboat.model import Key
 
 Outcome = Stored | Refused | Unsettled
@@ -38,13 +40,19 @@ _TOO_MUCH_TEXT = re.compile(r"quota|too (large|big)", re.I)
 class Uploads:
     """A batch of messages on its way into the selected mailbox."""
 
-    def __init__(self, session: Session, name: str, validity: str, taken: set[int]) -> None:
-        self._session, self._name, self._validity = session, name, validity
+    def __init__(
+        self, session: Session, selected: Selected, validity: str, taken: set[int], window: Window | None = None
+    ) -> None:
+        self._session, self._selected, self._validity = session, selected, validity
         self._taken = taken
         """UIDs given out in this run; grows."""
+        self._window = window or Window()
         self._outcomes: dict[Key, Outcome] = {}
         self._untold: dict[Key, int | None] = {}
-        """Stored, though under an unknown UID: with the one that the server told and that another message has."""
+        """Stored, though under an unknown UID: with the one that the server told and that another message has.
+
+        In the order in which they were stored.
+        """
 
     async def store(self, contents: Sequence[Content], tokens: Sequence[Token]) -> list[Outcome]:
         """Store contents, and tell for each what became of it, in their order. Raises `FolderGone`."""
@@ -62,11 +70,12 @@ class Uploads:
         return [self._outcomes[content.key] for content in contents]
 
     async def _send(self, contents: Sequence[Content]) -> None:
-        holds = self._session.selected.holds if self._session.selected else None
-        items = [(holds.mask(c.flags) if holds else c.flags, c.date, c.size, octets_of(c)) for c in contents]
-        answers = await append_many(self._session, self._name, items)
-        for content, answer in zip(contents, answers, strict=True):
-            self._judge(content, answer)
+        """Send what can be sent, and judge the answers in the order in which the server gave them."""
+        holds = self._selected.holds
+        items = [(holds.mask(c.flags), c.date, c.size, octets_of(c)) for c in contents]
+        answers = await append_many(self._session, self._selected.name, items, self._window)
+        for place, answer in answers.items():
+            self._judge(contents[place], answer)
 
     def _judge(self, content: Content, answer: tuple[int, int] | CommandFailed | None) -> None:
         if isinstance(answer, CommandFailed):
@@ -91,9 +100,10 @@ class Uploads:
         certainly is it may be given to it.
         """
         wanted = {key: replace(tokens[key], stored=told is None) for key, told in self._untold.items()}
-        await self._session.noop()
+        noop = self._session.ask(commands.noop())
         first = min(token.uidnext for token in wanted.values())
         candidates = await candidates_from(self._session, first, self._taken)
+        require_ok(commands.noop(), await noop)
         found = match_just_stored(wanted, candidates)
         self._taken.update(found.values())
         for key, told in self._untold.items():
