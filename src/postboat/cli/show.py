@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TextIO
 
 from postboat.ui import faces as ui
 from postboat.ui.out import Out
-from postboat.ui.prompt import Terminal
 from postboat.ui.words import Manner
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ def prompter_for(choice: Choice, faces: Sequence[Face]) -> Prompter | None:
 
 def terminal_for(faces: Sequence[Face]) -> Prompter:
     """Make what asks on the terminal while the face that draws on it rests."""
+    from postboat.ui.prompt import Terminal
     from postboat.ui.tty import Tty
 
     drawing = next((face for face in faces if isinstance(face, Tty)), None)

@@ -33,7 +33,6 @@ from postboat.imap import tcp, tls
 from postboat.imap.auth import postponed, sign_in
 from postboat.imap.connection import Connection
 from postboat.imap.session import Session
-from postboat.imap.tunnel import Tunnel
 from postboat.imap.wire import commands
 from postboat.values import dataclass
 
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from postboat.config.schema import RemoteConfig
+    from postboat.imap.tunnel import Tunnel
     from postboat.imap.wire_log import Tell
 
     _Opened = tuple[asyncio.BaseTransport, asyncio.BaseProtocol]
@@ -162,6 +162,8 @@ async def _greeted(remote: RemoteConfig, wire_log: Tell | None) -> _Line:
 
 
 async def _through(command: str, remote: RemoteConfig, wire_log: Tell | None) -> _Line:
+    from postboat.imap.tunnel import Tunnel  # here, since most accounts have none
+
     tunnel, sock = await Tunnel.start(command)
     try:
         line = _Line(await _start(sock, remote, wire_log), private=True, tunnel=tunnel)

@@ -10,8 +10,6 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from aiofiles.threadpool import wrap
-
 from postboat.errors import FolderError, MessageError, StoreMissing
 from postboat.maildir import system
 from postboat.maildir.content import ToDisk, to_disk
@@ -104,6 +102,8 @@ class Writer:
 
     async def _stream(self, draft: _Draft, chunks: Callable[[], AsyncIterator[bytes]]) -> None:
         """Write one large message to tmp/, never holding more than a chunk of it."""
+        from aiofiles.threadpool import wrap  # here, since few runs need what takes long to import
+
         opened: list[BufferedWriter] = []
         try:
             await in_thread(self._open, draft, opened)

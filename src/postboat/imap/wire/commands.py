@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from postboat.imap.wire.uid_set import UidSet
 
 _ATOM = re.compile(r"[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+")
-_FLAG = re.compile(r'\\?[^\x00-\x20\x7f-\U0010ffff(){%*"\\]+')
+_FLAG = re.compile(r"\\?[!#$&'+-\[\]-z|}~]+")
 _FORBIDDEN = re.compile(r"[\r\n\0]")
 
 
