@@ -7,7 +7,6 @@ it is gone, or it is there and cannot be read.
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed, FolderError
@@ -18,6 +17,7 @@ from postboat.imap.wire import commands
 from postboat.imap.wire.responses import Fetched
 from postboat.imap.wire.uid_set import UidSet
 from postboat.model import Content, Fingerprint, Gone, Unreadable
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import (
