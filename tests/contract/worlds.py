@@ -52,6 +52,9 @@ class Baseline:
     async def flags(self) -> Mapping[Key, Flags]:
         return dict(self.flags_by_key)
 
+    async def flags_of(self, keys: Collection[Key]) -> Mapping[Key, Flags]:
+        return {key: self.flags_by_key[key] for key in keys if key in self.flags_by_key}
+
     async def marks(self, keys: Collection[Key]) -> Mapping[Key, str]:
         return {key: self.marks_by_key[key] for key in keys if key in self.marks_by_key}
 

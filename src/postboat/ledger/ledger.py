@@ -123,6 +123,10 @@ class FolderLedger:
         """Agreed flags of every pairing by the key of `side`."""
         return await self._run(self._database.flags, self._pair, side)
 
+    async def flags_of(self, side: Side, keys: Collection[Key]) -> Mapping[Key, Flags]:
+        """Agreed flags of the pairings that `side` calls `keys`."""
+        return {key: pairing.flags for key, pairing in (await self.pairings(side, keys)).items()}
+
     async def marks(self, side: Side, keys: Collection[Key]) -> Mapping[Key, str]:
         """Marks of the pairings that `side` calls `keys`."""
         return await self._run(self._database.marks, self._pair, side, list(keys)) if keys else {}
@@ -189,6 +193,10 @@ class AgreedView:
     async def flags(self) -> Mapping[Key, Flags]:
         """Agreed flags of every paired message, by this side's key."""
         return await self._folder.flags(self._side)
+
+    async def flags_of(self, keys: Collection[Key]) -> Mapping[Key, Flags]:
+        """Agreed flags of the paired messages in `keys`."""
+        return await self._folder.flags_of(self._side, keys)
 
     async def marks(self, keys: Collection[Key]) -> Mapping[Key, str]:
         """Marks of the paired messages in `keys`."""

@@ -68,6 +68,10 @@ class AgreedUnder:
         """Agreed flags by this side's key."""
         return await self._agreed.flags()
 
+    async def flags_of(self, keys: Collection[Key]) -> Mapping[Key, Flags]:
+        """Agreed flags of those of `keys` that are paired."""
+        return await self._agreed.flags_of(keys)
+
     async def marks(self, keys: Collection[Key]) -> Mapping[Key, str]:
         """Marks of the paired messages in `keys`."""
         return await self._agreed.marks(keys)

@@ -47,6 +47,10 @@ class Agreed(Protocol):
         """Agreed flags of every paired message, by this side's key."""
         ...
 
+    async def flags_of(self, keys: Collection[Key]) -> Mapping[Key, Flags]:
+        """Agreed flags of those of `keys` that are paired."""
+        ...
+
     async def marks(self, keys: Collection[Key]) -> Mapping[Key, str]:
         """Marks of the paired messages in `keys` (`Message.mark`)."""
         ...

@@ -51,6 +51,9 @@ class Known:
     async def flags(self) -> Mapping[str, Flags]:
         return self.flags_by_key
 
+    async def flags_of(self, keys: Collection[str]) -> Mapping[str, Flags]:
+        return {key: self.flags_by_key[key] for key in keys if key in self.flags_by_key}
+
     async def marks(self, keys: Collection[str]) -> Mapping[str, str]:
         return {key: self.marks_by_key[key] for key in keys if key in self.marks_by_key}
 

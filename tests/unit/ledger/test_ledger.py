@@ -72,6 +72,7 @@ async def test_what_is_recorded_is_read_back_from_either_side(folder: FolderLedg
     assert await folder.agreed(REMOTE).flags() == {"7": one.flags, "8": two.flags}
     assert await folder.agreed(LOCAL).flags() == {"a.host": one.flags, "b.host": two.flags}
     assert await folder.agreed(LOCAL).marks(["a.host", "c.host"]) == {"a.host": "12:34"}
+    assert await folder.agreed(LOCAL).flags_of(["b.host", "c.host"]) == {"b.host": two.flags}
     assert await folder.agreed(REMOTE).count() == 2
 
 
