@@ -16,19 +16,24 @@ _BEGUN = len(b"\r\nmessage-id:") - 1
 
 def to_disk(wire: bytes) -> bytes:
     """LF form of a message, or the message itself when LF form would lose something."""
+    # Most mail has no other CR, and single octets are found and replaced several times faster than pairs.
+    bare = wire.replace(b"\r", b"")
+    if bare.replace(b"\n", b"\r\n") == wire:
+        return bare
     return wire.replace(b"\r\n", b"\n") if _reversible(wire) else wire
 
 
 def to_wire(disk: bytes) -> bytes:
     """CRLF form of what lies on disk."""
-    if b"\r\n" in disk:
+    if b"\r" in disk:
         disk = disk.replace(b"\r\n", b"\n")
     return disk.replace(b"\n", b"\r\n")
 
 
 def wire_size(disk: bytes) -> int:
     """Octets that `to_wire` would give."""
-    return len(disk) + disk.count(b"\n") - disk.count(b"\r\n")
+    pairs = disk.count(b"\r\n") if b"\r" in disk else 0
+    return len(disk) + disk.count(b"\n") - pairs
 
 
 def _reversible(wire: bytes) -> bool:

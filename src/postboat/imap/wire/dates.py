@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NUMBER = {name.upper(): number for number, name in enumerate(_MONTHS, 1)}
@@ -27,10 +28,18 @@ def seconds_of(text: str) -> float | None:
     month = _NUMBER.get(match[2].upper()) if match else None
     if match is None or month is None:
         return None
-    offset = timedelta(hours=int(match[8] or 0), minutes=int(match[9] or 0))
+    midnight = _midnight(int(match[3]), month, int(match[1]), match[7], int(match[8] or 0), int(match[9] or 0))
+    hours, minutes, seconds = int(match[4]), int(match[5]), min(int(match[6]), 59)
+    if midnight is None or hours > 23 or minutes > 59:
+        return None
+    return midnight + (hours * 60 + minutes) * 60 + seconds
+
+
+@lru_cache(maxsize=1024)
+def _midnight(year: int, month: int, day: int, sign: str | None, hours: int, minutes: int) -> float | None:
+    """When a day begins in a zone; None when there is no such day or zone. Of most days there is more than one mail."""
+    offset = timedelta(hours=hours, minutes=minutes)
     try:
-        zone = timezone(-offset if match[7] == "-" else offset)
-        day, year, *clock = (int(match[n]) for n in (1, 3, 4, 5, 6))
-        return datetime(year, month, day, clock[0], clock[1], min(clock[2], 59), tzinfo=zone).timestamp()
+        return datetime(year, month, day, tzinfo=timezone(-offset if sign == "-" else offset)).timestamp()
     except (ValueError, OverflowError):
         return None

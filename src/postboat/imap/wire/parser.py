@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from postboat.imap.wire import quirks
-from postboat.imap.wire.fetch import quick_fetched, read_fetched
+from postboat.imap.wire.fetch import quick_body, quick_fetched, read_fetched
 from postboat.imap.wire.flags import read_flags
 from postboat.imap.wire.mailboxes import read_listed, read_status
 from postboat.imap.wire.nodes import as_text, read_nodes
@@ -57,7 +57,13 @@ def parse(reply: Reply) -> Response:
     first = parts[0]
     if not isinstance(first, bytes):
         return Unknown(b"")
-    if len(parts) == 1 and (fetched := quick_fetched(first)) is not None:
+    if len(parts) == 1:
+        fetched = quick_fetched(first)
+    elif len(parts) == 3 and parts[2] == b")" and isinstance(parts[1], bytes):
+        fetched = quick_body(first, parts[1])
+    else:
+        fetched = None
+    if fetched is not None:
         return fetched
     return _parse_line(parts, first) or Unknown(first[:_SHOWN])
 
