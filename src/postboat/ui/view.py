@@ -27,6 +27,7 @@ from postboat.events import (
     FolderProgressed,
     FoldersListed,
     FolderStarted,
+    FoldersUnchanged,
     MessageCameBack,
     MessageFailed,
     PlanShown,
@@ -181,6 +182,8 @@ def _fold_account(view: View, account: AccountView, event: AccountEvent, now: fl
             account.server, account.user = server, user
         case FoldersListed(pairs=pairs):
             account.pairs = pairs
+        case FoldersUnchanged(count=count):
+            account.folders_done += count
         case AccountFinished():
             account.finished = event
             account.working.clear()
@@ -254,12 +257,13 @@ def _keep(kept: list[_T], item: _T) -> None:
 
 
 def _would(operations: Iterable[Mapping[str, object]]) -> Counts:
-    kinds = Counter((operation.get("do"), operation.get("to") or operation.get("on")) for operation in operations)
+    kinds = Counter((operation.get("do"), operation.get("on") or operation.get("to")) for operation in operations)
     return Counts(
         down=kinds["copy", "local"],
         up=kinds["copy", "remote"],
         reflagged=sum(count for (do, _), count in kinds.items() if do == "reflag"),
         deleted_remote=kinds["delete", "remote"],
         deleted_local=kinds["delete", "local"],
+        moved=kinds["move", "local"] + kinds["move", "remote"],
         adopted=kinds["adopt", None],
     )

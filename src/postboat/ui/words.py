@@ -23,6 +23,7 @@ from postboat.events import (
     FolderLeftAlone,
     FolderMatchedAnew,
     FoldersListed,
+    FoldersUnchanged,
     MessageCameBack,
     MessageFailed,
     PlanShown,
@@ -40,6 +41,8 @@ DETAILS = 20
 alone and reasons of a failed account are told."""
 NAMED = 6
 """How many folders are named in one line."""
+WHERE: Mapping[str, str] = {"local": "locally", "remote": "on the server"}
+"""How a side is spoken of as the place of a change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +148,14 @@ def seconds(duration: float) -> str:
 
 
 def changes(counts: Counts, *, arrows: bool = True) -> str:
-    """Tell counts: "12 new, 3 flagged, 1 deleted (↓10 ↑2)"; "" when nothing changed."""
+    """Tell counts: "12 new, 3 flagged, 2 moved, 1 deleted (↓10 ↑2)"; "" when nothing changed."""
     new, deleted = counts.down + counts.up, counts.deleted_remote + counts.deleted_local
     told = [
         f"{number(count)} {word}"
         for count, word in (
             (new, "new"),
             (counts.reflagged, "flagged"),
+            (counts.moved, "moved"),
             (deleted, "deleted"),
             (counts.adopted, "found on both sides"),
             (counts.failed, "failed"),
@@ -214,7 +218,9 @@ def news(event: Event, manner: Manner) -> str | None:
         case AccountConnected(account=account, server=server, user=user):
             return f"{clean(account)}: connected to {clean(server)}" + (f" as {clean(user)}" if user else "")
         case FoldersListed(account=account, pairs=pairs) if not manner.dry_run:
-            return f"{clean(account)}: {plural(pairs, 'folder')} to look at"
+            return f"{clean(account)}: {plural(pairs, 'folder')} to compare"
+        case FoldersUnchanged(account=account, count=count) if count and not manner.dry_run:
+            return f"{clean(account)}: {plural(count, 'folder')} unchanged on both sides"
         case FolderCreated():
             return _about(event, manner) + created(event, manner)
         case FolderFinished(done=done) if changes(done) and not manner.dry_run:
@@ -234,7 +240,7 @@ def created(event: FolderCreated, manner: Manner) -> str:
 
 def made_on(side: str, manner: Manner) -> str:
     """Tell on which side something is made."""
-    return f"{'would be created' if manner.dry_run else 'created'} {'on the server' if side == 'remote' else 'locally'}"
+    return f"{'would be created' if manner.dry_run else 'created'} {WHERE[side]}"
 
 
 def named(names: Sequence[str]) -> str:
@@ -323,9 +329,10 @@ def _groups(operations: Sequence[Mapping[str, object]]) -> str:
         told.append("copy " + ", ".join(ways))
     if reflags := count["reflag", ""]:
         told.append(f"change flags of {number(reflags)}")
-    for side, word in (("local", "locally"), ("remote", "on the server")):
-        if deletes := count["delete", side]:
-            told.append(f"delete {number(deletes)} {word}")
+    for what in ("move", "delete"):
+        for side, word in WHERE.items():
+            if n := count[what, side]:
+                told.append(f"{what} {number(n)} {word}")
     if adopts := count["adopt", ""]:
         told.append(f"pair {number(adopts)} that both sides hold")
     return ", ".join(told)
@@ -337,17 +344,20 @@ def _operation(operation: Mapping[str, object]) -> str:
         case "copy":
             return f"copy message {message} to {side}{_listed(operation, ('flags', ''))}"
         case "delete":
-            return f"delete message {message} " + ("locally" if side == "local" else "on the server")
+            return f"delete message {message} {WHERE.get(side, '')}"
+        case "move":
+            return f"move message {message} {WHERE.get(side, '')} to {_text(operation, 'to')}"
         case "reflag":
             return f"change flags of message {_text(operation, 'remote')}: {_reflagging(operation)}"
     return f"pair message {_text(operation, 'remote')} on the server with {_text(operation, 'local')}"
 
 
 def _reflagging(operation: Mapping[str, object]) -> str:
-    told = []
-    for side, where in (("remote", "on the server"), ("local", "locally")):
-        if flags := _listed(operation, (f"add_{side}", "+"), (f"remove_{side}", "-")):
-            told.append(where + flags)
+    told = [
+        WHERE[side] + flags
+        for side in ("remote", "local")
+        if (flags := _listed(operation, (f"add_{side}", "+"), (f"remove_{side}", "-")))
+    ]
     return ", ".join(told) or "both sides agree already"
 
 
@@ -361,7 +371,7 @@ def _listed(operation: Mapping[str, object], *groups: tuple[str, str]) -> str:
 
 
 def _side(operation: Mapping[str, object]) -> str:
-    return _text(operation, "to") or _text(operation, "on")
+    return _text(operation, "on") or _text(operation, "to")
 
 
 def _text(operation: Mapping[str, object], key: str) -> str:

@@ -21,6 +21,7 @@ from postboat.events import (
     FolderPlanned,
     FoldersListed,
     FolderStarted,
+    FoldersUnchanged,
     PlanShown,
     RunFinished,
     Warned,
@@ -46,6 +47,17 @@ GOOD_RUN = (
     FolderStarted("MyMail", "Sent"),
     FolderFinished("MyMail", "Sent", Counts()),
     AccountFinished("MyMail", Counts(down=1), 2, 0, 0.5),
+    RunFinished(0),
+)
+MOVING_RUN = (
+    *GOOD_RUN[:2],
+    FoldersListed("MyMail", 99),
+    FoldersUnchanged("MyMail", 97),
+    FolderStarted("MyMail", "INBOX"),
+    FolderFinished("MyMail", "INBOX", Counts(moved=3)),
+    FolderStarted("MyMail", "Sent"),
+    FolderFinished("MyMail", "Sent", Counts(moved=1, deleted_local=1)),
+    AccountFinished("MyMail", Counts(moved=4, deleted_local=1), 99, 0, 0.5),
     RunFinished(0),
 )
 LEFT_ALONE = (
@@ -78,11 +90,34 @@ async def test_basic_tells_what_happens_in_plain_lines() -> None:
     out, err = await basic(*GOOD_RUN)
     assert out == [
         "MyMail: connected to imap.example.org as me",
-        "MyMail: 2 folders to look at",
+        "MyMail: 2 folders to compare",
         "INBOX: 1 new (↓1)",
         "MyMail: in step, 2 folders, 1 new (↓1) in 0.5 s",
     ]
     assert err == []
+
+
+async def test_basic_tells_of_unchanged_folders_in_one_line_and_of_moves() -> None:
+    out, err = await basic(*MOVING_RUN)
+    assert out[1:] == [
+        "MyMail: 99 folders to compare",
+        "MyMail: 97 folders unchanged on both sides",
+        "INBOX: 3 moved",
+        "Sent: 1 moved, 1 deleted",
+        "MyMail: in step, 99 folders, 4 moved, 1 deleted in 0.5 s",
+    ]
+    assert err == []
+
+
+async def test_basic_shows_where_a_dry_run_would_move_messages() -> None:
+    plan = PlanShown("MyMail", "INBOX", ({"do": "move", "on": "remote", "message": "7", "to": "Archive"},))
+    events = (AccountStarted("MyMail"), FoldersUnchanged("MyMail", 5), plan, GOOD_RUN[-2])
+    out, _ = await basic(*events, manner=Manner(dry_run=True))
+    assert out == [
+        "INBOX: would move 1 on the server",
+        "  move message 7 on the server to Archive",
+        "MyMail: dry run, nothing was changed: 2 folders, 1 moved in 0.5 s",
+    ]
 
 
 async def test_basic_tells_what_goes_wrong_on_stderr() -> None:
@@ -130,7 +165,7 @@ async def test_very_many_folders_left_alone_are_told_up_to_a_bound() -> None:
 
 async def test_quiet_says_nothing_when_all_is_well() -> None:
     err = FakeFile()
-    await Quiet(Manner(), err=Out(err)).show(stream(*GOOD_RUN))
+    await Quiet(Manner(), err=Out(err)).show(stream(*GOOD_RUN, *MOVING_RUN))
     assert err.getvalue() == ""
 
 
@@ -161,6 +196,15 @@ async def test_each_event_is_a_json_object_on_a_line() -> None:
     }
 
 
+async def test_json_counts_unchanged_folders_and_moves() -> None:
+    out = FakeFile("ascii")
+    await JsonLines(out=Out(out), now=lambda: NOON).show(stream(*MOVING_RUN))
+    told = [json.loads(line) for line in out.getvalue().splitlines()]
+    unchanged = {"event": "FoldersUnchanged", "time": "2026-05-04T12:00:00.000+00:00", "account": "MyMail", "count": 97}
+    assert told[3] == unchanged
+    assert told[-2]["done"]["moved"] == 4
+
+
 async def test_json_survives_any_name() -> None:
     name = "a\n\u2028\x1b\udcff草"
     out = FakeFile("ascii")
@@ -183,3 +227,10 @@ async def test_the_log_has_news_and_failures_with_their_time() -> None:
     assert all(line.startswith("2026-05-04 12:00:00+00:00 ") for line in lines)
     assert any(line.endswith("INBOX: 1 new (↓1)") for line in lines)
     assert any(line.endswith("no route") for line in lines)
+
+
+async def test_the_log_tells_of_unchanged_folders_and_moves() -> None:
+    log = FakeFile()
+    await LogFile(Manner(many_accounts=True), Out(log), now=lambda: NOON).show(stream(*MOVING_RUN))
+    lines = [line.removeprefix("2026-05-04 12:00:00+00:00 ") for line in log.getvalue().splitlines()]
+    assert lines[2:4] == ["MyMail: 97 folders unchanged on both sides", "MyMail: INBOX: 3 moved"]

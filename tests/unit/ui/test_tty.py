@@ -23,6 +23,7 @@ from postboat.events import (
     FolderProgressed,
     FoldersListed,
     FolderStarted,
+    FoldersUnchanged,
     MessageFailed,
     PlanShown,
     Warned,
@@ -91,6 +92,18 @@ async def test_each_working_folder_has_a_row_with_counts_rate_and_time_to_go() -
         "  INBOX     50%  500 of 1,000  0:02 left  250/s  2.0 MB/s",
         "  Archive  looking",
     ]
+
+
+async def test_unchanged_folders_count_as_done_and_moves_as_progress() -> None:
+    scene = Scene()
+    planned = FolderPlanned("MyMail", "INBOX", Counts(moved=4))
+    moving = (FolderStarted("MyMail", "INBOX"), planned, FolderProgressed("MyMail", "INBOX", Counts(moved=1)))
+    screen = await scene.after(*START[:2], FoldersListed("MyMail", 100), FoldersUnchanged("MyMail", 99), *moving)
+    assert screen == ["MyMail  99 of 100 folders  0:00", "  INBOX   25%  1 of 4"]
+    done = Counts(moved=4)
+    end = (FolderFinished("MyMail", "INBOX", done), AccountFinished("MyMail", done, 100, 0, 1.0))
+    await scene.tty.show(stream(*end))
+    assert scene.terminal.screen == ["MyMail: in step, 100 folders, 4 moved in 1.0 s", "  INBOX: 4 moved"]
 
 
 async def test_rows_are_redrawn_in_place_and_vanish_with_their_folder() -> None:

@@ -19,6 +19,7 @@ from postboat.events import (
     FolderProgressed,
     FoldersListed,
     FolderStarted,
+    FoldersUnchanged,
     MessageCameBack,
     MessageFailed,
     PlanShown,
@@ -121,6 +122,23 @@ def test_accounts_do_not_mix() -> None:
     assert list(view.accounts["A"].working) == ["INBOX"]
     assert view.accounts["B"].done == Counts(up=1)
     assert view.accounts["A"].done == Counts()
+
+
+def test_unchanged_folders_are_done_at_once_and_leave_only_a_count() -> None:
+    view = all_at_once(*START[:2], FoldersListed("A", 10_000), FoldersUnchanged("A", 9_998))
+    account = view.accounts["A"]
+    assert (account.folders_done, account.pairs, account.working, account.told) == (9_998, 10_000, {}, [])
+    fold(view, FolderStarted("A", "INBOX"), 0.0)
+    fold(view, FolderFinished("A", "INBOX", Counts(moved=2)), 0.0)
+    fold(view, FolderFailed("A", "Sent", "gone"), 0.0)
+    assert account.folders_done + account.folders_failed == account.pairs
+    assert (account.done, [folder.name for folder in account.told]) == (Counts(moved=2), ["INBOX", "Sent"])
+
+
+def test_what_would_be_moved_adds_up_whichever_side_it_is_on() -> None:
+    moves = tuple({"do": "move", "on": side, "message": "1", "to": "Archive"} for side in ("local", "remote", "local"))
+    account = all_at_once(*START, PlanShown("A", "INBOX", moves)).accounts["A"]
+    assert account.would == Counts(moved=3)
 
 
 def test_a_dry_run_adds_up_what_would_be_done() -> None:

@@ -15,6 +15,7 @@ from postboat.events import (
     FolderLeftAlone,
     FoldersListed,
     FolderStarted,
+    FoldersUnchanged,
     MessageCameBack,
     MessageFailed,
     PlanShown,
@@ -34,6 +35,8 @@ DRY = Manner(dry_run=True)
         (Counts(down=12345), "12,345 new (↓12,345)"),
         (Counts(up=1), "1 new (↑1)"),
         (Counts(deleted_remote=1, deleted_local=2), "3 deleted"),
+        (Counts(moved=3), "3 moved"),
+        (Counts(reflagged=1, moved=2, deleted_local=4), "1 flagged, 2 moved, 4 deleted"),
         (Counts(adopted=7), "7 found on both sides"),
         (Counts(down=1, failed=2), "1 new, 2 failed (↓1)"),
         (Counts(bytes_down=5), ""),
@@ -165,7 +168,10 @@ def test_a_dry_run_never_says_that_an_account_is_in_step() -> None:
     [
         (AccountConnected("A", "imap.example.org", "me"), "A: connected to imap.example.org as me"),
         (AccountConnected("A", "imap.example.org", ""), "A: connected to imap.example.org"),
-        (FoldersListed("A", 1), "A: 1 folder to look at"),
+        (FoldersListed("A", 1), "A: 1 folder to compare"),
+        (FoldersUnchanged("A", 1), "A: 1 folder unchanged on both sides"),
+        (FoldersUnchanged("A", 1097), "A: 1,097 folders unchanged on both sides"),
+        (FoldersUnchanged("A", 0), None),
         (FolderCreated("A", "Sent", "remote", "Sent"), "Sent: created on the server"),
         (FolderCreated("A", "INBOX.x", "local", "x"), "INBOX.x: created locally as x"),
         (FolderFinished("A", "INBOX", Counts(up=1)), "INBOX: 1 new (↑1)"),
@@ -264,6 +270,27 @@ def test_pairing_does_not_crowd_out_what_a_plan_copies_and_deletes() -> None:
     head, first, *_ = words.planned(PlanShown("A", "INBOX", (*pairs, delete)), DRY)
     assert head == "INBOX: would delete 1 on the server, pair 20 that both sides hold"
     assert first == "  delete message 99 on the server"
+
+
+def test_a_plan_tells_which_messages_it_would_move_where() -> None:
+    moves = (
+        {"do": "move", "on": "remote", "message": "7", "to": "Archive/2024"},
+        {"do": "move", "on": "remote", "message": "8", "to": "Tr\x1bash"},
+        {"do": "move", "on": "local", "message": "9.h", "to": "Archive"},
+        {"do": "delete", "on": "remote", "message": "10"},
+    )
+    assert words.planned(PlanShown("A", "INBOX", moves), DRY) == (
+        "INBOX: would move 1 locally, move 2 on the server, delete 1 on the server",
+        "  move message 7 on the server to Archive/2024",
+        "  move message 8 on the server to Tr?ash",
+        "  move message 9.h locally to Archive",
+        "  delete message 10 on the server",
+    )
+
+
+def test_a_dry_run_looks_at_folders_without_a_word() -> None:
+    assert words.news(FoldersListed("A", 9), DRY) is None
+    assert words.news(FoldersUnchanged("A", 9), DRY) is None
 
 
 def test_an_empty_plan_needs_no_line() -> None:
