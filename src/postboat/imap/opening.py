@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed, FolderError
@@ -32,14 +33,27 @@ class Opening:
         stored has to be told from what came meanwhile, and that takes the UIDNEXT of the moment before.
         """
         self._tells_uids = False
+        self.begun: Selected | None = None
+        """The mailbox as it was when the validity was learnt."""
         self._unused: Selected | None = None
         """The selection that was made to learn the validity, until someone who wants a fresh one has used it."""
 
     async def begin(self) -> str:
         """Open the folder to learn its UIDVALIDITY; the next one to open it afresh on the same session need not."""
         async with self.opened(fresh=True) as (_, selected):
-            self._unused = selected
+            self._unused, self.begun = selected, replace(selected)
             return str(selected.uidvalidity)
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[Session]:
+        """Lend a session, shared with other readers, to one who opens the folder with each flight (`looks.flight`).
+
+        A refused command inside the block becomes a `FolderError`.
+        """
+        async with self._pool.reading(prefer=self.name) as session:
+            self._tells_uids = "UIDPLUS" in session.capabilities
+            with _refusals_stop_the_folder():
+                yield session
 
     @asynccontextmanager
     async def opened_for_reading(self) -> AsyncIterator[tuple[Session, Selection]]:
@@ -48,10 +62,8 @@ class Opening:
         All must be asked before the first `await` of the block, and answers count only once `confirmed` returned. A
         refused command inside the block becomes a `FolderError`.
         """
-        async with self._pool.reading(prefer=self.name) as session:
-            self._tells_uids = "UIDPLUS" in session.capabilities
-            with _refusals_stop_the_folder():
-                yield session, session.open(self.name, read_only=self.read_only)
+        async with self.lent() as session:
+            yield session, session.open(self.name, read_only=self.read_only)
 
     async def confirmed(self, selection: Selection) -> Selected:
         """Wait for the answer to a SELECT that was sent ahead. Raises as `opened`: what came behind it is then void."""

@@ -71,7 +71,10 @@ class Selected:
 
 
 class Selecting:
-    """Gathers the answer to a SELECT or EXAMINE; `take` gets what it says of messages (RFC 7162 section 3.2.5)."""
+    """Gathers the answer to a SELECT or EXAMINE; `take` gets what it says of messages (RFC 7162 section 3.2.5).
+
+    It also gets `[CLOSED]`, before which everything was said of another mailbox.
+    """
 
     def __init__(self, name: str, *, read_only: bool, take: Callable[[Response], None] | None = None) -> None:
         self.name, self.read_only = name, read_only
@@ -87,14 +90,14 @@ class Selecting:
     def note(self, response: Response) -> None:
         """Take in an untagged response; all that came before `[CLOSED]` was about the mailbox before."""
         if isinstance(response, Condition) and response.code is not None:
-            if response.code.name == "CLOSED":
-                self._begin()
-            else:
+            if response.code.name != "CLOSED":
                 self._note_code(response.code)
+                return
+            self._begin()
         else:
             self._asked.note(response)
-            if self._take is not None:
-                self._take(response)
+        if self._take is not None:
+            self._take(response)
 
     def follow(self, response: Response) -> None:
         """Take in an untagged response that came behind the selection, for as long as the mailbox is selected.

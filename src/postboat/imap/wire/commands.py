@@ -205,9 +205,10 @@ def subscribe(name: str) -> Command:
     return _command("SUBSCRIBE", _mailbox(name))
 
 
-def uid_fetch(uids: UidSet | str, items: Iterable[str] | str) -> Command:
-    """UID FETCH."""
-    return _command("UID FETCH", _text(str(uids)), _group(items))
+def uid_fetch(uids: UidSet | str, items: Iterable[str] | str, changed_since: int | None = None) -> Command:
+    """UID FETCH, of all of `uids` or of those changed since a mod-sequence (RFC 7162 section 3.1.4.1)."""
+    modifier = [] if changed_since is None else [b"(CHANGEDSINCE %d)" % changed_since]
+    return _command("UID FETCH", _text(str(uids)), _group(items), *modifier)
 
 
 def uid_store(uids: UidSet | str, sign: str, flags: Iterable[str]) -> Command:
