@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-q",
         "--quick",
         action="store_true",
-        help="accepted as OfflineIMAP's; without effect for now, every run looks at everything",
+        help="accepted as OfflineIMAP's; without effect: a full run opens only what changed, and misses nothing",
     )
     add("--dry-run", action="store_true", help="show what would be done, and change nothing anywhere")
     add("--json", action="store_true", help="events as JSON on stdout, one object a line (-u jsonl)")
