@@ -43,8 +43,14 @@ class World:
 
 class Session:
     def __init__(self, world):
-        self.world, self.alive, self.busy, self.lent = world, True, False, False
+        self.world, self.alive = world, True
         self.mailbox, self.depth = None, world.chance.randint(1, 4)
+        self.alone = False
+        self.readers = self.unanswered = 0
+
+    @property
+    def busy(self):
+        return self.unanswered > 0
 
     def abort(self):
         assert self.alive
@@ -55,26 +61,45 @@ class Session:
         await self.world.pause()
 
     async def command(self):
-        self.busy = True
-        await self.world.pause()
-        if self.world.chance.random() < 0.15:
+        if not self.alive:
             raise ConnectionLost("cut")
-        self.busy = False
+        self.mailbox = self.world.chance.choice("AB")
+        self.unanswered += 1
+        await self.world.pause()
+        if not self.alive or self.world.chance.random() < 0.15:
+            raise ConnectionLost("cut")
+        self.unanswered -= 1
         if self.world.chance.random() < 0.1:
             raise FolderError("no")
 
 
 async def borrow(world, pool, served):
+    async with pool.session(world.chance.choice("ABC")) as session:
+        assert session.alive and not session.busy and not session.alone and not session.readers
+        session.alone = True
+        try:
+            await session.command()
+            await session.command()
+            served.append("alone")
+        finally:
+            session.alone = False
+
+
+async def read(world, pool, served):
+    async with pool.reading(world.chance.choice("ABC")) as session:
+        assert session.alive and not session.alone and session.readers < session.depth
+        session.readers += 1
+        try:
+            await session.command()
+            await session.command()
+            served.append("shared" if session.readers > 1 else "read")
+        finally:
+            session.readers -= 1
+
+
+async def use(world, pool, served):
     with suppress(ConnectionLost, FolderError, TooManyConnections):
-        async with pool.session() as session:
-            assert session.alive and not session.busy and not session.lent
-            session.lent = True
-            try:
-                await session.command()
-                await session.command()
-                served.append(1)
-            finally:
-                session.lent = False
+        await world.chance.choice((borrow, read, read))(world, pool, served)
 
 
 @pytest.mark.parametrize("block", range(10))
@@ -84,7 +109,7 @@ async def test_no_slot_and_no_session_is_lost_in_a_storm_of_failures_and_cancell
         world = World(seed)
         pool = Pool(world.connect, world.size)
         async with asyncio.timeout(20):
-            tasks = [asyncio.create_task(borrow(world, pool, served)) for _ in range(40)]
+            tasks = [asyncio.create_task(use(world, pool, served)) for _ in range(40)]
             while not all(task.done() for task in tasks):
                 await world.pause()
                 await asyncio.sleep(0)
@@ -94,7 +119,7 @@ async def test_no_slot_and_no_session_is_lost_in_a_storm_of_failures_and_cancell
                 with suppress(asyncio.CancelledError):
                     await task
             await everything_is_still_there(world, pool)
-    assert len(served) > 30
+    assert min(map(served.count, ("alone", "shared", "read"))) > 30
 
 
 async def everything_is_still_there(world, pool):

@@ -225,8 +225,10 @@ class Pool(Generic[S]):
                 shared = _Shared(session)
                 self._shared.append(shared)
                 self._grant()
-            if shared is not None:
+            if shared is not None and shared.session.alive:
                 return shared
+            if shared is not None:
+                self._leave(shared)  # it was lost between the grant and now
 
     def _leave(self, shared: _Shared[S]) -> None:
         """Give a place back; the last reader gives the session back, and the slot."""

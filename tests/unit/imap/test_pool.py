@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
@@ -21,8 +22,8 @@ class Session:
 class Server:
     """Makes sessions; holds them back or refuses them as told."""
 
-    def __init__(self, *errors):
-        self.errors = list(errors)
+    def __init__(self, *errors, depth=3):
+        self.errors, self.depth = list(errors), depth
         self.asked = 0
         self.gate = asyncio.Event()
         self.gate.set()
@@ -32,7 +33,7 @@ class Server:
         await self.gate.wait()
         if self.errors and (error := self.errors.pop(0)) is not None:
             raise error
-        return Session()
+        return Session(self.depth)
 
 
 async def settle():
@@ -275,3 +276,213 @@ async def test_a_connection_that_succeeds_after_closing_is_dropped():
 def test_a_pool_has_room_for_a_session():
     with pytest.raises(ValueError):
         Pool(Server().connect, 0)
+
+
+# Readers
+
+
+@asynccontextmanager
+async def readers(pool, count, prefer=None):
+    """So many readers at once; gives their sessions, in the order of their coming."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(pool.reading(prefer)) for _ in range(count)]
+
+
+class Borrower:
+    """A task that asks for a session and keeps it until it is told to go."""
+
+    def __init__(self, lent):
+        self.session, self.error = None, None
+        self._go = asyncio.Event()
+        self._task = asyncio.create_task(self._borrow(lent))
+
+    async def _borrow(self, lent):
+        async with lent as session:
+            self.session = session
+            await self._go.wait()
+            if self.error is not None:
+                raise self.error
+
+    async def leaves(self, error=None):
+        self.error = error
+        self._go.set()
+        await asyncio.wait([self._task])
+        return self._task.exception()
+
+    async def is_cancelled(self):
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        assert self._task.cancelled()
+
+
+async def test_readers_share_a_session_and_its_slot_up_to_its_depth():
+    server = Server(depth=3)
+    pool = Pool(server.connect, 2)
+    async with readers(pool, 4) as (one, two, three, four):
+        assert one is two is three
+        assert four is not one
+        assert (server.asked, pool.width) == (2, 6)
+        late = Borrower(pool.session())
+        await settle()
+        assert late.session is None
+    await settle()
+    assert late.session in (one, four)
+    await late.leaves()
+
+
+async def test_where_nothing_can_be_shared_readers_wait_like_everybody_else():
+    server = Server(depth=1)
+    pool = Pool(server.connect, 1)
+    async with readers(pool, 1):
+        late = Borrower(pool.reading())
+        await settle()
+        assert late.session is None
+    await settle()
+    assert late.session is not None
+    await late.leaves()
+    assert server.asked == 1
+
+
+async def test_a_session_that_rests_is_lent_before_one_is_shared():
+    pool = Pool(Server().connect, 3)
+    async with pool.session() as one, pool.session() as two:
+        one.mailbox, two.mailbox = "A", "B"
+    async with readers(pool, 2, "B") as (first, second):
+        assert (first, second) == (two, one)
+    assert pool.opened == 2
+
+
+async def test_a_reader_joins_who_has_its_mailbox_selected_and_else_the_fewest_readers():
+    pool = Pool(Server(depth=4).connect, 2)
+    async with pool.session() as one, pool.session() as two:
+        pass
+    async with readers(pool, 2):
+        one.mailbox, two.mailbox = "A", "B"
+        async with pool.reading("B") as first, pool.reading("B") as second, pool.reading("C") as third:
+            assert (first, second, third) == (two, two, one)
+
+
+async def test_who_waits_for_a_session_alone_is_not_kept_out_by_readers_who_keep_coming():
+    pool = Pool(Server(depth=3).connect, 1)
+    first = Borrower(pool.reading())
+    await settle()
+    writer = Borrower(pool.session())
+    await settle()
+    late = Borrower(pool.reading())
+    await settle()
+    assert first.session is not None
+    assert (writer.session, late.session) == (None, None)
+    await first.leaves()
+    await settle()
+    assert (writer.session, late.session) == (first.session, None)
+    await writer.leaves()
+    await settle()
+    assert late.session is first.session
+    await late.leaves()
+
+
+async def test_a_reader_who_waits_takes_the_place_of_one_who_leaves():
+    pool = Pool(Server(depth=2).connect, 1)
+    one, two, three = (Borrower(pool.reading()) for _ in range(3))
+    await settle()
+    assert three.session is None
+    await two.leaves()
+    await settle()
+    assert three.session is one.session
+    await one.leaves()
+    await three.leaves()
+    assert pool.open_now == 1
+
+
+async def test_a_session_that_one_reader_finds_lost_is_lost_for_all_and_joined_by_none():
+    server = Server(depth=3)
+    pool = Pool(server.connect, 2)
+    one, two = Borrower(pool.reading()), Borrower(pool.reading())
+    await settle()
+    shared = one.session
+    assert isinstance(await one.leaves(ConnectionLost("cut")), ConnectionLost)
+    assert not shared.alive
+    async with pool.reading() as fresh:
+        assert fresh is not shared
+    await two.leaves(ConnectionLost("cut"))
+    async with pool.session() as one, pool.session() as two:
+        assert shared not in (one, two)
+
+
+async def test_a_cancelled_reader_leaves_the_session_to_the_others():
+    pool = Pool(Server().connect, 1)
+    one, two = Borrower(pool.reading()), Borrower(pool.reading())
+    await settle()
+    one.session.busy = True
+    await one.is_cancelled()
+    assert two.session.alive
+    two.session.busy = False
+    await two.leaves()
+    assert two.session.alive and pool.open_now == 1
+
+
+async def test_what_the_last_reader_leaves_without_an_answer_costs_the_session():
+    pool = Pool(Server().connect, 1)
+    one = Borrower(pool.reading())
+    await settle()
+    one.session.busy = True
+    await one.is_cancelled()
+    assert not one.session.alive
+    assert pool.open_now == 0
+
+
+async def test_who_is_cancelled_while_waiting_keeps_nobody_behind_waiting():
+    pool = Pool(Server(depth=2).connect, 1)
+    reader = Borrower(pool.reading())
+    await settle()
+    gives_up, patient = Borrower(pool.session()), Borrower(pool.reading())
+    await settle()
+    assert patient.session is None
+    await gives_up.is_cancelled()
+    await settle()
+    assert patient.session is reader.session
+    await reader.leaves()
+    await patient.leaves()
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("kind", ["session", "reading"])
+async def test_what_was_granted_in_the_moment_of_a_cancellation_is_given_back(kind, depth):
+    """With room for two it is a place in a shared session, else a slot."""
+    pool = Pool(Server(depth=depth).connect, 1)
+    async with readers(pool, depth - 1):
+        last = pool.reading()
+        session = await last.__aenter__()
+        late = Borrower(getattr(pool, kind)())
+        await settle()
+        await last.__aexit__(None, None, None)
+        await late.is_cancelled()
+    assert late.session is None
+    async with asyncio.timeout(1), pool.session() as again:
+        assert again is session
+
+
+async def test_a_reader_refused_a_connection_of_its_own_joins_another():
+    server = Server(None, TooManyConnections("limit"), depth=2)
+    pool = Pool(server.connect, 2)
+    one, two, three = (Borrower(pool.reading()) for _ in range(3))
+    await settle()
+    assert (server.asked, pool.size) == (2, 1)
+    assert one.session is two.session
+    assert three.session is None
+    await one.leaves()
+    await settle()
+    assert three.session is two.session
+    await two.leaves()
+    await three.leaves()
+
+
+async def test_nobody_joins_a_session_once_the_pool_is_closed():
+    pool = Pool(Server().connect, 2)
+    async with pool.reading() as session:
+        await pool.close()
+        with pytest.raises(ConnectionLost):
+            async with pool.reading():
+                pass
+    assert not session.alive
+    assert pool.open_now == 0
