@@ -33,6 +33,8 @@ PIECES = [
     b'INTERNALDATE "a\\"b" ',
     b"INTERNALDATE NIL ",
     b"RFC822.SIZE 5 ",
+    b"RFC822.SIZE 5",
+    b"RFC822.SIZE 5.0e1",
     b"X-GM-MSGID 5 ",
     b"BODY[] ",
     b"body[] ",
@@ -62,6 +64,9 @@ def test_a_message_with_its_body(text: bytes, body: bytes) -> None:
 
 
 @given(texts)
+@example(b"* 7 FETCH (UID 12 FLAGS (\\Seen) RFC822.SIZE 0")
+@example(b"* 7 FETCH (UID 12 FLAGS (\\Seen) MODSEQ (8) RFC822.SIZE 123456789012345678")
+@example(b"* 7 FETCH (FLAGS (\\Seen) UID 12")
 def test_a_message_without_a_body(text: bytes) -> None:
     quick = quick_fetched(text + b")")
     assert quick is None or quick == careful(text + b")")

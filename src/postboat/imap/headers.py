@@ -26,8 +26,6 @@ NOTICES = (
 """Lines in the headers of what a server sends in place of a message: Exchange when it cannot convert it, Courier when
 its file is gone."""
 
-_NOTICE_LOOKED_AT = 8192
-
 
 def header_of(wire: bytes) -> bytes:
     """The header with the line end of its last line, without the empty line (RFC 5322 section 2.1)."""
@@ -59,13 +57,8 @@ def message_id(header: bytes) -> str:
 
 def is_notice(wire: bytes) -> bool:
     """Whether the server sent a notice of its own instead of the message."""
-    begin = wire[:_NOTICE_LOOKED_AT].lower()
-    for lines in NOTICES:
-        if lines[-1] in begin:
-            header = header_of(begin)
-            if all(line in header for line in lines):
-                return True
-    return False
+    header = header_of(wire[:8192]).lower()
+    return any(lines[-1] in header and all(line in header for line in lines) for lines in NOTICES)
 
 
 async def header_of_content(content: Content) -> bytes:

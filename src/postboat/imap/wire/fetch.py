@@ -17,13 +17,11 @@ if TYPE_CHECKING:
 
     from postboat.imap.wire.nodes import Node
 
-_QUICK = re.compile(
-    rb"\* (\d{1,10}) FETCH \((?:UID (\d{1,10}) )?FLAGS \(([^()\"]*)\)(?: UID (\d{1,10}))?(?: MODSEQ \((\d{1,18})\))?\)"
-)
-_QUICK_BODY = re.compile(
+_BEGIN = (
     rb"\* (\d{1,10}) FETCH \((?:UID (\d{1,10}) )?FLAGS \(([^()\"\[]*)\)(?: UID (\d{1,10}))?(?: MODSEQ \((\d{1,18})\))?"
-    rb' INTERNALDATE "([^"\\]*)" BODY\[\] '
 )
+_QUICK = re.compile(_BEGIN + rb"(?: RFC822\.SIZE (\d{1,18}))?\)")
+_QUICK_BODY = re.compile(_BEGIN + rb' INTERNALDATE "([^"\\]*)" BODY\[\] ')
 _HEADER = re.compile(r"BODY\[HEADER(?:\.FIELDS(?:\.NOT)? \([^)]*\))?\]|RFC822\.HEADER", re.IGNORECASE)
 _BODY_NAMES = frozenset({"BODY[]", "RFC822", "BINARY[]"})
 
@@ -33,8 +31,8 @@ def quick_fetched(line: bytes) -> Fetched | None:
     match = _QUICK.fullmatch(line)
     if match is None:
         return None
-    seq, before, flags, behind, modseq = match.groups()
-    return _quick(seq, before, flags, behind, modseq)
+    *begin, size = match.groups()
+    return _quick(*begin, size=None if size is None else int(size))
 
 
 def quick_body(text: bytes, body: bytes) -> Fetched | None:
@@ -42,8 +40,8 @@ def quick_body(text: bytes, body: bytes) -> Fetched | None:
     match = _QUICK_BODY.fullmatch(text)
     if match is None:
         return None
-    seq, before, flags, behind, modseq, date = match.groups()
-    return _quick(seq, before, flags, behind, modseq, seconds_of(date.decode("latin-1")), body)
+    *begin, date = match.groups()
+    return _quick(*begin, date=seconds_of(date.decode("latin-1")), body=body)
 
 
 def _quick(
@@ -52,7 +50,9 @@ def _quick(
     flags: bytes,
     behind: bytes | None,
     modseq: bytes | None,
+    *,
     date: float | None = None,
+    size: int | None = None,
     body: bytes | None = None,
 ) -> Fetched | None:
     if before is not None and behind is not None:
@@ -60,7 +60,7 @@ def _quick(
     uid = int(before or behind or 0)
     if (uid == 0 and (before or behind)) or uid > MAX_UID or int(seq) > MAX_UID:
         return None
-    return Fetched(int(seq), uid or None, flags_of(flags), date, None, body, modseq=int(modseq or 0) or None)
+    return Fetched(int(seq), uid or None, flags_of(flags), date, size, body, modseq=int(modseq or 0) or None)
 
 
 def read_fetched(seq: int, nodes: list[Node]) -> Fetched:
