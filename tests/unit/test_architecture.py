@@ -10,7 +10,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "postboat"
 FILES = sorted(SOURCE.rglob("*.py"))
 HOMES = {
-    "aioimaplib": "imap/connection.py",
+    "aioimaplib": "imap/protocol.py",
     "aiofiles": "maildir/writer.py",
     "platformdirs": "config/paths.py",
     "sqlite3": "ledger/database.py",

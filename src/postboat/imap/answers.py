@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postboat.errors import ConnectionLost
@@ -37,8 +38,8 @@ class Answers:
     def __init__(
         self, pipeline: Pipeline, abilities: Abilities, log: WireLog, concluded: Callable[[str, Condition], None]
     ) -> None:
-        self.bye: str | None = None
-        """The server's words of farewell, once it said BYE."""
+        self.bye: Condition | None = None
+        """The server's farewell, once it said BYE."""
         self.hearing = Hearing()
         self._pipeline, self._abilities, self._log, self._concluded = pipeline, abilities, log, concluded
         self._framer = Framer(stream_over=HELD_LITERAL)
@@ -135,7 +136,7 @@ class Answers:
         if condition.code is not None and (names := condition.code.capabilities) is not None:
             self._abilities.announce(names)
         if condition.status == "BYE" and self.bye is None:
-            self.bye = condition.text or "BYE"
+            self.bye = replace(condition, text=condition.text or "BYE")
 
     def _conclude(self, call: Call, condition: Condition) -> None:
         """Take over what a command's end means, then let its caller go on."""

@@ -1,9 +1,4 @@
-"""One connection to an IMAP server, on aioimaplib's protocol class; no other module imports it.
-
-aioimaplib 2.0.3 brings the connection's life cycle, the states, the table of commands legal in each and the tags. Its
-reading and its command queue are replaced: it recurses for each line, loses data, and lets commands hang when the
-connection breaks (`tests/unit/imap/test_aioimaplib_measurements.py` shows each).
-"""
+"""One connection to an IMAP server: commands out, answers in, and what each means for all that follow."""
 
 from __future__ import annotations
 
@@ -11,18 +6,17 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-import aioimaplib
-from aioimaplib.aioimaplib import Commands
-
 from postboat.errors import CertificateRefused, CommandFailed, ConnectionLost, PostboatError, ServerUnreachable
 from postboat.imap.abilities import Abilities
 from postboat.imap.answers import SIGN_IN, Answers
 from postboat.imap.carrier import Carrier
 from postboat.imap.gate import Gate
+from postboat.imap.patience import is_one_too_many
 from postboat.imap.pipeline import CRLF, Call, Pipeline
+from postboat.imap.protocol import LEGAL_IN, Protocol
 from postboat.imap.refusals import require_ok
 from postboat.imap.sasl import SaslExchange
-from postboat.imap.standing import Standing
+from postboat.imap.standing import AUTH, SELECTED, Standing
 from postboat.imap.streaming import LiteralStream
 from postboat.imap.watchdog import Watchdog
 from postboat.imap.wire import commands
@@ -34,38 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from postboat.imap.carrier import OpenTransport
+    from postboat.imap.patience import Patience
     from postboat.imap.server_kind import ServerKind
     from postboat.imap.wire.commands import Command
     from postboat.imap.wire.responses import Response
     from postboat.imap.wire_log import Tell
-
-_LEGAL_IN = {verb: command.valid_states for verb, command in Commands.items()}
-
-
-class _Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]
-    """aioimaplib's protocol, whose octets go to and come from a `Connection`."""
-
-    def __init__(self, received: Callable[[bytes], None], lost: Callable[[Exception | None], None]) -> None:
-        super().__init__(asyncio.get_running_loop(), lost)
-        self._received = received
-        self._writable = asyncio.Event()
-        self._writable.set()
-
-    def data_received(self, d: bytes) -> None:
-        self._received(d)
-
-    def pause_writing(self) -> None:
-        self._writable.clear()
-
-    def resume_writing(self) -> None:
-        self._writable.set()
-
-    @property
-    def writable(self) -> bool:
-        return self._writable.is_set()
-
-    async def drained(self) -> None:
-        await self._writable.wait()
 
 
 class Connection:
@@ -81,9 +48,9 @@ class Connection:
         self._log = WireLog(tell)
         self._abilities = Abilities()
         self._watchdog = Watchdog(timeout, self._is_answer_due, self._give_up_waiting)
-        self._protocol = _Protocol(self._received, self._lost)
+        self._protocol = Protocol(self._received, self._lost)
         self._carrier = Carrier(self._protocol)
-        self._standing = Standing(self._protocol, _LEGAL_IN)
+        self._standing = Standing(self._protocol, LEGAL_IN)
         self._gate = Gate()
         self._pipeline = Pipeline(
             self._write,
@@ -96,6 +63,8 @@ class Connection:
         )
         self._answers = Answers(self._pipeline, self._abilities, self._log, self._concluded)
         self._failure: PostboatError | None = None
+        self.is_one_too_many = False
+        """Whether the server said so when it ended or refused to use this connection."""
 
     @classmethod
     async def start(
@@ -168,6 +137,10 @@ class Connection:
     def limit(self, kind: ServerKind) -> None:
         """Send no more commands at once than that kind of server takes; the others wait their turn."""
         self._gate.limit(kind)
+
+    def obey(self, patience: Patience) -> None:
+        """Keep its pauses, and tell it when the server asks for one."""
+        self._gate.patience = patience
 
     def listen(self, listener: Callable[[Response], None] | None) -> None:
         """Give untagged responses that no command takes to `listener`, those first that nobody has heard."""
@@ -316,13 +289,23 @@ class Connection:
             self._fail(error)
         bye = self._answers.bye
         if bye is not None and not self._pipeline.calls("LOGOUT"):
-            self._fail(ConnectionLost(f"the server closed the connection: {bye}"))
+            if self._failure is None:
+                self._hear("", bye)
+            self._fail(ConnectionLost(f"the server closed the connection: {bye.text}"))
 
     def _concluded(self, name: str, condition: Condition) -> None:
         """Take over what a command's end means for the connection."""
         self._standing.concluded(name, condition)
         if name == "STARTTLS" and condition.status == "OK":
             self._carrier.pause()
+        self._hear(name, condition)
+
+    def _hear(self, name: str, condition: Condition) -> None:
+        """Take in whether the server wants a slower pace, or one connection less."""
+        self._gate.patience.hear(name, condition)
+        if self.state in (AUTH, SELECTED) and is_one_too_many(condition):
+            self.is_one_too_many = True
+            self._fail(ConnectionLost(f"the server allows no further connection: {condition.text}"))
 
     # Beginning and end
 
@@ -344,7 +327,7 @@ class Connection:
         self._carrier.hold_up(hold)
 
     def _is_answer_due(self) -> bool:
-        if self._carrier.held_up:
+        if self._carrier.held_up or self._gate.patience.pausing:
             self._watchdog.sign()
         return self.busy
 
@@ -355,8 +338,8 @@ class Connection:
         bye = self._answers.bye
         if bye is not None:
             for call in self._pipeline.calls("LOGOUT"):
-                call.finish(Condition("OK", text=bye))
-        why = bye or error
+                call.finish(Condition("OK", text=bye.text))
+        why = bye.text if bye is not None else error
         self._fail(ConnectionLost(f"the connection was lost: {why}" if why else "the server closed the connection"))
         self._carrier.note_gone()
 

@@ -1,9 +1,11 @@
-"""When the next command of a connection may go out: as many at once as the server takes, and some only alone."""
+"""When the next command of a connection may go out: no more at once than the server takes, and none in a pause."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+
+from postboat.imap.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 ALONE = frozenset({"STARTTLS", "COMPRESS"})
 """Commands whose OK changes what the octets behind it mean: nothing may be on its way in either direction."""
+AT_ANY_TIME = frozenset({"LOGOUT"})
+"""Commands that no pause holds back."""
 _NO_LIMIT = 1 << 30
 
 
@@ -21,6 +25,8 @@ class Gate:
     """Lets commands out one after the other, and keeps back what the server would not take yet."""
 
     def __init__(self) -> None:
+        self.patience = Patience()
+        """Who keeps the pauses."""
         self._most = self._later = _NO_LIMIT
         self._stirred = asyncio.Event()
 
@@ -32,6 +38,8 @@ class Gate:
 
     def lets(self, command: Command, in_flight: Mapping[str, Call]) -> bool:
         """Whether a command may go out now."""
+        if self.patience.pausing and command.name not in AT_ANY_TIME:
+            return False
         if not in_flight:
             return True
         if len(in_flight) >= self._most or command.name in ALONE:
@@ -48,5 +56,8 @@ class Gate:
     async def passed(self, command: Command, in_flight: Mapping[str, Call]) -> None:
         """Wait until a command may go out."""
         while not self.lets(command, in_flight):
-            self._stirred.clear()
-            await self._stirred.wait()
+            if self.patience.pausing:
+                await self.patience.passed()
+            else:
+                self._stirred.clear()
+                await self._stirred.wait()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from postboat import __version__
 from postboat.errors import CommandFailed, FolderError, FolderGone, PostboatError
 from postboat.imap.listing import mailboxes
+from postboat.imap.patience import Patience
 from postboat.imap.refusals import require_ok
 from postboat.imap.selected import Selected, Selecting, is_gone
 from postboat.imap.selection import Selection
@@ -43,7 +44,9 @@ class Session:
     The pool lends it to one task, or to several that only read: these open a mailbox before each of their flights.
     """
 
-    def __init__(self, connection: Connection, server: str, tunnel: Tunnel | None = None) -> None:
+    def __init__(
+        self, connection: Connection, server: str, tunnel: Tunnel | None = None, patience: Patience | None = None
+    ) -> None:
         self._connection = connection
         self._tunnel = tunnel
         self.server = server
@@ -54,6 +57,9 @@ class Session:
         self._host = ""
         self.kind = ANY
         """How much the server takes at once."""
+        self.patience = patience or Patience()
+        """The pauses that are kept between commands, for all sessions of an account."""
+        connection.obey(self.patience)
         connection.listen(self._note)
 
     @property
@@ -80,6 +86,11 @@ class Session:
     def busy(self) -> bool:
         """Whether commands are without an answer."""
         return self._connection.busy
+
+    @property
+    def is_one_too_many(self) -> bool:
+        """Whether the server ended it because there are too many."""
+        return self._connection.is_one_too_many
 
     @property
     def mailbox(self) -> str | None:
