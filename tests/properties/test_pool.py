@@ -43,6 +43,7 @@ class World:
 
 class Session:
     def __init__(self, world):
+        self.is_one_too_many = False
         self.world, self.alive = world, True
         self.mailbox, self.depth = None, world.chance.randint(1, 4)
         self.alone = False
@@ -67,6 +68,7 @@ class Session:
         self.unanswered += 1
         await self.world.pause()
         if not self.alive or self.world.chance.random() < 0.15:
+            self.is_one_too_many = self.world.chance.random() < 0.3
             raise ConnectionLost("cut")
         self.unanswered -= 1
         if self.world.chance.random() < 0.1:

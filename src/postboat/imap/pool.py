@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from postboat.errors import AccountError, ConnectionLost, Retry
 from postboat.imap.auth import TooManyConnections
+from postboat.imap.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -35,6 +36,11 @@ class Poolable(Protocol):
     @property
     def busy(self) -> bool:
         """Whether commands are without an answer."""
+        ...
+
+    @property
+    def is_one_too_many(self) -> bool:
+        """Whether the server ended it because there are too many."""
         ...
 
     @property
@@ -98,10 +104,12 @@ class _Waiter(Generic[S]):
 class Pool(Generic[S]):
     """At most `size` sessions made by `connect`; the first one alone, so that a wrong password is sent once."""
 
-    def __init__(self, connect: Callable[[], Awaitable[S]], size: int) -> None:
+    def __init__(self, connect: Callable[[], Awaitable[S]], size: int, patience: Patience | None = None) -> None:
         if size < 1:
             raise ValueError("a pool needs room for at least one session")
         self._connect = connect
+        self.patience = patience or Patience()
+        """The pauses that all its sessions keep."""
         self._free = size
         """Slots that nobody holds."""
         self._waiting: deque[_Waiter[S]] = deque()
@@ -315,7 +323,10 @@ class Pool(Generic[S]):
                 self._resting.append(session)
             else:
                 self._drop(session)
-        self._free_slot()
+        if session.is_one_too_many and self._open:
+            self.size -= 1  # the slot is kept for ever, as when the server refuses one more
+        else:
+            self._free_slot()
 
     def _drop(self, session: S) -> None:
         """Forget a session and cut its connection; nothing happens to one that is dropped already."""

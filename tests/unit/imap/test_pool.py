@@ -9,6 +9,8 @@ from postboat.imap.pool import Pool, choose
 
 
 class Session:
+    is_one_too_many = False
+
     def __init__(self, depth=3):
         self.alive, self.busy, self.mailbox, self.left, self.depth = True, False, None, False, depth
 
@@ -486,3 +488,43 @@ async def test_nobody_joins_a_session_once_the_pool_is_closed():
                 pass
     assert not session.alive
     assert pool.open_now == 0
+
+
+# Too many connections, told late
+
+
+async def test_a_session_that_the_server_ends_as_one_too_many_is_not_replaced():
+    server = Server()
+    pool = Pool(server.connect, 2)
+    async with pool.session():
+        with pytest.raises(ConnectionLost):
+            async with pool.session() as further:
+                further.is_one_too_many, further.alive = True, False
+                raise ConnectionLost("too many")
+        assert (pool.size, pool.open_now) == (1, 1)
+        waiting = asyncio.create_task(pool.session().__aenter__())
+        await settle()
+        assert not waiting.done()
+    await waiting
+    assert server.asked == 2
+
+
+async def test_the_only_session_is_replaced_whatever_the_server_said_when_it_ended_it():
+    server = Server()
+    pool = Pool(server.connect, 2)
+    async with pool.session() as only:
+        only.is_one_too_many, only.alive = True, False
+    async with pool.session() as next_one:
+        assert next_one is not only
+    assert pool.size == 2
+
+
+async def test_when_all_sessions_are_too_many_one_slot_is_left():
+    server = Server()
+    pool = Pool(server.connect, 3)
+    async with AsyncExitStack() as stack:
+        for session in [await stack.enter_async_context(pool.session()) for _ in range(3)]:
+            session.is_one_too_many, session.alive = True, False
+    assert pool.size == 1
+    async with pool.session() as session:
+        assert session.alive
