@@ -13,7 +13,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HOST = "127.0.0.1"
 CHUNK = 65536
@@ -103,25 +106,40 @@ class Proxy:
         self._writers |= {writer, server_writer}
         up: Line = asyncio.Queue(maxsize=64)
         down: Line = asyncio.Queue(maxsize=64)
+        connection = self._opened()
         try:
             async with asyncio.TaskGroup() as directions:
-                directions.create_task(self._take(reader, up))
+                directions.create_task(self._take(reader, up, lambda data: self._passed(connection, data, up=True)))
                 directions.create_task(self._hand_on(up, server_writer, up=True))
                 directions.create_task(self._take(server_reader, down))
-                directions.create_task(self._hand_on(down, writer, up=False))
+                directions.create_task(
+                    self._hand_on(down, writer, lambda data: self._passed(connection, data, up=False), up=False)
+                )
         except* (LineOver, ConnectionError):
             pass  # one end of one direction is the end of the connection
         finally:
             self._writers -= {writer, server_writer}
             server_writer.close()
 
-    async def _take(self, source: asyncio.StreamReader, line: Line) -> None:
+    def _opened(self) -> object:
+        """Name a new connection for `_passed`."""
+        return None
+
+    def _passed(self, connection: object, data: bytes, *, up: bool) -> None:
+        """Take note of octets as the client sends or gets them."""
+
+    async def _take(
+        self, source: asyncio.StreamReader, line: Line, note: Callable[[bytes], None] = lambda _: None
+    ) -> None:
         clock = asyncio.get_running_loop().time
         while data := await source.read(CHUNK):
+            note(data)
             await line.put((clock() + self.delay, data))
         await line.put((clock() + self.delay, b""))
 
-    async def _hand_on(self, line: Line, sink: asyncio.StreamWriter, *, up: bool) -> None:
+    async def _hand_on(
+        self, line: Line, sink: asyncio.StreamWriter, note: Callable[[bytes], None] = lambda _: None, *, up: bool
+    ) -> None:
         clock, moved = asyncio.get_running_loop().time, 0
         while True:
             due, data = await line.get()
@@ -130,6 +148,7 @@ class Proxy:
             await self._flowing.wait()
             limit = self.cut_after_up if up else self.cut_after_down
             allowed = data if limit is None else data[: max(0, limit - moved)]
+            note(allowed)
             sink.write(allowed)
             await sink.drain()
             moved += len(allowed)

@@ -15,11 +15,16 @@ class Abilities:
         self.known = False
         """Whether the server announced them since the greeting, STARTTLS or sign-in, whichever came last."""
         self._announced_while_signing_in = False
+        self._are_guessed = False
 
     def announce(self, names: frozenset[str]) -> None:
         """Take what the server announces in place of all before."""
-        self.names, self.known = names, True
+        self.names, self.known, self._are_guessed = names, True, False
         self._announced_while_signing_in = True
+
+    def guess(self, names: frozenset[str]) -> None:
+        """Take these until the server announces any: good for trying, never for sending a literal unasked."""
+        self.names, self._are_guessed = names, True
 
     def forget(self) -> None:
         """Take nothing that was said so far for true, since it was said in clear."""
@@ -35,6 +40,8 @@ class Abilities:
 
     def must_ask(self, octets: int) -> bool:
         """Whether a literal has to wait for the server's consent (RFC 7888)."""
+        if self._are_guessed:
+            return True
         if "LITERAL+" in self.names:
             return False
         return octets > SHORT or self.names.isdisjoint({"LITERAL-", "IMAP4REV2"})

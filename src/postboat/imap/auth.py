@@ -12,15 +12,19 @@ from base64 import b64encode
 from typing import TYPE_CHECKING
 
 from postboat.errors import CertificateRefused, CommandFailed, ServerUnreachable, SignInRefused
+from postboat.imap.refusals import require_ok
 from postboat.imap.wire import commands
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from postboat.config.schema import Secret
     from postboat.imap.connection import Connection
     from postboat.imap.wire.responses import Condition
+
+    Then = Callable[[str], bool]
+    """Told the mechanism, sends what can go out behind it, and tells whether that is anything."""
 
 _PLAIN_TEXT = frozenset({"PLAIN", "LOGIN"})
 _TEMPORARY_CODES = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CONTACTADMIN"})
@@ -44,6 +48,11 @@ class Credentials:
 
     user: str
     password: Secret
+
+    @property
+    def are_ascii(self) -> bool:
+        """Whether LOGIN can say them as the servers of old understand them."""
+        return (self.user + self.password.reveal()).isascii()
 
     def plain(self) -> bytes:
         """The one message of SASL PLAIN (RFC 4616 section 2)."""
@@ -80,30 +89,50 @@ def postponed(text: str, code: str = "") -> SignInPostponed | None:
 
 
 async def sign_in(
-    connection: Connection, user: str, password: Secret, mechanisms: Sequence[str], *, secure: bool
-) -> None:
-    """Sign in by the first of `mechanisms` that the server offers, and learn its capabilities anew.
+    connection: Connection,
+    user: str,
+    password: Secret,
+    mechanisms: Sequence[str],
+    *,
+    secure: bool,
+    then: Then = lambda _: False,
+    slow: Collection[str] = (),
+) -> str:
+    """Sign in by the first of `mechanisms` that the server offers, and return its name.
 
-    `secure` says that nobody can listen: TLS, loopback or a tunnel. Raises `SignInRefused` when the server refuses
-    the user or the password or has none of the mechanisms, `SignInPostponed` when it refuses for another reason,
-    `CertificateRefused` when a mechanism would show the password to listeners.
+    `secure` says that nobody can listen: TLS, loopback or a tunnel. `then` is called when the password is on its way
+    by a mechanism; what it sends goes out behind it, and it tells whether that is anything. `slow` are
+    mechanisms that cost a round trip more: where PLAIN is one and LOGIN, which shows the password to the same, is not,
+    LOGIN goes first if it is allowed.
+
+    Raises `SignInRefused` when the server refuses the user or the password or has none of the mechanisms,
+    `SignInPostponed` when it refuses for another reason, `CertificateRefused` when a mechanism would show the password
+    to listeners.
     """
     credentials = Credentials(user, password)
     _require_wire_text(credentials)
     unavailable: list[str] = []
-    for name in _offered(connection, mechanisms):
+    while name := _next(connection, mechanisms, unavailable, slow if credentials.are_ascii else ()):
         if name in _PLAIN_TEXT and not secure:
             raise CertificateRefused(
                 f"{name} would send the password in clear text over the network: use ssl or starttls"
             )
-        condition = await _attempt(connection, name, credentials)
+        condition = await _attempt(connection, name, credentials, then)
         if condition is not None:
             _refuse_false_welcome(condition, credentials)
-            if not connection.capabilities_known:
-                await connection.run(commands.capability())
-            return
+            return name
         unavailable.append(name)
     raise SignInRefused(_no_common_mechanism(connection, mechanisms, unavailable))
+
+
+def _next(
+    connection: Connection, mechanisms: Sequence[str], unavailable: Collection[str], slow: Collection[str]
+) -> str | None:
+    """The next mechanism to try, in the user's order, of those that we know and the server offers."""
+    names = [name for name in _offered(connection, mechanisms) if name not in unavailable]
+    if names[:1] == ["PLAIN"] and "PLAIN" in slow and "LOGIN" in names and "LOGIN" not in slow:
+        return "LOGIN"
+    return names[0] if names else None
 
 
 def _offered(connection: Connection, mechanisms: Sequence[str]) -> list[str]:
@@ -117,24 +146,34 @@ def _is_offered(capabilities: frozenset[str], name: str) -> bool:
     return "LOGINDISABLED" not in capabilities if name == "LOGIN" else f"AUTH={name}" in capabilities
 
 
-async def _attempt(connection: Connection, name: str, credentials: Credentials) -> Condition | None:
+async def _attempt(connection: Connection, name: str, credentials: Credentials, then: Then) -> Condition | None:
     """Try one mechanism: the server's OK, or None when the server does not have it after all."""
-    sent = _Sent()
+    sent = _Sent(lambda: then(name))
     try:
         return await _ATTEMPTS[name](connection, credentials, sent)
     except CommandFailed as error:
         text = credentials.hide(error.text)
         if late := postponed(text, error.code):
             raise late from None
-        if error.status == "BAD" or not sent.password:
+        if error.status == "BAD" or not sent.password or await _is_gone(connection, name):
             return None
         raise SignInRefused(_refusal(name, credentials.user, text)) from None
+
+
+async def _is_gone(connection: Connection, name: str) -> bool:
+    """Whether a mechanism that refused was only guessed to be there, and is not: then it judged no password."""
+    if connection.capabilities_known or not connection.alive:
+        return False
+    await connection.run(commands.capability())
+    return not _is_offered(connection.capabilities, name)
 
 
 @dataclass(slots=True)
 class _Sent:
     """Whether the server was given what it needs to judge the password."""
 
+    then: Callable[[], bool]
+    """To be called when that is on its way."""
     password: bool = False
 
 
@@ -143,9 +182,8 @@ async def _plain(connection: Connection, credentials: Credentials, sent: _Sent) 
         sent.password = True
         return credentials.plain()
 
-    if "SASL-IR" in connection.capabilities:
-        return await connection.authenticate("PLAIN", respond, respond(b""))
-    return await connection.authenticate("PLAIN", respond)
+    initial = respond(b"") if "SASL-IR" in connection.capabilities else None
+    return await connection.authenticate("PLAIN", respond, initial, sent.then)
 
 
 async def _cram_md5(connection: Connection, credentials: Credentials, sent: _Sent) -> Condition:
@@ -153,12 +191,17 @@ async def _cram_md5(connection: Connection, credentials: Credentials, sent: _Sen
         sent.password = True
         return credentials.cram_md5(challenge)
 
-    return await connection.authenticate("CRAM-MD5", respond)
+    return await connection.authenticate("CRAM-MD5", respond, then=sent.then)
 
 
 async def _login(connection: Connection, credentials: Credentials, sent: _Sent) -> Condition:
     sent.password = True
-    return await connection.run(commands.login(credentials.user, credentials.password.reveal()))
+    command = commands.login(credentials.user, credentials.password.reveal())
+    reply = connection.send(command)
+    sent.then()
+    condition = await reply
+    require_ok(command, condition)
+    return condition
 
 
 _ATTEMPTS: dict[str, Callable[[Connection, Credentials, _Sent], Awaitable[Condition]]] = {

@@ -50,6 +50,11 @@ class Carrier:
         """Send octets."""
         self._transport.write(data)
 
+    async def written(self) -> None:
+        """Let pass the turn of the loop at whose end uvloop writes, and the one before it that TLS may need."""
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
     def hold_up(self, hold: bool) -> None:
         """Stop reading from the server, or go on."""
         if hold is self.held_up:

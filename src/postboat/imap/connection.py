@@ -15,7 +15,7 @@ from postboat.imap.patience import is_one_too_many
 from postboat.imap.pipeline import CRLF, Call, Pipeline
 from postboat.imap.protocol import LEGAL_IN, Protocol
 from postboat.imap.refusals import require_ok
-from postboat.imap.sasl import SaslExchange
+from postboat.imap.sasl import Deaf, SaslExchange
 from postboat.imap.standing import AUTH, SELECTED, Standing
 from postboat.imap.streaming import LiteralStream
 from postboat.imap.watchdog import Watchdog
@@ -109,6 +109,10 @@ class Connection:
         """Whether the server announced them since the greeting, STARTTLS or sign-in, whichever came last."""
         return self._abilities.known
 
+    def guess(self, capabilities: frozenset[str]) -> None:
+        """Go by these until the server announces its own."""
+        self._abilities.guess(capabilities)
+
     @property
     def preauthenticated(self) -> bool:
         """Whether the server greeted us as signed in already."""
@@ -201,24 +205,41 @@ class Connection:
                 self._fail(ConnectionLost(f"{command.name} was left in the middle"))
 
     async def authenticate(
-        self, mechanism: str, respond: Callable[[bytes], bytes], initial: bytes | None = None
+        self,
+        mechanism: str,
+        respond: Callable[[bytes], bytes],
+        initial: bytes | None = None,
+        then: Callable[[], bool] | None = None,
     ) -> Condition:
         """Sign in by a SASL mechanism: `respond` answers each challenge, both without their base64.
 
         `initial` goes out with the command where the server takes it (RFC 4959), else as the first answer. What
         `respond` raises is raised once the server was told to forget it (RFC 3501 section 6.2.2).
+
+        `then` is called when the password is on its way; what it sends goes out in the same flight, and it tells
+        whether that is anything. Raises `Deaf` when the server asks for more after that: it took the next command for
+        an answer.
         """
         inline = initial if "SASL-IR" in self.capabilities else None
-        exchange = SaslExchange(respond, initial if inline is None else None)
+        exchange = SaslExchange(respond, initial if inline is None else None, then)
 
         def answer(challenge: bytes) -> None:
+            if exchange.is_followed:
+                self._fail(ConnectionLost("the server takes the sign-in for unfinished"))
+                exchange.problem = Deaf("the server takes the sign-in for unfinished")
+                return
             self._log.secret()
             self._write(exchange.answer(challenge) + CRLF)
+            exchange.answered()
 
         command = commands.authenticate(mechanism, inline)
-        condition = await self._submit(command, None, answer).reply
+        reply = self._submit(command, None, answer).reply
+        if inline is not None:
+            exchange.answered()
+        await asyncio.wait({reply})
         if exchange.problem is not None:
             raise exchange.problem
+        condition = reply.result()
         require_ok(command, condition)
         return condition
 
@@ -249,6 +270,14 @@ class Connection:
         self._fail(ConnectionLost("the connection was closed"), at_once=False)
         await self._carrier.gone()
         await self._pipeline.ended()
+
+    async def leave(self, farewell: Command) -> None:
+        """Say farewell and close, without waiting for an answer. Raises as `send` does."""
+        self.send(farewell)
+        await self._carrier.written()
+        # TLS would wait for the server to close its half.
+        self._fail(ConnectionLost("we left"), at_once=self.tls is not None)
+        await self._carrier.gone()
 
     def abort(self) -> None:
         """Cut the connection at once; commands without an answer fail."""

@@ -6,22 +6,27 @@ exists is always addressed by it, so that no decoding and encoding can turn one 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postboat.errors import AccountError, CommandFailed, FolderError
-from postboat.imap.listing import create, mailboxes, namespace, subscribe
+from postboat.imap.checkpoint import checkpoint_text
+from postboat.imap.enquiry import EXTENDED, KEEPS_MODSEQ, Enquiry, Wanted
+from postboat.imap.listing import create, folded, mailboxes, subscribe
 from postboat.imap.mailbox import ImapMailbox
+from postboat.imap.memory import ServerMemory
 from postboat.imap.wire import utf7
 from postboat.imap.wire.responses import Listed
-from postboat.model import FolderName
+from postboat.model import INBOX, FolderName, Glimpse
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    from postboat.imap.arrival import Answer
+    from postboat.imap.enquiry import Found
     from postboat.imap.pool import Pool
     from postboat.imap.session import Session
-    from postboat.model import Glimpse
 
 NOT_SELECTABLE = frozenset({"\\noselect", "\\nonexistent"})
 SPECIAL_USES = frozenset({"\\all", "\\archive", "\\drafts", "\\flagged", "\\important", "\\junk", "\\sent", "\\trash"})
@@ -68,37 +73,104 @@ class ImapFolders:
     no use for the folders of another user or server.
     """
 
-    def __init__(self, pool: Pool[Session], *, utf8: bool = True, owner: str = "") -> None:
+    def __init__(
+        self, pool: Pool[Session], *, utf8: bool = True, owner: str = "", memory: ServerMemory | None = None
+    ) -> None:
         self._pool = pool
         self._utf8 = utf8
         self._owner = owner
+        self._memory = memory or ServerMemory()
+        self._wanted: Wanted | None = None
+        """What a listing that waits for its session wants."""
+        self._early: Enquiry | None = None
 
-    async def list(self, *, subscribed_only: bool = False, reference: str = "") -> RemoteFolders:
+    async def list(
+        self, *, subscribed_only: bool = False, reference: str = "", known: Iterable[FolderName] = ()
+    ) -> RemoteFolders:
         """All folders; with `subscribed_only` each tells whether it is subscribed to.
 
+        `known` are those of last time: where the server does not count all while it lists, it is asked for these.
         Raises `AccountError` when the server refuses: an empty answer would look like deleted folders.
         """
-        async with self._pool.session() as session:
-            try:
-                listed = await mailboxes(session, reference, "*")
-                subscribed = await mailboxes(session, reference, "*", subscribed=True) if subscribed_only else None
-                if not any(_means_inbox(one) for one in listed):
-                    listed = [await _inbox(session), *listed]
-                prefix, delimiter = await _personal_namespace(session)
-            except CommandFailed as failure:
-                raise AccountError(f"the server does not list its folders: {failure}") from failure
-        return self._understood(listed, subscribed, prefix, delimiter)
+        known = frozenset(known)
+        self._wanted = wanted = Wanted(reference, subscribed_only, tuple(self._guessed_wire_names(known)))
+        try:
+            async with self._pool.session() as session:
+                self._wanted = None
+                found = await self._found(session, wanted, known)
+                if not any(map(_means_inbox, found.mailboxes.values())):
+                    inbox = await _inbox(session)
+                    found = replace(found, mailboxes={inbox.name: inbox, **found.mailboxes})
+                keeps_modseq = not session.capabilities.isdisjoint(KEEPS_MODSEQ)
+        except CommandFailed as failure:
+            raise AccountError(f"the server does not list its folders: {failure}") from failure
+        finally:
+            self._wanted = self._early = None
+        folders = self._understood(found, subscribed_only=subscribed_only, keeps_modseq=keeps_modseq)
+        self._memory.correct(delimiter=folders.delimiter)
+        return folders
 
-    def _understood(
-        self, listed: Sequence[Listed], subscribed: Sequence[Listed] | None, prefix: str, delimiter: str | None
-    ) -> RemoteFolders:
-        wanted = None if subscribed is None else {"INBOX", *(_folded(one.name) for one in subscribed)}
-        delimiter = next((one.delimiter for one in listed if one.delimiter), delimiter)
+    def ask_early(self, session: Session, capabilities: frozenset[str]) -> Answer | None:
+        """Ask on a session that is being opened for a listing, before it is known whether it lets us in.
+
+        `capabilities` are those that the server probably has. Gives the answer that comes first, or None when no
+        listing waits.
+        """
+        if self._wanted is None:
+            return None
+        self._early = self._enquire(session, self._wanted, capabilities)
+        return self._early.first_answer
+
+    def _guessed_wire_names(self, known: Collection[FolderName]) -> Iterator[str]:
+        """Wire names of folders before they are listed; a wrong one costs an answer and tells nothing."""
+        as_before = RemoteFolders(self._memory.delimiter)
+        for name in sorted(known):
+            try:
+                yield self.wire_name(name, as_before)
+            except FolderError:
+                pass
+
+    async def _found(self, session: Session, wanted: Wanted, known: Collection[FolderName]) -> Found:
+        """What the server tells; what an extended LIST refuses or leaves out is asked for by a plain one.
+
+        Raises `CommandFailed` when it refuses that too.
+        """
+        early = self._early if self._early is not None and self._early.session is session else None
+        if early is not None and (found := await _unless_refused(early)) is not None:
+            extended: Found | None = found
+        else:
+            enquiry = self._enquire(session, wanted, session.capabilities)
+            extended = await _unless_refused(enquiry) if enquiry.is_extended else await enquiry.found()
+        believed = extended is not None and (not extended.is_extended or session.capabilities >= EXTENDED)
+        if extended is not None and believed and not self._leaves_out(extended, wanted, known):
+            return extended
+        plain = await Enquiry(session, wanted, session.capabilities, extended=False).found()
+        if extended is not None and believed and _holds(extended, plain):
+            return replace(plain, numbers={**extended.numbers, **plain.numbers})
+        self._memory.correct(lists_all=False)
+        return plain
+
+    def _enquire(self, session: Session, wanted: Wanted, capabilities: frozenset[str]) -> Enquiry:
+        return Enquiry(session, wanted, capabilities, extended=self._memory.lists_all)
+
+    def _leaves_out(self, found: Found, wanted: Wanted, known: Collection[FolderName]) -> bool:
+        """Whether an extended LIST looks as if it did not show all that there is (strato: no INBOX)."""
+        if not found.is_extended:
+            return False
+        seen = {name for one in found.mailboxes.values() if (name := self._name(one)) is not None}
+        return not (seen >= {INBOX, *known} and (found.subscriptions or not wanted.subscriptions))
+
+    def _understood(self, found: Found, *, subscribed_only: bool, keeps_modseq: bool) -> RemoteFolders:
+        listed = _inbox_first(found.mailboxes.values())
+        prefix, delimiter = found.namespace
+        delimiter = next((one.delimiter for one in found.mailboxes.values() if one.delimiter), delimiter)
         folders: dict[FolderName, RemoteFolder] = {}
         problems: list[str] = []
-        for one in _inbox_first(listed):
+        for one in listed:
+            subscribed = not subscribed_only or _means_inbox(one) or folded(one.name) in found.subscriptions
+            numbers = found.numbers.get(folded(one.name), {})
             try:
-                folder = self._folder(one, subscribed=wanted is None or _folded(one.name) in wanted)
+                folder = self._folder(one, subscribed, self._glimpse(numbers, keeps_modseq=keeps_modseq))
             except ValueError as problem:
                 problems.append(f"folder {one.name!r} is left alone: {problem}")
                 continue
@@ -109,7 +181,7 @@ class ImapFolders:
                 problems.append(f"folder {one.name!r}: its name is not valid modified UTF-7 and is used as it is")
         return RemoteFolders(delimiter, self._decode(prefix), tuple(folders.values()), tuple(problems))
 
-    def _folder(self, listed: Listed, *, subscribed: bool) -> RemoteFolder:
+    def _folder(self, listed: Listed, subscribed: bool, glimpse: Glimpse | None) -> RemoteFolder:
         """Raises ValueError when the name has an empty level."""
         return RemoteFolder(
             FolderName.of(*self._parts(listed)),
@@ -117,7 +189,23 @@ class ImapFolders:
             not listed.attributes & NOT_SELECTABLE,
             listed.attributes & SPECIAL_USES,
             subscribed,
+            glimpse,
         )
+
+    def _glimpse(self, numbers: Mapping[str, int], *, keeps_modseq: bool) -> Glimpse | None:
+        """What the numbers say as the folder itself would; None without a UIDVALIDITY."""
+        uidvalidity, uidnext = numbers.get("UIDVALIDITY") or None, numbers.get("UIDNEXT") or None
+        if uidvalidity is None:
+            return None
+        modseq = numbers.get("HIGHESTMODSEQ") if keeps_modseq else None
+        checkpoint = checkpoint_text(uidvalidity, uidnext, numbers.get("MESSAGES"), modseq)
+        return Glimpse(f"{uidvalidity} {self._owner}" if self._owner else str(uidvalidity), checkpoint)
+
+    def _name(self, listed: Listed) -> FolderName | None:
+        try:
+            return FolderName.of(*self._parts(listed))
+        except ValueError:
+            return None
 
     def _parts(self, listed: Listed) -> Iterator[str]:
         """Levels are split on the wire, where the delimiter means itself, and decoded one by one."""
@@ -210,15 +298,17 @@ async def _create(session: Session, wire: str, *, must: bool) -> bool:
     return True
 
 
-async def _personal_namespace(session: Session) -> tuple[str, str | None]:
-    """Prefix and delimiter of the user's own folders; ("", None) when the server does not tell."""
-    if "NAMESPACE" not in session.capabilities:
-        return "", None
+async def _unless_refused(enquiry: Enquiry) -> Found | None:
+    """What an enquiry brings; None when the server refuses it."""
     try:
-        spaces = await namespace(session)
+        return await enquiry.found()
     except CommandFailed:
-        return "", None
-    return spaces.personal[0] if spaces and spaces.personal else ("", None)
+        return None
+
+
+def _holds(extended: Found, plain: Found) -> bool:
+    """Whether an extended LIST told of everything that the plain one tells of."""
+    return extended.mailboxes.keys() >= plain.mailboxes.keys() and extended.subscriptions >= plain.subscriptions
 
 
 def _inbox_first(listed: Iterable[Listed]) -> list[Listed]:
@@ -234,11 +324,6 @@ async def _inbox(session: Session) -> Listed:
     """The INBOX, which every server has (RFC 3501 section 5.1), though strato lists it only when it is asked for."""
     asked = await mailboxes(session, "", "INBOX")
     return next((one for one in asked if _means_inbox(one)), Listed("INBOX", None))
-
-
-def _folded(name: str) -> str:
-    """The wire name with every INBOX spelt alike."""
-    return "INBOX" if name.upper() == "INBOX" else name
 
 
 def _decoded(name: str) -> str | None:

@@ -5,23 +5,35 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING
 
+from postboat.errors import ConnectionLost
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 CANCEL = b"*"
 
 
+class Deaf(ConnectionLost):
+    """The server lost, or misunderstood, what was sent behind a sign-in; the connection is of no use."""
+
+
 class SaslExchange:
     """Answers a server's challenges by `respond`, both without their base64.
 
-    `owed` is an initial response that did not go out with the command: it answers the first challenge.
+    `owed` is an initial response that did not go out with the command: it answers the first challenge. `then` sends
+    what may go out behind an answer, and tells whether that is anything.
     """
 
-    def __init__(self, respond: Callable[[bytes], bytes], owed: bytes | None) -> None:
+    def __init__(
+        self, respond: Callable[[bytes], bytes], owed: bytes | None, then: Callable[[], bool] | None = None
+    ) -> None:
         self.problem: Exception | None = None
         """Why the exchange was cancelled."""
         self._respond = respond
         self._owed = owed
+        self._then = then
+        self.is_followed = False
+        """Whether something was sent behind the answer, which was then the last one."""
 
     def answer(self, challenge: bytes) -> bytes:
         """The line that answers a challenge: `*`, which cancels, when there is no answer."""
@@ -32,3 +44,8 @@ class SaslExchange:
             self.problem = error
             return CANCEL
         return b64encode(octets)
+
+    def answered(self) -> None:
+        """Take that an answer was sent: all the mechanisms we know have only one."""
+        if self._then is not None and self.problem is None:
+            self.is_followed = self._then()

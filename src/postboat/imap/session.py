@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postboat import __version__
@@ -20,7 +21,7 @@ from postboat.imap.selection import Selection
 from postboat.imap.server_kind import ANY, kind_of
 from postboat.imap.tls import describe
 from postboat.imap.wire import commands
-from postboat.imap.wire.responses import Condition, ESearched, Fetched, IdFields, Searched
+from postboat.imap.wire.responses import Condition, Enabled, ESearched, Fetched, IdFields, Searched
 from postboat.imap.wire.uid_set import UidSet
 
 if TYPE_CHECKING:
@@ -55,11 +56,14 @@ class Session:
         """The SELECT sent last."""
         self._introduction: asyncio.Future[Condition] | None = None
         self._host = ""
+        self._is_proven = False
         self.kind = ANY
         """How much the server takes at once."""
         self.patience = patience or Patience()
         """The pauses that are kept between commands, for all sessions of an account."""
         connection.obey(self.patience)
+        self.enabled: frozenset[str] = frozenset()
+        """What the server switched on for us (RFC 5161), in capitals."""
         connection.listen(self._note)
 
     @property
@@ -83,14 +87,14 @@ class Session:
         return self._connection.alive
 
     @property
-    def busy(self) -> bool:
-        """Whether commands are without an answer."""
-        return self._connection.busy
-
-    @property
     def is_one_too_many(self) -> bool:
         """Whether the server ended it because there are too many."""
         return self._connection.is_one_too_many
+
+    @property
+    def busy(self) -> bool:
+        """Whether commands are without an answer."""
+        return self._connection.busy
 
     @property
     def mailbox(self) -> str | None:
@@ -103,24 +107,38 @@ class Session:
         """How many readers may share it."""
         return self.kind.flights
 
-    def introduce(self) -> None:
+    def introduce(self, capabilities: frozenset[str]) -> asyncio.Future[Condition] | None:
         """Say who we are where the server wants to know (RFC 2971): NetEase opens no mailbox for strangers.
 
         Nobody waits for the answer, and a refusal does no harm.
         """
-        if "ID" in self.capabilities:
+        if "ID" in capabilities:
             about_us = {"name": "Postboat", "version": __version__}
             self._introduction = self.ask(commands.id_(about_us), self._hear_introduction)
+        return self._introduction
 
     def _hear_introduction(self, response: Response) -> None:
         if isinstance(response, IdFields):
             self.recognise(self._host, response.fields)
 
-    def recognise(self, host: str, id_fields: Mapping[str, str | None] | None = None) -> None:
-        """Find out what kind of server this is, and keep to what that takes. To be called once signed in."""
-        self._host = host
-        self.kind = kind_of(self._connection.greeting.text, self.capabilities, id_fields, host)
+    def recognise(self, host: str, id_fields: Mapping[str, str | None] | None = None, *, proven: bool = False) -> None:
+        """Find out what kind of server this is, and keep to what that takes. To be called once signed in.
+
+        `proven` says that it took several commands at once before.
+        """
+        self._host, self._is_proven = host, self._is_proven or proven
+        kind = kind_of(self._connection.greeting.text, self.capabilities, id_fields, host)
+        self.kind = replace(kind, unproven=False) if self._is_proven else kind
         self._connection.limit(self.kind)
+
+    def enable(self, extension: str) -> asyncio.Future[Condition]:
+        """Ask the server to switch an extension on (RFC 5161); `enabled` tells once the answer is there."""
+
+        def take(response: Response) -> None:
+            if isinstance(response, Enabled):
+                self.enabled |= response.names
+
+        return self.ask(commands.enable(extension), take)
 
     def open(
         self,
@@ -263,11 +281,17 @@ class Session:
         await self.run(commands.noop())
 
     async def logout(self) -> None:
-        """Take leave and close, within two seconds each for the server and a tunnel; never raises."""
+        """Take leave and close, within two seconds each for the server and a tunnel; never raises.
+
+        Nobody waits for the server's answer, but where a tunnel's command may need the time to pass our words on.
+        """
         try:
             async with asyncio.timeout(FAREWELL):
-                await self._connection.run(commands.logout(), check=False)
-                await self._connection.close()
+                if self._tunnel is None:
+                    await self._connection.leave(commands.logout())
+                else:
+                    await self._connection.run(commands.logout(), check=False)
+                    await self._connection.close()
         except (PostboatError, OSError, TimeoutError):
             pass
         finally:

@@ -10,6 +10,7 @@ from postboat.config.secrets import PasswordGiver
 from postboat.events import AccountConnected, Warned
 from postboat.imap.dial import connect
 from postboat.imap.folders import ImapFolders
+from postboat.imap.memory import ServerMemory
 from postboat.imap.pool import Pool
 from postboat.ledger.files import ledger_file, lock_file
 from postboat.maildir.folders import MaildirStore
@@ -34,6 +35,8 @@ class AccountParts:
     config: AccountConfig
     pool: Pool[Session]
     folders: ImapFolders
+    memory: ServerMemory
+    """What the last run learnt about the server: to be restored before this one connects, and kept when it ends."""
     store: MaildirStore
     policy: Policy
     ledger_path: Path
@@ -60,12 +63,14 @@ def assemble(
     passwords = PasswordGiver(account.name, remote, prompter, prompting)
 
     async def dial() -> Session:
-        session = await connect(remote, passwords, wire_log=_wire_log())
+        session = await connect(remote, passwords, wire_log=_wire_log(), memory=memory, behind=folders.ask_early)
         if pool.opened == 0:
             publish(AccountConnected(account.name, session.server, _user(remote)))
         return session
 
+    memory = ServerMemory()
     pool = Pool(dial, remote.maxconnections)
+    folders = ImapFolders(pool, utf8=remote.rules.utf8foldernames, owner=_owner(remote), memory=memory)
     store = MaildirStore(
         local.localfolders,
         local.layout,
@@ -77,7 +82,8 @@ def assemble(
     return AccountParts(
         config=account,
         pool=pool,
-        folders=ImapFolders(pool, utf8=remote.rules.utf8foldernames, owner=_owner(remote)),
+        folders=folders,
+        memory=memory,
         store=store,
         policy=policy_of(account),
         ledger_path=ledger_file(config.metadata, account.name),

@@ -180,15 +180,6 @@ def test_text_from_a_server_cannot_steer_the_terminal():
     assert len(shown("x" * 1000)) == 301
 
 
-async def test_capabilities_are_asked_for_when_the_server_does_not_tell_them():
-    async def talk(server):
-        server.say(greets("AUTH=PLAIN", "SASL-IR"))
-        await server.answer("AUTHENTICATE PLAIN .*", "OK in")
-        await server.answer("CAPABILITY", "* CAPABILITY IMAP4rev1 MOVE", "OK done")
-
-    assert await attempt(talk) == {"IMAP4REV1", "MOVE"}
-
-
 async def test_capabilities_told_before_the_ok_are_taken():
     async def talk(server):
         server.say(greets("AUTH=PLAIN", "SASL-IR"))

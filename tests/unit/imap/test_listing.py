@@ -2,7 +2,7 @@ import pytest
 from tests.fakes.talking import talking
 
 from postboat.errors import CommandFailed
-from postboat.imap.listing import create, mailboxes, namespace, status, subscribe
+from postboat.imap.listing import create, mailboxes, status, subscribe
 
 
 async def test_a_mailbox_listed_twice_is_one():
@@ -15,16 +15,6 @@ async def test_a_mailbox_listed_twice_is_one():
         first, second = await mailboxes(session)
     assert (first.name, first.delimiter, first.attributes) == ("A", "/", {"\\haschildren", "\\sent"})
     assert second.name == "B"
-
-
-async def test_the_subscribed_mailboxes_are_those_that_exist_and_are_subscribed_to():
-    async def talk(server):
-        listing, subscriptions = await server.command('LIST "" "\\*"'), await server.command('LSUB "" "\\*"')
-        server.say('* LIST () "/" INBOX', '* LIST () "/" A', '* LIST () "/" B', f"{listing} OK done")
-        server.say('* LSUB () "/" inbox', '* LSUB () "/" B', '* LSUB () "/" Deleted', f"{subscriptions} OK done")
-
-    async with talking(talk) as session:
-        assert [one.name for one in await mailboxes(session, subscribed=True)] == ["INBOX", "B"]
 
 
 async def test_a_refused_list_is_no_empty_list():
@@ -46,15 +36,11 @@ async def test_status_takes_the_numbers_of_its_own_mailbox_only():
         assert await status(session, "inbox", ["MESSAGES", "UIDNEXT"]) == {"MESSAGES": 2}
 
 
-async def test_creating_subscribing_and_asking_for_the_namespace():
+async def test_creating_and_subscribing():
     async def talk(server):
         await server.answer('CREATE "A"', "OK done")
         await server.answer('SUBSCRIBE "A"', "OK done")
-        await server.answer("NAMESPACE", '* NAMESPACE (("INBOX." ".")) NIL NIL', "OK done")
-        await server.answer("NAMESPACE", "OK done")
 
     async with talking(talk) as session:
         await create(session, "A")
         await subscribe(session, "A")
-        assert (await namespace(session)).personal == (("INBOX.", "."),)
-        assert await namespace(session) is None

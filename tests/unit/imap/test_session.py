@@ -248,7 +248,7 @@ async def test_a_body_is_streamed_while_the_answer_to_our_introduction_is_owed()
 
     async with talking(whole, "ID") as session:
         await session.select("A")
-        session.introduce()
+        session.introduce(session.capabilities)
         async with session.stream(5) as (size, parts):
             assert (size, [part async for part in parts]) == (5, [b"hello"])
 
@@ -387,6 +387,6 @@ async def test_the_answer_to_id_says_what_kind_of_server_it_is():
     async with talking(talk, "ID") as session:
         session.recognise("imap.example.org")
         assert session.kind.unproven
-        session.introduce()
+        session.introduce(session.capabilities)
         await session.noop()
         assert session.kind.name == "Dovecot"

@@ -159,9 +159,10 @@ def namespace() -> Command:
     return _command("NAMESPACE")
 
 
-def list_(reference: str, pattern: str) -> Command:
-    """LIST."""
-    return _command("LIST", _mailbox(reference), _mailbox(pattern))
+def list_(reference: str, pattern: str, returning: str = "") -> Command:
+    """LIST, with the return options of RFC 5258 section 3.2 where the server knows them."""
+    options = [_text(f"RETURN ({returning})")] if returning else []
+    return _command("LIST", _mailbox(reference), _mailbox(pattern), *options)
 
 
 def lsub(reference: str, pattern: str) -> Command:

@@ -1,0 +1,136 @@
+"""One flight that asks for all mailboxes of a server with their numbers, so that none has to be opened to see whether
+anything happened in it.
+
+Where the server can, LIST brings the numbers with it (RFC 5258, RFC 5819); elsewhere STATUS asks for those of the
+mailboxes known from last time, in the same flight as the plain LIST. A mailbox of which no numbers came is unknown:
+neither empty nor gone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postboat.imap.listing import folded, merged
+from postboat.imap.refusals import require_ok
+from postboat.imap.wire import commands
+from postboat.imap.wire.responses import Listed, Namespaces, StatusData
+from postboat.values import dataclass
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterator, Mapping
+
+    from postboat.imap.session import Session
+    from postboat.imap.wire.commands import Command
+    from postboat.imap.wire.responses import Condition, Response
+
+EXTENDED = frozenset({"LIST-EXTENDED", "LIST-STATUS"})
+KEEPS_MODSEQ = frozenset({"CONDSTORE", "QRESYNC"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an enquiry is about."""
+
+    reference: str = ""
+    subscriptions: bool = False
+    """Whether it matters which mailboxes are subscribed to."""
+    counted: tuple[str, ...] = ()
+    """Wire names of mailboxes whose numbers are asked for one by one where LIST does not bring them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a server told."""
+
+    mailboxes: Mapping[str, Listed]
+    """By wire name, in the server's order."""
+    subscriptions: frozenset[str]
+    """Wire names, INBOX in capitals."""
+    numbers: Mapping[str, Mapping[str, int]]
+    """Of mailboxes by wire name, INBOX in capitals; each as one STATUS told it."""
+    namespace: tuple[str, str | None]
+    """Prefix and delimiter of the user's own mailboxes; ("", None) when the server does not tell."""
+    is_extended: bool
+    """Whether an extended LIST brought it."""
+
+
+class Enquiry:
+    """An enquiry on its way: all of it is sent when this is made, without waiting for anything.
+
+    `capabilities` are those that the server has as far as is known, `extended` says whether its LIST may be trusted
+    with more than the plain form.
+    """
+
+    def __init__(
+        self, session: Session, wanted: Wanted, capabilities: frozenset[str], *, extended: bool = True
+    ) -> None:
+        self.session, self.wanted = session, wanted
+        self.is_extended = extended and capabilities >= EXTENDED and not wanted.reference
+        self._capabilities = capabilities
+        self._mailboxes: dict[str, Listed] = {}
+        self._subscriptions: set[str] = set()
+        self._numbers: dict[str, Mapping[str, int]] = {}
+        self._namespace: tuple[str, str | None] = ("", None)
+        self._needed = [(command, session.ask(command, self._take)) for command in self._needed_commands()]
+        self._optional = [session.ask(command, self._take) for command in self._optional_commands()]
+
+    @property
+    def first_answer(self) -> asyncio.Future[Condition]:
+        """The answer that comes first."""
+        return self._needed[0][1]
+
+    async def found(self) -> Found:
+        """Wait for all answers. Raises `CommandFailed` when the server does not list its mailboxes."""
+        for command, answer in self._needed:
+            require_ok(command, await answer)
+        for answer in self._optional:
+            await answer
+        return Found(self._mailboxes, frozenset(self._subscriptions), self._numbers, self._namespace, self.is_extended)
+
+    def _needed_commands(self) -> Iterator[Command]:
+        wanted = self.wanted
+        if self.is_extended:
+            yield commands.list_("", "*", returning=" ".join(self._returning()))
+            return
+        yield commands.list_(wanted.reference, "*")
+        if wanted.reference:
+            yield commands.list_("", "INBOX")
+        if wanted.subscriptions:
+            yield commands.lsub(wanted.reference, "*")
+
+    def _returning(self) -> Iterator[str]:
+        if self.wanted.subscriptions:
+            yield "SUBSCRIBED"
+        if "SPECIAL-USE" in self._capabilities:
+            yield "SPECIAL-USE"
+        yield f"STATUS ({' '.join(self._items())})"
+
+    def _items(self) -> Iterator[str]:
+        yield from ("MESSAGES", "UIDNEXT", "UIDVALIDITY")
+        if not self._capabilities.isdisjoint(KEEPS_MODSEQ):
+            yield "HIGHESTMODSEQ"
+
+    def _optional_commands(self) -> Iterator[Command]:
+        if "NAMESPACE" in self._capabilities:
+            yield commands.namespace()
+        if not self.is_extended:
+            items = tuple(self._items())
+            for name in self.wanted.counted:
+                yield commands.status(name, items)
+
+    def _take(self, response: Response) -> None:
+        match response:
+            case Listed(is_lsub=True):
+                self._subscriptions.add(folded(response.name))
+            case Listed():
+                self._mailboxes[response.name] = merged(self._mailboxes.get(response.name), response)
+                if "\\subscribed" in response.attributes:
+                    self._subscriptions.add(folded(response.name))
+            case StatusData():
+                # One answer at a time: numbers of different moments prove nothing together.
+                self._numbers[folded(response.name)] = response.items
+            case Namespaces() if response.personal:
+                self._namespace = response.personal[0]
+            case _:
+                pass
