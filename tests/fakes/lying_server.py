@@ -1,6 +1,7 @@
 """A small IMAP server in this process that can be told to lie.
 
-It keeps one list of messages for each mailbox and answers by the book. What a test wants otherwise it puts into
+It keeps one list of messages for each mailbox and answers by the book, as far as its capabilities reach: CONDSTORE,
+QRESYNC and ESEARCH are among those it knows. What a test wants otherwise it puts into
 `server.lies`: a function for the first words of a command, which gets the server's honest answer and returns another.
 `server.said` is every command received, without tags.
 """
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 ALL = "IMAP4REV1 UIDPLUS LITERAL+ NAMESPACE CONDSTORE"
 _LITERAL = re.compile(rb"\{(\d+)(\+?)\}\r\n$")
+SYSTEM = frozenset({"\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft"})
 _WORDS = re.compile(rb'"((?:[^"\\]|\\.)*)"|\(([^)]*)\)|([^\s()"]+)')
 
 
@@ -36,6 +38,7 @@ class Mail:
     wire: bytes
     flags: set[str] = field(default_factory=set)
     date: str = "01-Jan-2020 00:00:00 +0000"
+    modseq: int = 1
 
 
 @dataclass
@@ -46,13 +49,27 @@ class Mailbox:
     uidnext: int = 1
     highestmodseq: int = 1
     mail: list[Mail] = field(default_factory=list)
+    gone: dict[int, int] = field(default_factory=dict)
+    """UIDs of removed messages with the mod-sequence of their removal."""
 
     def put(self, wire: bytes, *flags: str, date: str = "01-Jan-2020 00:00:00 +0000") -> int:
         """Add a message and return its UID."""
-        self.mail.append(Mail(self.uidnext, wire, set(flags), date))
-        self.uidnext += 1
         self.highestmodseq += 1
+        self.mail.append(Mail(self.uidnext, wire, set(flags), date, self.highestmodseq))
+        self.uidnext += 1
         return self.uidnext - 1
+
+    def flag(self, uid: int, *flags: str) -> None:
+        """Replace the flags of a message."""
+        self.highestmodseq += 1
+        mail = next(mail for mail in self.mail if mail.uid == uid)
+        mail.flags, mail.modseq = set(flags), self.highestmodseq
+
+    def drop(self, *uids: int) -> None:
+        """Remove messages."""
+        self.highestmodseq += 1
+        self.gone |= dict.fromkeys(uids, self.highestmodseq)
+        self.mail = [mail for mail in self.mail if mail.uid not in uids]
 
     def uids(self) -> list[int]:
         return [mail.uid for mail in self.mail]
@@ -128,6 +145,7 @@ class LyingServer:
             while line := await _command(reader, writer):
                 tag, _, command = line.partition(b" ")
                 self.said.append(command)
+                conversation.tag = tag
                 answer: Answer | None = conversation.answer(command)
                 for words, lie in self.lies.items():
                     if answer is not None and command.decode("latin-1").startswith(words):
@@ -162,14 +180,22 @@ class _Conversation:
     def __init__(self, server: LyingServer, writer: asyncio.StreamWriter) -> None:
         self.server, self.writer = server, writer
         self.box: Mailbox | None = None
+        self.enabled = False
+        self.tag = b""
 
     def answer(self, command: bytes) -> Answer:
         verb, _, rest = command.partition(b" ")
         if verb == b"UID":
             second, _, rest = rest.partition(b" ")
             verb += b"_" + second
+        if self.box is None and verb.startswith((b"UID_", b"EXPUNGE")):
+            return Answer(tagged=b"BAD no mailbox is selected")
         handle = getattr(self, verb.decode().lower(), None)
         return handle(rest) if handle else Answer()
+
+    def enable(self, _: bytes) -> Answer:
+        self.enabled = "QRESYNC" in self.server.capabilities
+        return Answer([b"ENABLED QRESYNC"] if self.enabled else [])
 
     def capability(self, _: bytes) -> Answer:
         return Answer([b"CAPABILITY " + self.server.capabilities.encode()])
@@ -177,9 +203,11 @@ class _Conversation:
     def select(self, rest: bytes) -> Answer:
         name = _words(rest)[0]
         if name not in self.server.boxes:
+            self.box = None
             return Answer(tagged=b"NO [NONEXISTENT] no such mailbox")
         box = self.box = self.server.boxes[name]
         told = [
+            b"FLAGS (" + " ".join(sorted(SYSTEM.union(*(mail.flags for mail in box.mail)))).encode() + b")",
             b"%d EXISTS" % len(box.mail),
             b"OK [UIDVALIDITY %d] valid" % box.uidvalidity,
             b"OK [UIDNEXT %d] next" % box.uidnext,
@@ -187,7 +215,17 @@ class _Conversation:
         ]
         if "CONDSTORE" in self.server.capabilities:
             told.append(b"OK [HIGHESTMODSEQ %d] highest" % box.highestmodseq)
+        since = re.search(rb"\(QRESYNC \((\d+) (\d+)\)\)", rest)
+        if since and self.enabled and int(since[1]) == box.uidvalidity:
+            told += self._since(int(since[2]))
         return Answer(told, b"OK [READ-WRITE] selected")
+
+    def _since(self, modseq: int) -> list[bytes]:
+        assert self.box
+        gone = [b"%d" % uid for uid, at in sorted(self.box.gone.items()) if at > modseq]
+        changed = [(n, mail) for n, mail in enumerate(self.box.mail, 1) if mail.modseq > modseq]
+        told = [b"VANISHED (EARLIER) " + b",".join(gone)] if gone else []
+        return told + [self._data(n, mail, b"FLAGS MODSEQ") for n, mail in changed]
 
     def examine(self, rest: bytes) -> Answer:
         answer = self.select(rest)
@@ -199,13 +237,18 @@ class _Conversation:
 
     def uid_fetch(self, rest: bytes) -> Answer:
         uids, items = rest.split(b" ", 1)
-        assert self.box
-        return Answer([self._data(n, mail, items) for n, mail in self._of(uids)])
+        since = re.search(rb"\(CHANGEDSINCE (\d+)\)", items)
+        if since is None or "CONDSTORE" not in self.server.capabilities:
+            return Answer([self._data(n, mail, items) for n, mail in self._of(uids)])
+        changed = [(n, mail) for n, mail in self._of(uids) if mail.modseq > int(since[1])]
+        return Answer([self._data(n, mail, items + b" MODSEQ") for n, mail in changed])
 
     def _data(self, number: int, mail: Mail, items: bytes) -> bytes:
         told = [b"UID %d" % mail.uid]
         if b"FLAGS" in items:
             told.append(b"FLAGS (" + " ".join(sorted(mail.flags)).encode() + b")")
+        if b"MODSEQ" in items:
+            told.append(b"MODSEQ (%d)" % mail.modseq)
         if b"INTERNALDATE" in items:
             told.append(b'INTERNALDATE "' + mail.date.encode() + b'"')
         if b"RFC822.SIZE" in items:
@@ -224,22 +267,33 @@ class _Conversation:
 
     def uid_search(self, rest: bytes) -> Answer:
         assert self.box
+        returns = re.match(rb"RETURN \([A-Z ]*\) ", rest)
+        keys = (rest[returns.end() :] if returns else rest).split()
         found = self.box.mail
-        if rest.startswith(b"UID "):
-            found = [mail for _, mail in self._of(rest[4:])]
-        elif rest == b"DELETED":
-            found = [mail for mail in found if "\\Deleted" in mail.flags]
-        return Answer([b"SEARCH" + b"".join(b" %d" % mail.uid for mail in found)])
+        while keys:
+            key = keys.pop(0).decode()
+            if key == "UID":
+                wanted = {mail.uid for _, mail in self._of(keys.pop(0))}
+                found = [mail for mail in found if mail.uid in wanted]
+            elif key != "ALL":
+                flag = keys.pop(0).decode() if key == "KEYWORD" else f"\\{key.capitalize()}"
+                found = [mail for mail in found if flag in mail.flags]
+        uids = [b"%d" % mail.uid for mail in found]
+        if returns is None:
+            return Answer([b" ".join([b"SEARCH", *uids])])
+        every = b" ALL " + b",".join(uids) if uids else b""
+        return Answer([b'ESEARCH (TAG "%s") UID%s COUNT %d' % (self.tag, every, len(uids))])
 
     def uid_store(self, rest: bytes) -> Answer:
         uids, change, flags = rest.split(b" ", 2)
+        assert self.box
+        self.box.highestmodseq += 1
         for _, mail in self._of(uids):
+            mail.modseq = self.box.highestmodseq
             if change.startswith(b"+"):
                 mail.flags |= set(flags.decode().strip("()").split())
             else:
                 mail.flags -= set(flags.decode().strip("()").split())
-        assert self.box
-        self.box.highestmodseq += 1
         return Answer()
 
     def uid_expunge(self, rest: bytes) -> Answer:
@@ -251,14 +305,15 @@ class _Conversation:
 
     def _expunge(self, uids: set[int]) -> Answer:
         assert self.box
-        told = []
-        for number in range(len(self.box.mail), 0, -1):
-            mail = self.box.mail[number - 1]
-            if mail.uid in uids and "\\Deleted" in mail.flags:
-                del self.box.mail[number - 1]
-                told.append(b"%d EXPUNGE" % number)
-        self.box.highestmodseq += 1
-        return Answer(told)
+        gone = {n: mail.uid for n, mail in enumerate(self.box.mail, 1) if mail.uid in uids & self._deleted()}
+        self.box.drop(*gone.values())
+        if self.enabled:
+            return Answer([b"VANISHED " + b",".join(b"%d" % uid for uid in gone.values())] if gone else [])
+        return Answer([b"%d EXPUNGE" % n for n in sorted(gone, reverse=True)])
+
+    def _deleted(self) -> set[int]:
+        assert self.box
+        return {mail.uid for mail in self.box.mail if "\\Deleted" in mail.flags}
 
     def append(self, rest: bytes) -> Answer:
         head, _, literal = rest.partition(b"}\r\n")

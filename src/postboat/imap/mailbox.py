@@ -9,9 +9,9 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from postboat.errors import FolderGone, KeysRenewed
+from postboat.errors import FolderGone
 from postboat.imap.appending import Window
-from postboat.imap.looking import began_anew, checkpoint_of, compare_aside, holds_of, list_everything, sizes_of
+from postboat.imap.looks.look import known_already, look
 from postboat.imap.marking import change_flags, remove
 from postboat.imap.opening import Opening
 from postboat.imap.reading import fingerprints_of, read_messages
@@ -21,14 +21,13 @@ from postboat.model import Changes, Stored, Unsettled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-    from typing import Protocol
 
+    from postboat.imap.looks.look import Agreed
     from postboat.imap.pool import Pool
-    from postboat.imap.session import Selected, Session
+    from postboat.imap.session import Session
     from postboat.model import (
         Content,
         Fingerprint,
-        Flags,
         Glimpse,
         Gone,
         Intent,
@@ -39,25 +38,14 @@ if TYPE_CHECKING:
         Unreadable,
     )
 
-    class Agreed(Protocol):
-        """What a look asks of the ledger's view of this side: a part of `sync.ports.Agreed`."""
-
-        @property
-        def checkpoint(self) -> str | None:
-            """What the last look returned as its checkpoint."""
-            ...
-
-        async def flags(self) -> Mapping[Key, Flags]:
-            """Agreed flags by key."""
-            ...
-
 
 class ImapMailbox:
     """One mailbox, for one run.
 
     `name` is its wire name. `read_only` opens it with EXAMINE. With `may_be_missing` a mailbox that is not there is an
     empty one without validity, as a dry run needs it; else it raises `FolderGone`. `owner` says whose mailbox it is,
-    in any words that stay the same: another user or server may have a folder of equal name and UIDVALIDITY.
+    in any words that stay the same: another user or server may have a folder of equal name and UIDVALIDITY. `glimpse`
+    is what a list of folders told: its validity holds for the run, and need not be asked for.
     """
 
     def __init__(
@@ -70,10 +58,10 @@ class ImapMailbox:
         owner: str = "",
         glimpse: Glimpse | None = None,
     ) -> None:
-        self._opening = Opening(pool, name, read_only=read_only)
+        told = glimpse.validity.partition(" ")[0] if glimpse is not None else ""
+        self._opening = Opening(pool, name, read_only=read_only, validity=told or None)
         self._may_be_missing = may_be_missing
         self._owner = owner
-        self._glimpse = glimpse
         self._sizes: dict[int, int] = {}
         """Sizes of messages that a look showed, in octets."""
         self._given: set[int] = set()
@@ -95,32 +83,24 @@ class ImapMailbox:
             return ""
 
     async def changes(self, agreed: Agreed) -> Changes:
-        """List the mailbox, unless its four numbers are those of the checkpoint, and compare with what was agreed.
+        """Find out what differs from what was agreed, in the way that the server allows (`looks.look`).
 
         Raises `KeysRenewed` when UIDs were given out anew under the old UIDVALIDITY.
         """
+        begun, self._opening.begun = self._opening.begun, None
         try:
-            async with self._opening.opened(fresh=True) as (session, selected):
-                holds, checkpoint = holds_of(selected), checkpoint_of(session, selected)
-                if checkpoint is not None and checkpoint == agreed.checkpoint:
-                    return Changes(holds=holds, checkpoint=checkpoint, readonly=selected.turned_read_only)
-                return await self._compared(session, selected, agreed, checkpoint)
+            async with self._opening.lent() as session:
+                found = await known_already(session, begun, agreed) if begun is not None else None
+                changes = found or await look(session, self._opening, agreed)
         except FolderGone:
             if not self._may_be_missing:
                 raise
             return Changes()
+        appeared = changes.appeared.items()
+        self._sizes |= {int(key): message.size for key, message in appeared if message.size is not None}
+        return changes
 
-    async def _compared(self, session: Session, selected: Selected, agreed: Agreed, checkpoint: str | None) -> Changes:
-        known = await agreed.flags()
-        if await began_anew(session, selected, known, agreed.checkpoint):
-            raise KeysRenewed("the server gives out UIDs a second time: the messages are matched anew")
-        listing = await list_everything(session, with_sizes=not known, known=len(known))
-        if known:
-            listing.sizes |= await sizes_of(session, (uid for uid in listing.flags if str(uid) not in known))
-        self._sizes |= listing.sizes
-        readonly = selected.turned_read_only
-        return await compare_aside(listing, known, holds_of(selected), checkpoint, readonly=readonly)
-
+    @patiently
     async def fingerprints(self, keys: Collection[Key]) -> Mapping[Key, Fingerprint]:
         """Digests of headers, and sizes as the server states them, of what a fresh look still finds."""
         if not keys:

@@ -1,0 +1,1 @@
+"""How a mailbox finds out what changed: one way for each kind of server, all with one result."""

@@ -1,0 +1,118 @@
+"""All that a server says of a mailbox between a SELECT and the end of what was asked behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postboat.imap.looks.listing import Listing
+from postboat.imap.wire.responses import (
+    Condition,
+    ESearched,
+    Exists,
+    Expunged,
+    Fetched,
+    FlagsListed,
+    Searched,
+    Unknown,
+    Vanished,
+)
+from postboat.imap.wire.uid_set import UidSet
+
+if TYPE_CHECKING:
+    from postboat.imap.wire.responses import Response
+    from postboat.imap.wire.uid_set import Range
+    from postboat.model import Flags
+
+
+class Heard:
+    """Gathers untagged responses in the order of their coming; what belongs together is told by UIDs alone."""
+
+    def __init__(self) -> None:
+        self.listing = Listing()
+        self.vanished = UidSet()
+        """UIDs that were said to be gone, as ranges: nobody knows how many are meant before they are compared."""
+        self.exists = 0
+        """Messages in the mailbox by now."""
+        self.at_select: int | None = None
+        """Messages in it when the SELECT was answered."""
+        self.nameless = 0
+        """Flags that came without a UID."""
+        self.unstamped = 0
+        """Flags that came without a mod-sequence."""
+        self.stirred = 0
+        """How often something came or went behind the SELECT."""
+        self.flags: Flags | None = None
+        """Flags in use in the mailbox."""
+        self.searched: list[UidSet] = []
+        self.esearched: list[ESearched] = []
+        self._gone: list[Range] = []
+        self._selecting: list[Response] = []
+
+    @property
+    def understood(self) -> bool:
+        """Whether all made sense; what did not may have told of any change."""
+        return self.listing.understood
+
+    def selecting(self, response: Response) -> None:
+        """Take what comes in answer to a SELECT; all that came before `[CLOSED]` was about the mailbox before."""
+        if isinstance(response, Condition):
+            if response.code is not None and response.code.name == "CLOSED":
+                self._selecting.clear()
+        else:
+            self._selecting.append(response)
+
+    def behind(self, response: Response) -> None:
+        """Take what comes behind the answer to the SELECT."""
+        self._settle()
+        self._note(response)
+        self.stirred += isinstance(response, Exists | Expunged) or (
+            isinstance(response, Vanished) and not response.earlier
+        )
+
+    def end(self) -> None:
+        """All answers are there."""
+        self._settle()
+        self.vanished = UidSet(self._gone)
+
+    def _settle(self) -> None:
+        if self._selecting:
+            for response in self._selecting:
+                self._note(response)
+            self._selecting.clear()
+        if self.at_select is None:
+            self.at_select = self.exists
+
+    def _note(self, response: Response) -> None:
+        match response:
+            case Fetched():
+                self._note_message(response)
+            case Exists(count):
+                self.exists = count
+            case Expunged(seq):
+                self.exists -= 0 < seq <= self.exists
+            case Vanished(uids, earlier):
+                self._note_gone(uids, earlier=earlier)
+            case FlagsListed(flags):
+                self.flags = flags
+            case Searched(uids):
+                self.searched.append(uids)
+            case ESearched():
+                self.esearched.append(response)
+            case Unknown():
+                self.listing.understood = False
+            case _:
+                pass
+
+    def _note_message(self, message: Fetched) -> None:
+        self.listing.take(message)
+        if message.flags is not None:
+            self.nameless += message.uid is None
+            self.unstamped += message.modseq is None
+
+    def _note_gone(self, uids: UidSet, *, earlier: bool) -> None:
+        self._gone += uids.ranges
+        if not earlier:
+            self.exists -= min(len(uids), self.exists)
+            flags = self.listing.flags
+            for uid in list(uids) if len(uids) <= len(flags) else [uid for uid in flags if uid in uids]:
+                flags.pop(uid, None)
