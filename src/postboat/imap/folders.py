@@ -13,7 +13,6 @@ from postboat.errors import AccountError, CommandFailed, FolderError
 from postboat.imap.checkpoint import checkpoint_text
 from postboat.imap.enquiry import EXTENDED, KEEPS_MODSEQ, Enquiry, Wanted
 from postboat.imap.listing import create, folded, mailboxes, subscribe
-from postboat.imap.mailbox import ImapMailbox
 from postboat.imap.memory import ServerMemory
 from postboat.imap.wire import utf7
 from postboat.imap.wire.responses import Listed
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from postboat.imap.arrival import Answer
     from postboat.imap.enquiry import Found
+    from postboat.imap.mailbox import ImapMailbox
     from postboat.imap.pool import Pool
     from postboat.imap.session import Session
 
@@ -280,6 +280,8 @@ class ImapFolders:
         self, wire: str, *, read_only: bool = False, may_be_missing: bool = False, glimpse: Glimpse | None = None
     ) -> ImapMailbox:
         """The folder of that wire name as a replica; `glimpse` is what the listing told of it."""
+        from postboat.imap.mailbox import ImapMailbox  # here, since a run in which nothing changed opens no mailbox
+
         return ImapMailbox(
             self._pool, wire, read_only=read_only, may_be_missing=may_be_missing, owner=self._owner, glimpse=glimpse
         )

@@ -14,7 +14,6 @@ from postboat.errors import FolderError
 from postboat.maildir.glimpses import glimpses
 from postboat.maildir.identity import FILE as IDENTITY
 from postboat.maildir.layout import DEEPEST, SUBDIRECTORIES, Layout
-from postboat.maildir.mailbox import MaildirMailbox
 from postboat.maildir.names import NameMaker, printable
 from postboat.maildir.place import BELOW, folder_error, in_thread, open_below
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
-    from postboat.maildir.mailbox import Warn
+    from postboat.maildir.mailbox import MaildirMailbox, Warn
     from postboat.model import FolderName, Glimpse
 
 
@@ -108,6 +107,8 @@ class MaildirStore:
 
     def mailbox(self, name: FolderName) -> MaildirMailbox:
         """The folder as a replica; it need not exist. Raises `FolderError` for a name no directory can hold."""
+        from postboat.maildir.mailbox import MaildirMailbox  # here, since a run without changes opens no folder
+
         return MaildirMailbox(
             self.root / self.directory(name),
             root=self.root,
