@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed, FolderError
 from postboat.imap.headers import digest, header_of, is_notice, message_id
-from postboat.imap.looking import holds_of
+from postboat.imap.looks.listing import holds_of
 from postboat.imap.refusals import refusal
 from postboat.imap.wire import commands
 from postboat.imap.wire.responses import Fetched
