@@ -135,6 +135,21 @@ async def test_what_is_heard_of_a_mailbox_comes_behind_its_select_and_as_long_as
     assert [response.uid for response in seen] == [2, 3, 4]
 
 
+async def test_who_stops_listening_hears_no_more_of_a_mailbox_that_stays_selected():
+    async def talk(server):
+        await server.answer('SELECT "A"', *told(5, 7), "OK a")
+        await server.answer("NOOP", "* 1 FETCH (UID 1)", "OK done")
+        await server.answer("NOOP", "* 2 FETCH (UID 2)", "OK done")
+
+    seen = []
+    async with talking(talk) as session:
+        a = session.open("A")
+        with a.heard_by(seen.append):
+            await session.noop()
+        await session.noop()
+    assert [response.uid for response in seen] == [1]
+
+
 async def test_a_refused_select_is_one_failure_for_all_who_asked_behind_it_and_is_sent_again_by_the_next():
     async def talk(server):
         select, fetch = await server.command('SELECT "A"'), await server.command("UID FETCH .*")
