@@ -49,6 +49,11 @@ class Arrival:
         self._enabling: Answer | None = None
         self._first: Answer | None = None
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether something went out behind the sign-in in the same flight."""
+        return self._mechanism is not None
+
     def follow(self, mechanism: str) -> bool:
         """Send what can go out behind a sign-in, now that the password is on its way; tell whether that is anything."""
         self._mechanism = self._telling = self._enabling = self._first = None

@@ -101,9 +101,9 @@ async def sign_in(
     """Sign in by the first of `mechanisms` that the server offers, and return its name.
 
     `secure` says that nobody can listen: TLS, loopback or a tunnel. `then` is called when the password is on its way
-    by a mechanism; what it sends goes out behind it, and it tells whether that is anything. `slow` are
-    mechanisms that cost a round trip more: where PLAIN is one and LOGIN, which shows the password to the same, is not,
-    LOGIN goes first if it is allowed.
+    by a mechanism; what it sends goes out behind it, and it tells whether that is anything. `slow` are mechanisms that
+    cost a round trip more: where PLAIN is one and LOGIN, which shows the password to the same, is not, LOGIN goes first
+    if it is allowed.
 
     Raises `SignInRefused` when the server refuses the user or the password or has none of the mechanisms,
     `SignInPostponed` when it refuses for another reason, `CertificateRefused` when a mechanism would show the password
@@ -112,7 +112,8 @@ async def sign_in(
     credentials = Credentials(user, password)
     _require_wire_text(credentials)
     unavailable: list[str] = []
-    while name := _next(connection, mechanisms, unavailable, slow if credentials.are_ascii else ()):
+    slow = slow if credentials.are_ascii else ()
+    while name := await _next(connection, mechanisms, unavailable, slow):
         if name in _PLAIN_TEXT and not secure:
             raise CertificateRefused(
                 f"{name} would send the password in clear text over the network: use ssl or starttls"
@@ -125,11 +126,14 @@ async def sign_in(
     raise SignInRefused(_no_common_mechanism(connection, mechanisms, unavailable))
 
 
-def _next(
+async def _next(
     connection: Connection, mechanisms: Sequence[str], unavailable: Collection[str], slow: Collection[str]
 ) -> str | None:
     """The next mechanism to try, in the user's order, of those that we know and the server offers."""
     names = [name for name in _offered(connection, mechanisms) if name not in unavailable]
+    if not names:
+        await _guess_no_more(connection)
+        names = [name for name in _offered(connection, mechanisms) if name not in unavailable]
     if names[:1] == ["PLAIN"] and "PLAIN" in slow and "LOGIN" in names and "LOGIN" not in slow:
         return "LOGIN"
     return names[0] if names else None
@@ -155,17 +159,17 @@ async def _attempt(connection: Connection, name: str, credentials: Credentials, 
         text = credentials.hide(error.text)
         if late := postponed(text, error.code):
             raise late from None
-        if error.status == "BAD" or not sent.password or await _is_gone(connection, name):
+        await _guess_no_more(connection)
+        # A mechanism that was only guessed to be there, and is not, has judged no password.
+        if error.status == "BAD" or not sent.password or not _is_offered(connection.capabilities, name):
             return None
         raise SignInRefused(_refusal(name, credentials.user, text)) from None
 
 
-async def _is_gone(connection: Connection, name: str) -> bool:
-    """Whether a mechanism that refused was only guessed to be there, and is not: then it judged no password."""
-    if connection.capabilities_known or not connection.alive:
-        return False
-    await connection.run(commands.capability())
-    return not _is_offered(connection.capabilities, name)
+async def _guess_no_more(connection: Connection) -> None:
+    """Ask for the capabilities if they are those of last time."""
+    if not connection.capabilities_known and connection.alive:
+        await connection.run(commands.capability())
 
 
 @dataclass(slots=True)

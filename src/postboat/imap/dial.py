@@ -133,9 +133,6 @@ class _Caller:
                     line = await self._greeted()
                     return await self._admitted(line, *given)
             raise refusal or SignInRefused("there is no password to offer")
-        except ConnectionLost:
-            self._memory.forget()
-            raise
         finally:
             if not line.is_taken:
                 await line.drop()
@@ -172,6 +169,10 @@ class _Caller:
         except Deaf:
             if lesson is not None:
                 self._memory.correct(deaf_behind=lesson.deaf_behind | {lesson.mechanism})
+            raise
+        except ConnectionLost:
+            if arrival.is_ahead:
+                self._memory.forget()
             raise
         line.is_taken = True
         return session

@@ -65,11 +65,16 @@ class Standing:
         self._expected = _AFTER.get(command.name, self._expected)
 
     def concluded(self, name: str, condition: Condition) -> None:
-        """Take the end of a command. A SELECT that is refused leaves no mailbox selected."""
+        """Take the end of a command. A SELECT that is refused leaves no mailbox selected.
+
+        What was sent behind a sign-in that is refused is refused too: then another one may be tried at once.
+        """
         if condition.status == "OK":
             self._keeper.state = _AFTER.get(name, self.now)
         elif name in ("SELECT", "EXAMINE") and condition.status == "NO":
             self._keeper.state = AUTH
+        elif _AFTER.get(name) == AUTH and self.now == NONAUTH:
+            self._expected = NONAUTH
 
     def ended(self) -> None:
         """Take the connection's end."""
