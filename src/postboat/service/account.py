@@ -43,9 +43,12 @@ async def sync_account(parts: AccountParts, options: RunOptions, publish: Publis
     publish(AccountStarted(parts.name))
     began = time.monotonic()
     async with _opened(parts, options) as ledger:
+        parts.memory.restore(await ledger.remembered())
         tree = await read_tree(parts, ledger, options.folders)
         run = _AccountRun(parts, options, publish, ledger, tree)
         await run.sync_folders()
+        if parts.memory.changed and not options.dry_run:
+            await ledger.remember(parts.memory.text())
     seconds = time.monotonic() - began
     folders = len(tree.plan.tasks)
     publish(AccountFinished(parts.name, run.done, folders, run.failed_folders, seconds, run.lost_folders))

@@ -11,6 +11,7 @@ from postboat.events import AccountConnected, Warned
 from postboat.imap.dial import connect
 from postboat.imap.folders import ImapFolders
 from postboat.imap.memory import ServerMemory
+from postboat.imap.patience import Patience
 from postboat.imap.pool import Pool
 from postboat.ledger.files import ledger_file, lock_file
 from postboat.maildir.folders import MaildirStore
@@ -69,7 +70,7 @@ def assemble(
         return session
 
     memory = ServerMemory()
-    pool = Pool(dial, remote.maxconnections)
+    pool = Pool(dial, remote.maxconnections, Patience(lambda text: publish(Warned(text, account.name))))
     folders = ImapFolders(pool, utf8=remote.rules.utf8foldernames, owner=_owner(remote), memory=memory)
     store = MaildirStore(
         local.localfolders,

@@ -93,7 +93,11 @@ async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[s
         raise StoreMissing(_missing(parts, f"{parts.store.root} is missing"))
     await _refuse_another_layout(parts, ledger)
     listing, (local, local_problems) = await together(
-        parts.folders.list(subscribed_only=config.remote.subscribedonly, reference=config.remote.reference),
+        parts.folders.list(
+            subscribed_only=config.remote.subscribedonly,
+            reference=config.remote.reference,
+            known=[folder.remote for folder in known],
+        ),
         parts.store.list(),
     )
     names = NameMap(
