@@ -53,6 +53,9 @@ class Session:
     def busy(self):
         return self.unanswered > 0
 
+    def obey(self, patience):
+        pass
+
     def abort(self):
         assert self.alive
         self.alive = False

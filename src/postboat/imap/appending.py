@@ -9,8 +9,9 @@ from collections import deque
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from postboat.errors import CommandFailed, ConnectionLost, MessageError
+from postboat.errors import CommandFailed, ConnectionLost, MessageError, PostboatError
 from postboat.imap.abilities import SHORT
+from postboat.imap.patience import Throttled
 from postboat.imap.refusals import refusal
 from postboat.imap.wire import commands
 
@@ -153,7 +154,11 @@ class _Appending:
             self._window.taken(len(group))
             self._outcomes.update(zip(group, _uids_of(condition, len(group)), strict=True))
             return
-        failure = refusal("APPEND", condition)
+        try:
+            failure = refusal("APPEND", condition)
+        except Throttled as throttled:
+            self._postpone(group, throttled)
+            return
         if len(group) > 1 and failure.code not in _OF_ALL:
             self._window.refused(len(group))
             self._alone.update(group)
@@ -162,6 +167,16 @@ class _Appending:
         self._outcomes.update(dict.fromkeys(group, failure))
         if failure.code in _NEEDLESS_AFTER and self._needless is None:
             self._needless = failure
+
+    def _postpone(self, group: Group, throttled: Throttled) -> None:
+        """Send again what was refused for its pace, after the pause; when that is too long, it is refused."""
+        try:
+            self._session.patience.go_on_after(throttled)
+        except PostboatError as error:
+            self._needless = self._needless or CommandFailed("APPEND", "NO", str(error), "THROTTLED")
+            self._outcomes.update(dict.fromkeys(group, self._needless))
+        else:
+            self._waiting.extendleft(reversed(group))
 
 
 class _Load:

@@ -14,6 +14,7 @@ from postboat.imap.checkpoint import checkpoint_text
 from postboat.imap.enquiry import EXTENDED, KEEPS_MODSEQ, Enquiry, Wanted
 from postboat.imap.listing import create, folded, mailboxes, subscribe
 from postboat.imap.memory import ServerMemory
+from postboat.imap.patience import patiently
 from postboat.imap.wire import utf7
 from postboat.imap.wire.responses import Listed
 from postboat.model import INBOX, FolderName, Glimpse
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from postboat.imap.arrival import Answer
     from postboat.imap.enquiry import Found
     from postboat.imap.mailbox import ImapMailbox
+    from postboat.imap.patience import Patience
     from postboat.imap.pool import Pool
     from postboat.imap.session import Session
 
@@ -84,6 +86,12 @@ class ImapFolders:
         """What a listing that waits for its session wants."""
         self._early: Enquiry | None = None
 
+    @property
+    def patience(self) -> Patience:
+        """The pauses that the account keeps."""
+        return self._pool.patience
+
+    @patiently
     async def list(
         self, *, subscribed_only: bool = False, reference: str = "", known: Iterable[FolderName] = ()
     ) -> RemoteFolders:
@@ -249,6 +257,7 @@ class ImapFolders:
             raise FolderError(f"{part!r} cannot be created: the server separates levels by {delimiter!r}")
         return wire
 
+    @patiently
     async def create(self, name: FolderName, listing: RemoteFolders) -> str:
         """Create a folder, subscribe to it, and return its wire name.
 

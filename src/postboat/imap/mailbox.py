@@ -15,6 +15,7 @@ from postboat.imap.looks.look import known_already, look
 from postboat.imap.marking import change_flags, remove
 from postboat.imap.opening import Opening
 from postboat.imap.reading import fingerprints_of, read_messages
+from postboat.imap.patience import patiently
 from postboat.imap.recover import Token, find_stored, next_uid, token_for
 from postboat.imap.uploads import NOT_FOUND, Uploads
 from postboat.model import Changes, Stored, Unsettled
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from postboat.imap.looks.look import Agreed
     from postboat.imap.pool import Pool
+    from postboat.imap.patience import Patience
     from postboat.imap.session import Session
     from postboat.model import (
         Content,
@@ -68,11 +70,17 @@ class ImapMailbox:
         """UIDs that were given to copies in this run; none is given twice."""
         self._window = Window()
 
+    @property
+    def patience(self) -> Patience:
+        """The pauses that the account keeps."""
+        return self._opening.patience
+
     async def validity(self) -> str:
         """UIDVALIDITY (RFC 3501 section 2.3.1.1) and the owner; "" for a mailbox that is missing and may be."""
         number = await self._uidvalidity()
         return f"{number} {self._owner}" if number and self._owner else number
 
+    @patiently
     async def _uidvalidity(self) -> str:
         """UIDVALIDITY alone, as tokens hold it."""
         try:
@@ -82,6 +90,7 @@ class ImapMailbox:
                 raise
             return ""
 
+    @patiently
     async def changes(self, agreed: Agreed) -> Changes:
         """Find out what differs from what was agreed, in the way that the server allows (`looks.look`).
 
@@ -131,6 +140,7 @@ class ImapMailbox:
         validity = await self._uidvalidity()
         return [(await token_for(content, validity, floor)).encode() for content in contents]
 
+    @patiently
     async def _next_uid(self) -> int:
         async with self._opening.opened(fresh=True, writing=True) as (session, selected):
             return await next_uid(session, selected)
@@ -142,6 +152,7 @@ class ImapMailbox:
             uploads = Uploads(session, selected, str(selected.uidvalidity), self._given, self._window)
             return await uploads.store(contents, [token for token in noted if token is not None])
 
+    @patiently
     async def find(self, intents: Sequence[Intent], paired: Collection[Key] = ()) -> Mapping[Key, Stored | Unsettled]:
         """Look among what came since the intents were written for the messages that they tell of.
 
@@ -161,6 +172,7 @@ class ImapMailbox:
             **{origin: Unsettled(origin, NOT_FOUND, token.encode()) for origin, token in lost.items()},
         }
 
+    @patiently
     async def reflag(self, reflaggings: Sequence[Reflagging]) -> Sequence[Refused | Gone]:
         """Add and remove flags that the mailbox can keep; those it cannot are left out.
 
@@ -171,6 +183,7 @@ class ImapMailbox:
         async with self._opening.opened(fresh=True, writing=True) as (session, selected):
             return await change_flags(session, reflaggings, selected.holds)
 
+    @patiently
     async def delete(self, keys: Sequence[Key], *, expunge: bool) -> Sequence[Refused | Marked]:
         r"""Mark messages \Deleted and remove exactly these, in a mailbox whose UIDVALIDITY was just confirmed."""
         if not keys:

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed, FolderError
+from postboat.imap.patience import patiently
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from postboat.imap.patience import Patience
     from postboat.imap.pool import Pool
     from postboat.imap.selection import Selection
     from postboat.imap.session import Selected, Session
@@ -37,6 +39,11 @@ class Opening:
         """The mailbox as it was when the validity was learnt."""
         self._unused: Selected | None = None
         """The selection that was made to learn the validity, until someone who wants a fresh one has used it."""
+
+    @property
+    def patience(self) -> Patience:
+        """The pauses that the account keeps."""
+        return self._pool.patience
 
     async def begin(self) -> str:
         """Open the folder to learn its UIDVALIDITY; the next one to open it afresh on the same session need not."""
@@ -86,6 +93,7 @@ class Opening:
             with _refusals_stop_the_folder():
                 yield session, selected
 
+    @patiently
     async def _select(self, session: Session, *, fresh: bool) -> Selected:
         unused, self._unused = self._unused, None
         if fresh and (unused is None or session.selected is not unused):

@@ -32,25 +32,23 @@ BANDWIDTH = 3600.0
 """Seconds after which it may be worth trying again when a day's amount of data is used up."""
 _REPEATS = 10
 
-_TIME = re.compile(
+# Compiled when they are needed, which is hardly ever.
+_TIME = (
     r"\b(?:back-?off time|retry[ -](?:after|in)|try again (?:in|after)|wait)\D{0,12}?(\d{1,9}) ?"
-    r"(milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h)?\b",
-    re.I,
+    r"(milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h)?\b"
 )
 _UNITS = {"m": 60.0, "h": 3600.0, "s": 1.0}
-_THROTTLED = re.compile(
-    r"\bthrottl|\brate limit|\btoo many (?:commands|requests)|\bserver (?:is )?(?:too )?(?:busy|unavailable)", re.I
-)
-_BANDWIDTH = re.compile(r"\bexceeded command or bandwidth", re.I)
-_ONE_TOO_MANY = re.compile(
-    r"\btoo many .{0,20}(?:connection|session)|\bmaximum number of (?:connection|session)|\bconnection limit", re.I
+_THROTTLED = r"\bthrottl|\brate limit|\btoo many (?:commands|requests)|\bserver (?:is )?(?:too )?(?:busy|unavailable)"
+_BANDWIDTH = r"\bexceeded command or bandwidth"
+_ONE_TOO_MANY = (
+    r"\btoo many .{0,20}(?:connection|session)|\bmaximum number of (?:connection|session)|\bconnection limit"
 )
 _SPEAKING = frozenset({"", "ALERT", "LIMIT", "UNAVAILABLE", "INUSE", "OVERQUOTA", "SERVERBUG"})
 """Codes beside which the text counts; others say all themselves, and their text may be the user's words."""
 _OF_ONE_FOLDER = frozenset({"SELECT", "EXAMINE", "STATUS", "APPEND", "UID SEARCH", "UID STORE", "UID EXPUNGE"})
 _STORES = frozenset({"APPEND", "UID COPY", "UID MOVE"})
-_OF_MESSAGES = frozenset({"UID FETCH"})
-"""What a server may be unable to do for single messages for ever."""
+_MAY_FAIL = frozenset({"UID FETCH", "STATUS"})
+"""What a server may be unable to do for single messages or mailboxes for ever."""
 _BEFORE = frozenset({"AUTHENTICATE", "LOGIN", "STARTTLS", "CAPABILITY", "ENABLE", "ID", "COMPRESS", "LOGOUT"})
 """Commands on the way to the mailboxes and from them; whoever sends one has an answer to its refusal."""
 
@@ -76,18 +74,20 @@ class Throttled(FolderError):
 def wait_asked(command: str, condition: Condition) -> Wait | None:
     """What an answer to `command`, or a BYE (""), asks us to wait; None when that is not what it is about."""
     code, text = condition.code.name if condition.code else "", condition.text
-    if command in _BEFORE or is_gone(CommandFailed(command, condition.status, text, code)):
+    if command in _BEFORE:
         return None
-    of_account = command not in _OF_ONE_FOLDER
-    if code == "THROTTLED" or "[THROTTLED]" in text.upper():
+    if code == "THROTTLED" or "[THROTTLED]" in text:
         return Wait(_seconds(text), of_account=True)
     if condition.status == "OK" or code not in _SPEAKING:
         return None
-    if _BANDWIDTH.search(text) or (code == "OVERQUOTA" and command not in _STORES):
+    if is_gone(CommandFailed(command, condition.status, text, code)):
+        return None
+    of_account = command not in _OF_ONE_FOLDER
+    if _says(_BANDWIDTH, text) or (code == "OVERQUOTA" and command not in _STORES):
         return Wait(BANDWIDTH, of_account=True)
-    if _THROTTLED.search(text):
+    if _says(_THROTTLED, text):
         return Wait(_seconds(text), of_account=True)
-    if code in ("UNAVAILABLE", "INUSE") and command not in _OF_MESSAGES:
+    if code in ("UNAVAILABLE", "INUSE") and command not in _MAY_FAIL:
         return Wait(_seconds(text), of_account)
     if (code == "LIMIT" and command in ("SELECT", "EXAMINE")) or is_one_too_many(condition):
         return Wait(None, of_account=True)
@@ -96,11 +96,15 @@ def wait_asked(command: str, condition: Condition) -> Wait | None:
 
 def is_one_too_many(condition: Condition) -> bool:
     """Whether a server ends or refuses to use a connection because there are too many."""
-    return condition.status != "OK" and bool(_ONE_TOO_MANY.search(condition.text))
+    return condition.status != "OK" and _says(_ONE_TOO_MANY, condition.text)
+
+
+def _says(pattern: str, text: str) -> bool:
+    return re.search(pattern, text, re.I) is not None
 
 
 def _seconds(text: str) -> float | None:
-    told = _TIME.search(text)
+    told = re.search(_TIME, text, re.I)
     if told is None:
         return None
     unit = (told[2] or "s").lower()

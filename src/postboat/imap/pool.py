@@ -53,6 +53,10 @@ class Poolable(Protocol):
         """How many readers may share it, 1 or more."""
         ...
 
+    def obey(self, patience: Patience) -> None:
+        """Keep its pauses."""
+        ...
+
     def abort(self) -> None:
         """Drop the connection at once."""
         ...
@@ -299,12 +303,14 @@ class Pool(Generic[S]):
         if isinstance(self._failure, AccountError) and self._failure.retry is Retry.NEVER:
             raise self._failure
         self._require_open()
+        await self.patience.before_connecting()
         try:
             session = await self._connect()
         except Exception as error:
             self._failures, self._failure = self._failures + 1, error
             raise
         self.opened += 1
+        session.obey(self.patience)
         self._open.add(session)
         self.most_open = max(self.most_open, len(self._open))
         if self._closed:

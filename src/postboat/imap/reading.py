@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from postboat.errors import CommandFailed, FolderError
 from postboat.imap.headers import digest, header_of, is_notice, message_id
 from postboat.imap.looks.listing import holds_of
+from postboat.imap.patience import Throttled, patiently
 from postboat.imap.refusals import refusal
 from postboat.imap.wire import commands
 from postboat.imap.wire.responses import Fetched
@@ -64,9 +65,28 @@ async def read_messages(
     for item in await _read_small(opening, sizes, [uid for uid in uids if sizes.get(uid, 0) <= LARGE]):
         yield item
     for uid in large:
-        async with opening.opened() as (session, selected):
-            async for item in _read_large(session, uid, holds_of(selected)):
+        async with aclosing(_read_patiently(opening, uid)) as items:
+            async for item in items:
                 yield item
+
+
+async def _read_patiently(opening: Opening, uid: int) -> AsyncGenerator[Content | Gone | Unreadable, None]:
+    """One large message; begun anew after a pause that the server asks for before any of it was handed out."""
+    while True:
+        began = False
+        try:
+            async with (
+                opening.opened() as (session, selected),
+                aclosing(_read_large(session, uid, holds_of(selected))) as items,
+            ):
+                async for item in items:
+                    began = True
+                    yield item
+            return
+        except Throttled as throttled:
+            if began:
+                raise
+            opening.patience.go_on_after(throttled)
 
 
 async def _learn_sizes(opening: Opening, sizes: dict[int, int], unknown: UidSet) -> None:
@@ -91,9 +111,14 @@ async def _read_small(
     for message in flight.arrived:
         reading.take(message)
     if reading.missing(wanted):
-        async with opening.opened() as (session, _):
-            await reading.finish(session, wanted, flight.refusal)
+        await _finish(opening, reading, wanted, flight.refusal)
     return reading.of(uids)
+
+
+@patiently
+async def _finish(opening: Opening, reading: Reading, wanted: UidSet, refusal: CommandFailed | None) -> None:
+    async with opening.opened() as (session, _):
+        await reading.finish(session, wanted, refusal)
 
 
 @dataclass(slots=True)
@@ -106,6 +131,7 @@ class _Flight:
     """The first of the questions that was not granted."""
 
 
+@patiently
 async def _flight(opening: Opening, wanted: UidSet, items: str) -> _Flight:
     """Send SELECT and FETCH together, and wait for both.
 
@@ -209,7 +235,9 @@ class Reading:
             self._read[message.uid] = Content(str(message.uid), flags, message.date, len(message.body), message.body)
 
 
-async def _read_large(session: Session, uid: int, holds: FlagsHeld) -> AsyncIterator[Content | Gone | Unreadable]:
+async def _read_large(
+    session: Session, uid: int, holds: FlagsHeld
+) -> AsyncGenerator[Content | Gone | Unreadable, None]:
     """Yield one large message as a stream; it must be consumed before the iterator is asked to go on."""
     said: list[Fetched] = []
 

@@ -45,9 +45,7 @@ class Session:
     The pool lends it to one task, or to several that only read: these open a mailbox before each of their flights.
     """
 
-    def __init__(
-        self, connection: Connection, server: str, tunnel: Tunnel | None = None, patience: Patience | None = None
-    ) -> None:
+    def __init__(self, connection: Connection, server: str, tunnel: Tunnel | None = None) -> None:
         self._connection = connection
         self._tunnel = tunnel
         self.server = server
@@ -59,9 +57,7 @@ class Session:
         self._is_proven = False
         self.kind = ANY
         """How much the server takes at once."""
-        self.patience = patience or Patience()
-        """The pauses that are kept between commands, for all sessions of an account."""
-        connection.obey(self.patience)
+        self.obey(Patience())
         self.enabled: frozenset[str] = frozenset()
         """What the server switched on for us (RFC 5161), in capitals."""
         connection.listen(self._note)
@@ -106,6 +102,11 @@ class Session:
     def depth(self) -> int:
         """How many readers may share it."""
         return self.kind.flights
+
+    def obey(self, patience: Patience) -> None:
+        """Keep its pauses between commands, and tell it when the server asks for one."""
+        self.patience = patience
+        self._connection.obey(patience)
 
     def introduce(self, capabilities: frozenset[str]) -> asyncio.Future[Condition] | None:
         """Say who we are where the server wants to know (RFC 2971): NetEase opens no mailbox for strangers.

@@ -3,9 +3,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from postboat.errors import ConnectionLost, FolderError, ServerUnreachable, SignInRefused
+from postboat.errors import AccountError, ConnectionLost, FolderError, ServerUnreachable, SignInRefused
 from postboat.imap.auth import TooManyConnections
+from postboat.imap.patience import Patience
 from postboat.imap.pool import Pool, choose
+from postboat.imap.wire.responses import Condition, ResponseCode
 
 
 class Session:
@@ -13,6 +15,9 @@ class Session:
 
     def __init__(self, depth=3):
         self.alive, self.busy, self.mailbox, self.left, self.depth = True, False, None, False, depth
+
+    def obey(self, patience):
+        self.patience = patience
 
     def abort(self):
         self.alive = False
@@ -528,3 +533,44 @@ async def test_when_all_sessions_are_too_many_one_slot_is_left():
     assert pool.size == 1
     async with pool.session() as session:
         assert session.alive
+
+
+# Pauses
+
+
+async def test_all_sessions_keep_the_pauses_of_one_account():
+    server, patience = Server(), Patience()
+    pool = Pool(server.connect, 2, patience)
+    async with pool.session() as one, pool.session() as other:
+        assert one.patience is other.patience is patience
+
+
+async def test_no_session_is_opened_during_a_pause():
+    slept, wake = asyncio.Event(), asyncio.Event()
+    now = 0.0
+
+    async def sleep(seconds):
+        nonlocal now
+        slept.set()
+        await wake.wait()
+        now += seconds
+
+    server, patience = Server(), Patience(now=lambda: now, sleep=sleep)
+    pool = Pool(server.connect, 2, patience)
+    patience.hear("", Condition("BYE", ResponseCode("UNAVAILABLE"), "try again in 20 seconds"))
+    waiting = asyncio.create_task(pool.session().__aenter__())
+    await slept.wait()
+    assert server.asked == 0
+    wake.set()
+    await waiting
+    assert server.asked == 1
+
+
+async def test_a_server_that_wants_to_be_left_alone_is():
+    server, patience = Server(), Patience()
+    pool = Pool(server.connect, 2, patience)
+    patience.hear("", Condition("BYE", ResponseCode("UNAVAILABLE"), "try again in 20 minutes"))
+    with pytest.raises(AccountError, match="try again in 20 min"):
+        async with pool.session():
+            pass
+    assert server.asked == 0
