@@ -28,8 +28,13 @@ def stands_still(saved: Checkpoint, selected: Selected, heard: Heard) -> bool:
     A server without CHANGEDSINCE lists every message each time, which says nothing about changes.
     """
     now = (selected.uidvalidity, selected.uidnext, heard.at_select, selected.highestmodseq)
-    silent = not heard.vanished and (not heard.listing.flags or heard.unstamped > 0)
+    silent = not heard.vanished and (not heard.listing.flags or ignores_since(saved, heard))
     return now == saved and silent and heard.understood
+
+
+def ignores_since(saved: Checkpoint, heard: Heard) -> bool:
+    """Whether the server knows no CHANGEDSINCE, whatever it announces (SmarterMail): it tells no mod-sequences."""
+    return heard.unstamped < saved.uidnext
 
 
 def is_believable(saved: Checkpoint, selected: Selected, heard: Heard) -> bool:
@@ -54,6 +59,16 @@ def adds_up(saved: Checkpoint, selected: Selected, heard: Heard, *, paired: int,
     secret could stand in for one whose removal is kept secret.
     """
     return paired - gone + appeared == heard.exists and _all_accounted(saved, selected, heard)
+
+
+def none_removed(saved: Checkpoint, heard: Heard) -> bool:
+    """Whether all messages of the checkpoint are still there, going by the mailbox's own numbers.
+
+    It is for servers that do not tell of removals: where the ledger leaves messages out, or keeps some that are gone
+    (as a policy may want), its sum could come out right by chance.
+    """
+    since = sum(uid >= saved.uidnext for uid in heard.listing.flags)
+    return saved.messages + since == heard.exists
 
 
 def _all_accounted(saved: Checkpoint, selected: Selected, heard: Heard) -> bool:

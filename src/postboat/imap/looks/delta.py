@@ -8,7 +8,7 @@ from postboat.errors import KeysRenewed
 from postboat.imap.checkpoint import checkpoint_text
 from postboat.imap.looks import condstore, qresync
 from postboat.imap.looks.anew import began_anew
-from postboat.imap.looks.arithmetic import adds_up, is_believable, stands_still
+from postboat.imap.looks.arithmetic import adds_up, ignores_since, is_believable, none_removed, stands_still
 from postboat.imap.looks.census import take_census
 from postboat.imap.looks.listing import MANY, compare_aside, holds_of
 from postboat.model import Changes
@@ -79,9 +79,10 @@ async def look_since(place: Place, saved: Checkpoint, agreed: Agreed) -> Changes
         return Changes(holds=holds, checkpoint=checkpoint, readonly=selected.turned_read_only)
     if flight.refused is not None or not is_believable(saved, selected, heard):
         return None
-    if way is condstore and heard.unstamped:
+    if way is condstore and ignores_since(saved, heard):
         return await _as_listing(place, saved, selected, heard, agreed)
-    return await _settled(place, Told(saved, selected, heard, await _paired(heard, agreed)), agreed)
+    told = Told(saved, selected, heard, await _paired(heard, agreed))
+    return await _settled(place, told, agreed, removals_known=way is qresync or none_removed(saved, heard))
 
 
 async def _paired(heard: Heard, agreed: Agreed) -> Mapping[Key, Flags]:
@@ -90,12 +91,12 @@ async def _paired(heard: Heard, agreed: Agreed) -> Mapping[Key, Flags]:
     return await agreed.flags_of([str(uid) for uids in (heard.listing.flags, heard.vanished) for uid in uids])
 
 
-async def _settled(place: Place, told: Told, agreed: Agreed) -> Changes | None:
+async def _settled(place: Place, told: Told, agreed: Agreed, *, removals_known: bool) -> Changes | None:
     """The changes as they were told if they add up; else the removals and arrivals that a census shows."""
     appeared = [uid for uid in told.heard.listing.flags if str(uid) not in told.paired]
     gone, paired = told.gone, await agreed.count()
     sums = adds_up(told.saved, told.selected, told.heard, paired=paired, gone=len(gone), appeared=len(appeared))
-    if sums and (told.heard.exists or not paired):
+    if removals_known and sums and (told.heard.exists or not paired):
         await place.complete(told.heard.listing, [uid for uid in appeared if uid < told.saved.uidnext])
         return told.changes(appeared, gone)
     known = await agreed.flags()

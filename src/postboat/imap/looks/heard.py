@@ -16,7 +16,7 @@ from postboat.imap.wire.responses import (
     Unknown,
     Vanished,
 )
-from postboat.imap.wire.uid_set import UidSet
+from postboat.imap.wire.uid_set import MAX_UID, UidSet
 
 if TYPE_CHECKING:
     from postboat.imap.wire.responses import Response
@@ -37,8 +37,8 @@ class Heard:
         """Messages in it when the SELECT was answered."""
         self.nameless = 0
         """Flags that came without a UID."""
-        self.unstamped = 0
-        """Flags that came without a mod-sequence."""
+        self.unstamped = MAX_UID + 1
+        """The lowest UID whose flags came without a mod-sequence."""
         self.stirred = 0
         """How often something came or went behind the SELECT."""
         self.flags: Flags | None = None
@@ -105,9 +105,12 @@ class Heard:
 
     def _note_message(self, message: Fetched) -> None:
         self.listing.take(message)
-        if message.flags is not None:
-            self.nameless += message.uid is None
-            self.unstamped += message.modseq is None
+        if message.flags is None:
+            return
+        if message.uid is None:
+            self.nameless += 1
+        elif message.modseq is None and message.uid < self.unstamped:
+            self.unstamped = message.uid
 
     def _note_gone(self, uids: UidSet, *, earlier: bool) -> None:
         self._gone += uids.ranges
