@@ -92,6 +92,8 @@ class LyingServer:
         self.capabilities = capabilities
         self.boxes: dict[str, Mailbox] = {"INBOX": Mailbox()}
         self.lies: dict[str, Lie] = {}
+        self.unable: set[str] = set()
+        """First words of commands that it grants without carrying them out."""
         self.said: list[bytes] = []
         self._writers: list[asyncio.StreamWriter] = []
         self._conversations: list[asyncio.Task[None]] = []
@@ -146,7 +148,8 @@ class LyingServer:
                 tag, _, command = line.partition(b" ")
                 self.said.append(command)
                 conversation.tag = tag
-                answer: Answer | None = conversation.answer(command)
+                able = not command.decode("latin-1").startswith(tuple(self.unable))
+                answer: Answer | None = conversation.answer(command) if able else Answer()
                 for words, lie in self.lies.items():
                     if answer is not None and command.decode("latin-1").startswith(words):
                         answer = lie(answer, command)
@@ -295,6 +298,27 @@ class _Conversation:
             else:
                 mail.flags -= set(flags.decode().strip("()").split())
         return Answer()
+
+    def uid_copy(self, rest: bytes) -> Answer:
+        uids, name = rest.split(b" ", 1)
+        box = self.server.boxes.get(_words(name)[0])
+        if box is None:
+            return Answer(tagged=b"NO [TRYCREATE] no such mailbox")
+        pairs = [(mail.uid, box.put(mail.wire, *mail.flags, date=mail.date)) for _, mail in self._of(uids)]
+        if not pairs or "UIDPLUS" not in self.server.capabilities:
+            return Answer()
+        here, there = (",".join(str(pair[side]) for pair in pairs) for side in (0, 1))
+        return Answer(tagged=f"OK [COPYUID {box.uidvalidity} {here} {there}] copied".encode())
+
+    def uid_move(self, rest: bytes) -> Answer:
+        assert self.box
+        copied = self.uid_copy(rest)
+        if not copied.tagged.startswith(b"OK"):
+            return copied
+        for _, mail in self._of(rest.split(b" ")[0]):
+            mail.flags.add("\\Deleted")
+        gone = self._expunge({mail.uid for _, mail in self._of(rest.split(b" ")[0])})
+        return Answer([copied.tagged, *gone.untagged], b"OK moved")
 
     def uid_expunge(self, rest: bytes) -> Answer:
         return self._expunge({mail.uid for _, mail in self._of(rest)})

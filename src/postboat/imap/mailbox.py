@@ -13,19 +13,20 @@ from postboat.errors import FolderGone
 from postboat.imap.appending import Window
 from postboat.imap.looks.look import known_already, look
 from postboat.imap.marking import change_flags, remove
+from postboat.imap.moving import CANNOT, Moving
 from postboat.imap.opening import Opening
-from postboat.imap.reading import fingerprints_of, read_messages
 from postboat.imap.patience import patiently
+from postboat.imap.reading import fingerprints_of, read_messages
 from postboat.imap.recover import Token, find_stored, next_uid, token_for
 from postboat.imap.uploads import NOT_FOUND, Uploads
-from postboat.model import Changes, Stored, Unsettled
+from postboat.model import Changes, Refused, Stored, Unsettled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
     from postboat.imap.looks.look import Agreed
-    from postboat.imap.pool import Pool
     from postboat.imap.patience import Patience
+    from postboat.imap.pool import Pool
     from postboat.imap.session import Session
     from postboat.model import (
         Content,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
         Key,
         Marked,
         Reflagging,
-        Refused,
         Unreadable,
     )
 
@@ -181,12 +181,32 @@ class ImapMailbox:
         if not reflaggings:
             return []
         async with self._opening.opened(fresh=True, writing=True) as (session, selected):
-            return await change_flags(session, reflaggings, selected.holds)
+            return await change_flags(session, selected, reflaggings)
 
     @patiently
     async def delete(self, keys: Sequence[Key], *, expunge: bool) -> Sequence[Refused | Marked]:
         r"""Mark messages \Deleted and remove exactly these, in a mailbox whose UIDVALIDITY was just confirmed."""
         if not keys:
             return []
-        async with self._opening.opened(fresh=True, writing=True) as (session, _):
-            return await remove(session, [int(key) for key in keys], expunge=expunge)
+        async with self._opening.opened(fresh=True, writing=True) as (session, selected):
+            return await remove(session, selected, [int(key) for key in keys], expunge=expunge)
+
+    async def move(
+        self, keys: Sequence[Key], to: ImapMailbox, tokens: Sequence[str]
+    ) -> Sequence[Stored | Unsettled | Refused | Gone]:
+        """Move messages to another mailbox of the server by its own means, without a transfer.
+
+        The other mailbox is opened only where the server does not tell under which UIDs they went.
+        """
+        noted = {int(key): token for key, text in zip(keys, tokens, strict=True) if (token := Token.decode(text))}
+        moving = Moving(noted, to._opening.name, await to._uidvalidity(), to._given)
+        if noted:
+            async with self._opening.opened(fresh=True, writing=True) as (session, selected):
+                await moving.carry_out(session, selected)
+        if moving.unknown:
+            async with to._opening.opened(fresh=True) as (session, _):
+                await moving.look_for_unknown(session)
+        if moving.twice:
+            async with self._opening.opened(fresh=True, writing=True) as (session, selected):
+                await moving.remove_copied(session, selected)
+        return [moving.outcomes.get(key) or Refused(key, CANNOT) for key in keys]

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 from postboat.errors import CommandFailed, FolderGone, MessageError
 from postboat.imap.appending import Window, append_many
 from postboat.imap.recover import Token, candidates_from, match_just_stored
-from postboat.imap.refusals import require_ok
-from postboat.imap.wire import commands
 from postboat.model import Content, Refused, Stored, Unsettled
 
 if TYPE_CHECKING:
@@ -100,10 +98,9 @@ class Uploads:
         certainly is it may be given to it.
         """
         wanted = {key: replace(tokens[key], stored=told is None) for key, told in self._untold.items()}
-        noop = self._session.ask(commands.noop())
+        await self._session.noop()
         first = min(token.uidnext for token in wanted.values())
         candidates = await candidates_from(self._session, first, self._taken)
-        require_ok(commands.noop(), await noop)
         found = match_just_stored(wanted, candidates)
         self._taken.update(found.values())
         for key, told in self._untold.items():

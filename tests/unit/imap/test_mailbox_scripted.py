@@ -14,6 +14,7 @@ from postboat.errors import ConnectionLost, FolderError, FolderGone, KeysRenewed
 from postboat.imap.folders import ImapFolders
 from postboat.imap.mailbox import ImapMailbox
 from postboat.imap.uploads import NOT_FOUND
+from postboat.imap.wire.uid_set import UidSet
 from postboat.model import (
     DELETED,
     FLAGGED,
@@ -875,19 +876,34 @@ async def test_equal_changes_go_out_as_one_command() -> None:
     ]
 
 
-async def test_a_refused_set_is_tried_message_by_message() -> None:
+async def test_a_refused_set_is_halved_until_the_messages_to_blame_stand_alone() -> None:
     server = LyingServer()
-    for _ in range(3):
+    for _ in range(8):
         server.inbox.put(ONE)
 
     def dislikes(answer: Answer, command: bytes) -> Answer:
-        return Answer(tagged=b"NO not this one") if b"1:4" in command or b" 2 " in command else answer
+        return Answer(tagged=b"NO not this one") if 2 in UidSet.parse(command.split()[2].decode()) else answer
 
     server.lies["UID STORE"] = dislikes
     async with mailbox(server) as box:
-        refused = await box.reflag([Reflagging(str(uid), add=frozenset({SEEN})) for uid in (1, 2, 3, 4)])
-    assert [(type(outcome), outcome.key) for outcome in refused] == [(Refused, "2"), (Gone, "4")]
+        refused = await box.reflag([Reflagging(str(uid), add=frozenset({SEEN})) for uid in range(1, 10)])
+    assert [(type(outcome), outcome.key) for outcome in refused] == [(Refused, "2"), (Gone, "9")]
     assert isinstance(refused[0], Refused) and "not this one" in refused[0].reason
+    stores = [command.split()[2] for command in server.commands("UID STORE")]
+    assert stores == ["1:9", "1:4", "5:8", "1:2", "3:4", "1", "2"]
+
+
+async def test_a_message_that_goes_while_its_flags_are_refused_is_no_refusal() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+
+    def goes(_answer: Answer, _command: bytes) -> Answer:
+        server.inbox.mail.clear()
+        return Answer(tagged=b"NO it is gone")
+
+    server.lies["UID STORE"] = goes
+    async with mailbox(server) as box:
+        assert await box.reflag([Reflagging("1", add=frozenset({SEEN}))]) == [Gone("1")]
 
 
 async def test_with_uidplus_only_our_own_are_expunged() -> None:
@@ -913,6 +929,7 @@ async def test_without_uidplus_foreign_deleted_messages_keep_ours_marked() -> No
 async def test_a_refused_expunge_stops_the_folder() -> None:
     server = LyingServer()
     server.inbox.put(ONE)
+    server.unable = {"UID EXPUNGE"}
     server.lies["UID EXPUNGE"] = refuse(b"NO you may not")
     async with mailbox(server) as box:
         with pytest.raises(FolderError, match="you may not"):
