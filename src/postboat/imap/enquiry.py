@@ -8,9 +8,11 @@ neither empty nor gone.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from postboat.imap.listing import folded, merged
+from postboat.errors import CommandFailed
+from postboat.imap.listing import folded, mailboxes, means_inbox, merged
 from postboat.imap.refusals import require_ok
 from postboat.imap.wire import commands
 from postboat.imap.wire.responses import Listed, Namespaces, StatusData
@@ -18,8 +20,9 @@ from postboat.values import dataclass
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from postboat.imap.memory import ServerMemory
     from postboat.imap.session import Session
     from postboat.imap.wire.commands import Command
     from postboat.imap.wire.responses import Condition, Response
@@ -134,3 +137,69 @@ class Enquiry:
                 self._namespace = response.personal[0]
             case _:
                 pass
+
+
+async def enquire(
+    session: Session,
+    wanted: Wanted,
+    memory: ServerMemory,
+    early: Enquiry | None,
+    seems_complete: Callable[[Found], bool],
+) -> Found:
+    """What the server tells; what an extended LIST refuses or leaves out is asked for by a plain one.
+
+    `early` is an enquiry that was sent when a session was opened, perhaps this one. The INBOX is always among the
+    mailboxes. Raises `CommandFailed` when the server refuses to list.
+    """
+    found = await _found(session, wanted, memory, early, seems_complete)
+    if any(map(means_inbox, found.mailboxes.values())):
+        return found
+    # Every server has one (RFC 3501 section 5.1), though strato lists it only when it is asked for.
+    asked = await mailboxes(session, "", "INBOX")
+    inbox = next(filter(means_inbox, asked), Listed("INBOX", None))
+    return replace(found, mailboxes={inbox.name: inbox, **found.mailboxes})
+
+
+async def _found(
+    session: Session,
+    wanted: Wanted,
+    memory: ServerMemory,
+    early: Enquiry | None,
+    seems_complete: Callable[[Found], bool],
+) -> Found:
+    first = await _found_early(session, early) or await _found_at_once(session, wanted, memory)
+    if first is None or (first.is_extended and not session.capabilities >= EXTENDED):
+        return await _found_plainly(session, wanted)
+    if not first.is_extended or seems_complete(first):
+        return first
+    plain = await _found_plainly(session, replace(wanted, counted=()))
+    if not (first.mailboxes.keys() >= plain.mailboxes.keys() and first.subscriptions >= plain.subscriptions):
+        memory.correct(lists_all=False)
+    return replace(plain, numbers=first.numbers)
+
+
+async def _found_early(session: Session, early: Enquiry | None) -> Found | None:
+    """What was asked for when the session was opened; None when that was in vain, or not done."""
+    if early is None or early.session is not session:
+        return None
+    try:
+        return await early.found()
+    except CommandFailed:
+        return None
+
+
+async def _found_at_once(session: Session, wanted: Wanted, memory: ServerMemory) -> Found | None:
+    """What is asked for in one flight; None when the server refuses an extended LIST."""
+    enquiry = Enquiry(session, wanted, session.capabilities, extended=memory.lists_all)
+    try:
+        return await enquiry.found()
+    except CommandFailed as failure:
+        if not enquiry.is_extended:
+            raise
+        if failure.status == "BAD":
+            memory.correct(lists_all=False)
+        return None
+
+
+async def _found_plainly(session: Session, wanted: Wanted) -> Found:
+    return await Enquiry(session, wanted, session.capabilities, extended=False).found()

@@ -6,17 +6,15 @@ exists is always addressed by it, so that no decoding and encoding can turn one 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postboat.errors import AccountError, CommandFailed, FolderError
 from postboat.imap.checkpoint import checkpoint_text
-from postboat.imap.enquiry import EXTENDED, KEEPS_MODSEQ, Enquiry, Wanted
-from postboat.imap.listing import create, folded, mailboxes, subscribe
+from postboat.imap.enquiry import KEEPS_MODSEQ, Enquiry, Wanted, enquire
+from postboat.imap.listing import create, folded, means_inbox, subscribe
 from postboat.imap.memory import ServerMemory
 from postboat.imap.patience import patiently
 from postboat.imap.wire import utf7
-from postboat.imap.wire.responses import Listed
 from postboat.model import INBOX, FolderName, Glimpse
 from postboat.values import dataclass
 
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from postboat.imap.patience import Patience
     from postboat.imap.pool import Pool
     from postboat.imap.session import Session
+    from postboat.imap.wire.responses import Listed
 
 NOT_SELECTABLE = frozenset({"\\noselect", "\\nonexistent"})
 SPECIAL_USES = frozenset({"\\all", "\\archive", "\\drafts", "\\flagged", "\\important", "\\junk", "\\sent", "\\trash"})
@@ -93,22 +92,20 @@ class ImapFolders:
 
     @patiently
     async def list(
-        self, *, subscribed_only: bool = False, reference: str = "", known: Iterable[FolderName] = ()
+        self, *, subscribed_only: bool = False, reference: str = "", known: Collection[FolderName] = ()
     ) -> RemoteFolders:
         """All folders; with `subscribed_only` each tells whether it is subscribed to.
 
         `known` are those of last time: where the server does not count all while it lists, it is asked for these.
         Raises `AccountError` when the server refuses: an empty answer would look like deleted folders.
         """
-        known = frozenset(known)
         self._wanted = wanted = Wanted(reference, subscribed_only, tuple(self._guessed_wire_names(known)))
         try:
             async with self._pool.session() as session:
                 self._wanted = None
-                found = await self._found(session, wanted, known)
-                if not any(map(_means_inbox, found.mailboxes.values())):
-                    inbox = await _inbox(session)
-                    found = replace(found, mailboxes={inbox.name: inbox, **found.mailboxes})
+                found = await enquire(
+                    session, wanted, self._memory, self._early, lambda found: self._seems_complete(found, wanted, known)
+                )
                 keeps_modseq = not session.capabilities.isdisjoint(KEEPS_MODSEQ)
         except CommandFailed as failure:
             raise AccountError(f"the server does not list its folders: {failure}") from failure
@@ -126,7 +123,7 @@ class ImapFolders:
         """
         if self._wanted is None:
             return None
-        self._early = self._enquire(session, self._wanted, capabilities)
+        self._early = Enquiry(session, self._wanted, capabilities, extended=self._memory.lists_all)
         return self._early.first_answer
 
     def _guessed_wire_names(self, known: Collection[FolderName]) -> Iterator[str]:
@@ -138,35 +135,10 @@ class ImapFolders:
             except FolderError:
                 pass
 
-    async def _found(self, session: Session, wanted: Wanted, known: Collection[FolderName]) -> Found:
-        """What the server tells; what an extended LIST refuses or leaves out is asked for by a plain one.
-
-        Raises `CommandFailed` when it refuses that too.
-        """
-        early = self._early if self._early is not None and self._early.session is session else None
-        if early is not None and (found := await _unless_refused(early)) is not None:
-            extended: Found | None = found
-        else:
-            enquiry = self._enquire(session, wanted, session.capabilities)
-            extended = await _unless_refused(enquiry) if enquiry.is_extended else await enquiry.found()
-        believed = extended is not None and (not extended.is_extended or session.capabilities >= EXTENDED)
-        if extended is not None and believed and not self._leaves_out(extended, wanted, known):
-            return extended
-        plain = await Enquiry(session, wanted, session.capabilities, extended=False).found()
-        if extended is not None and believed and _holds(extended, plain):
-            return replace(plain, numbers={**extended.numbers, **plain.numbers})
-        self._memory.correct(lists_all=False)
-        return plain
-
-    def _enquire(self, session: Session, wanted: Wanted, capabilities: frozenset[str]) -> Enquiry:
-        return Enquiry(session, wanted, capabilities, extended=self._memory.lists_all)
-
-    def _leaves_out(self, found: Found, wanted: Wanted, known: Collection[FolderName]) -> bool:
-        """Whether an extended LIST looks as if it did not show all that there is (strato: no INBOX)."""
-        if not found.is_extended:
-            return False
+    def _seems_complete(self, found: Found, wanted: Wanted, known: Collection[FolderName]) -> bool:
+        """Whether an extended LIST looks as if it showed all that there is (strato: no INBOX)."""
         seen = {name for one in found.mailboxes.values() if (name := self._name(one)) is not None}
-        return not (seen >= {INBOX, *known} and (found.subscriptions or not wanted.subscriptions))
+        return seen >= {INBOX, *known} and bool(found.subscriptions or not wanted.subscriptions)
 
     def _understood(self, found: Found, *, subscribed_only: bool, keeps_modseq: bool) -> RemoteFolders:
         listed = _inbox_first(found.mailboxes.values())
@@ -175,7 +147,7 @@ class ImapFolders:
         folders: dict[FolderName, RemoteFolder] = {}
         problems: list[str] = []
         for one in listed:
-            subscribed = not subscribed_only or _means_inbox(one) or folded(one.name) in found.subscriptions
+            subscribed = not subscribed_only or means_inbox(one) or folded(one.name) in found.subscriptions
             numbers = found.numbers.get(folded(one.name), {})
             try:
                 folder = self._folder(one, subscribed, self._glimpse(numbers, keeps_modseq=keeps_modseq))
@@ -193,7 +165,7 @@ class ImapFolders:
         """Raises ValueError when the name has an empty level."""
         return RemoteFolder(
             FolderName.of(*self._parts(listed)),
-            "INBOX" if _means_inbox(listed) else listed.name,
+            "INBOX" if means_inbox(listed) else listed.name,
             not listed.attributes & NOT_SELECTABLE,
             listed.attributes & SPECIAL_USES,
             subscribed,
@@ -309,32 +281,9 @@ async def _create(session: Session, wire: str, *, must: bool) -> bool:
     return True
 
 
-async def _unless_refused(enquiry: Enquiry) -> Found | None:
-    """What an enquiry brings; None when the server refuses it."""
-    try:
-        return await enquiry.found()
-    except CommandFailed:
-        return None
-
-
-def _holds(extended: Found, plain: Found) -> bool:
-    """Whether an extended LIST told of everything that the plain one tells of."""
-    return extended.mailboxes.keys() >= plain.mailboxes.keys() and extended.subscriptions >= plain.subscriptions
-
-
 def _inbox_first(listed: Iterable[Listed]) -> list[Listed]:
     """Of several folders that mean INBOX, the one in capitals counts; the rest keeps the server's order."""
-    return sorted(listed, key=lambda one: (one.name != "INBOX", not _means_inbox(one)))
-
-
-def _means_inbox(listed: Listed) -> bool:
-    return listed.name.upper() == "INBOX"
-
-
-async def _inbox(session: Session) -> Listed:
-    """The INBOX, which every server has (RFC 3501 section 5.1), though strato lists it only when it is asked for."""
-    asked = await mailboxes(session, "", "INBOX")
-    return next((one for one in asked if _means_inbox(one)), Listed("INBOX", None))
+    return sorted(listed, key=lambda one: (one.name != "INBOX", not means_inbox(one)))
 
 
 def _decoded(name: str) -> str | None:

@@ -53,6 +53,11 @@ def folded(name: str) -> str:
     return "INBOX" if name.upper() == "INBOX" else name
 
 
+def means_inbox(listed: Listed) -> bool:
+    """Whether it is the INBOX, in whatever case."""
+    return folded(listed.name) == "INBOX"
+
+
 def merged(before: Listed | None, again: Listed) -> Listed:
     """A mailbox that is listed twice: all attributes count, and a delimiter once told."""
     if before is None:
