@@ -116,3 +116,48 @@ def test_parsing_never_raises(line):
     ):
         assert parse(Reply((text,))) is not None
     assert isinstance(parse(Reply((b"* X-" + line,))), Unknown)
+
+
+LINES = [
+    b'* 1 FETCH (UID 5 FLAGS (\\Seen) INTERNALDATE "14-Jul-2017 02:40:00 +0000" BODY[] {%d}\r\n%s)\r\n',
+    b"* 1 FETCH (UID 5 BODY[] {%d}\r\n%s)\r\n",
+    b"* 1 FETCH (UID 5 BODY[] {%d}\r\n%s)\n",
+    b"* 1 FETCH (UID 5 BODY[] {%d}\r\n%s UID 5)\r\n",
+    b"* 1 FETCH (UID 5 BODY[] {%d+}\r\n%s)\r\n",
+    b"* 1 FETCH (UID 5 BODY[] ~{%d}\r\n%s)\r\n",
+    b"* 1 FETCH (UID 5 BODY[]{%d}\r\n%s)\r\n",
+    b'* 1 FETCH (X "a BODY[] {%d}\r\n%s)\r\n',
+    b'* 1 FETCH (X "a\\" BODY[] {%d}\r\n%s)\r\n',
+    b'* 1 FETCH (X "a" Y "b" BODY[] {%d}\r\n%s)\r\n',
+    b'* 1 FETCH (X "{3}" BODY[] {%d}\r\n%s)\r\n',
+    b"\0* 1 FETCH (BODY[] {%d}\r\n%s)\r\n",
+    b"* OK FETCH (BODY[] {%d}\r\n%s)\r\n",
+    b"1 FETCH (BODY[] {%d}\r\n%s)\r\n",
+]
+announced = st.builds(
+    lambda line, body, wrong: line % (max(0, len(body) + wrong), body),
+    st.sampled_from(LINES),
+    bodies,
+    st.sampled_from([0, 0, 0, 1, -1, 100]),
+)
+
+
+def ended(data, pieces, limits, stream_over):
+    """All frames, and whether the server was given up."""
+    framer, frames = Framer(limits, stream_over), []
+    try:
+        for piece in pieces:
+            frames.extend(framer.feed(piece))
+    except ProtocolViolation:
+        return joined(frames), True
+    return joined(frames), False
+
+
+@given(
+    st.lists(announced, max_size=4).map(b"".join),
+    st.sampled_from([Limits(), Limits(line=60), Limits(literal=5), Limits(reply=70), Limits(reply=100)]),
+    st.sampled_from([0, 3, 1 << 20]),
+)
+def test_what_comes_in_one_piece_is_framed_as_what_comes_octet_by_octet(data, limits, stream_over):
+    at_once = ended(data, [data], limits, stream_over)
+    assert at_once == ended(data, [data[at : at + 1] for at in range(len(data))], limits, stream_over)

@@ -21,6 +21,10 @@ _TEXT_ONLY = re.compile(
 )
 _SET_OF_UIDS = re.compile(rb"\0*\* +(?:SEARCH|ESEARCH|VANISHED)\b", re.IGNORECASE)
 _FETCH = re.compile(rb"\0*\* +\d+ +FETCH\b", re.IGNORECASE)
+_BODY_COMES = re.compile(
+    rb'(\* \d{1,10} FETCH \([^"{\r\n]*(?:"[^"\\\r\n]*"[^"{\r\n]*)?(?<=BODY\[\] ))\{(\d{1,9})\}\r\n'
+)
+"""Announces a message's body in the commonest way, so that there is no doubt that it does."""
 
 
 class ProtocolViolation(Exception):
@@ -109,6 +113,10 @@ class Framer:
                 at += len(piece)
                 yield from self._take_literal(piece)
                 continue
+            if not self._line and not self._parts and (whole := self._whole_message(data, at)) is not None:
+                reply, at = whole
+                yield reply
+                continue
             newline = data.find(b"\n", at)
             if newline < 0:
                 self._line += data[at:]
@@ -122,6 +130,19 @@ class Framer:
             frame = self._take_line(line[:-1] if line.endswith(b"\r") else line)
             if frame is not None:
                 yield frame
+
+    def _whole_message(self, data: bytes, at: int) -> tuple[Reply, int] | None:
+        """A FETCH that came with its body in one piece, and where it ends: what else there is takes the long way."""
+        match = _BODY_COMES.match(data, at)
+        if match is None:
+            return None
+        text, size, begin = match[1], int(match[2]), match.end()
+        end = begin + size + 3
+        limits = self._limits
+        fits = size <= min(self.stream_over, limits.literal) and end - at <= min(limits.reply, limits.line + size)
+        if not fits or data[end - 3 : end] != b")\r\n":
+            return None
+        return Reply((text, data[begin : end - 3], b")")), end
 
     def _take_line(self, line: bytes) -> Frame | None:
         if len(line) > self._limits.line:
