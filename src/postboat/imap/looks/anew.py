@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING
 from postboat.imap.wire import commands
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from postboat.imap.checkpoint import Checkpoint
     from postboat.imap.looks.place import Place
     from postboat.imap.selected import Selected
-    from postboat.model import Key
 
 
-async def began_anew(place: Place, selected: Selected, known: Collection[Key], saved: Checkpoint | None) -> bool:
-    """Whether UIDs that the ledger knows mean other messages by now.
+async def began_anew(place: Place, selected: Selected, reached: int, saved: Checkpoint | None) -> bool:
+    """Whether UIDs that the ledger knows, the last of which is `reached`, mean other messages by now.
 
     UIDNEXT never falls: so it does when a mailbox was created anew or restored from a backup. A server that does not
     tell UIDNEXT is believed, and so is one whose UIDNEXT is always too low.
@@ -25,7 +22,6 @@ async def began_anew(place: Place, selected: Selected, known: Collection[Key], s
         return False
     if saved is not None and selected.uidnext < saved.uidnext:
         return True
-    reached = max(map(int, known), default=0)
     return selected.uidnext <= reached and not await _shown_above_uidnext(place, reached)
 
 

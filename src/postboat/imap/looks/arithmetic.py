@@ -44,12 +44,20 @@ def is_believable(saved: Checkpoint, selected: Selected, heard: Heard) -> bool:
         return False
     if not saved.highestmodseq <= modseq <= LARGEST_MODSEQ or uidnext < saved.uidnext:
         return False
-    if modseq == saved.highestmodseq and uidnext > saved.uidnext:
-        return False  # mail came, and its mod-sequence stands still: it says nothing about flags either
+    if not _moves_along(saved, modseq, uidnext, heard):
+        return False
     arrived = max(0, heard.exists - (heard.at_select or 0))
     if sum(uid >= uidnext for uid in heard.listing.flags) > arrived:
         return False
     return not any(uid in heard.vanished for uid in heard.listing.flags)
+
+
+def _moves_along(saved: Checkpoint, modseq: int, uidnext: int, heard: Heard) -> bool:
+    """Whether the mod-sequence rose with what happened, and what happened is told."""
+    if modseq == saved.highestmodseq:
+        return uidnext == saved.uidnext  # at Hostinger it stands still while mail comes, and for flags, too
+    silent = not heard.listing.flags and not heard.vanished
+    return not silent or uidnext > saved.uidnext or heard.exists != saved.messages  # Amazon WorkMail is just silent
 
 
 def adds_up(saved: Checkpoint, selected: Selected, heard: Heard, *, paired: int, gone: int, appeared: int) -> bool:

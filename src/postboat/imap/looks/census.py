@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from postboat.imap.looks.arithmetic import one_set
-from postboat.imap.looks.listing import MANY, Listing
+from postboat.imap.looks.aside import aside
+from postboat.imap.looks.listing import Listing
 from postboat.imap.wire import commands
 from postboat.imap.wire.uid_set import MAX_UID, UidSet
 from postboat.values import dataclass
@@ -47,7 +47,7 @@ async def confirmed(place: Place, present: UidSet, known: Collection[Key]) -> Ce
 
     There are servers that tell sequence numbers for UIDs in a SEARCH, and such that forget messages in one.
     """
-    uids = await asyncio.to_thread(_uids, known) if len(known) > MANY else _uids(known)
+    uids = await aside(len(known), _uids, known)
     gone, new = uids - present, present - uids
     if not (gone or new):
         return Census(frozenset(), Listing(), present)

@@ -9,8 +9,9 @@ from postboat.imap.checkpoint import checkpoint_text
 from postboat.imap.looks import condstore, qresync
 from postboat.imap.looks.anew import began_anew
 from postboat.imap.looks.arithmetic import adds_up, ignores_since, is_believable, none_removed, stands_still
+from postboat.imap.looks.aside import MANY, aside
 from postboat.imap.looks.census import take_census
-from postboat.imap.looks.listing import MANY, compare_aside, holds_of
+from postboat.imap.looks.listing import compare, holds_of
 from postboat.model import Changes
 from postboat.values import dataclass
 
@@ -82,7 +83,8 @@ async def look_since(place: Place, saved: Checkpoint, agreed: Agreed) -> Changes
     if way is condstore and ignores_since(saved, heard):
         return await _as_listing(place, saved, selected, heard, agreed)
     told = Told(saved, selected, heard, await _paired(heard, agreed))
-    return await _settled(place, told, agreed, removals_known=way is qresync or none_removed(saved, heard))
+    tells_removals = way is qresync or none_removed(saved, heard)
+    return await _settled(place, told, agreed, removals_known=tells_removals and not heard.removals)
 
 
 async def _paired(heard: Heard, agreed: Agreed) -> Mapping[Key, Flags]:
@@ -92,7 +94,10 @@ async def _paired(heard: Heard, agreed: Agreed) -> Mapping[Key, Flags]:
 
 
 async def _settled(place: Place, told: Told, agreed: Agreed, *, removals_known: bool) -> Changes | None:
-    """The changes as they were told if they add up; else the removals and arrivals that a census shows."""
+    """The changes as they were told if they add up; else the removals and arrivals that a census shows.
+
+    A removal in the midst of the answer changes both what is told and what there should be, and proves nothing.
+    """
     appeared = [uid for uid in told.heard.listing.flags if str(uid) not in told.paired]
     gone, paired = told.gone, await agreed.count()
     sums = adds_up(told.saved, told.selected, told.heard, paired=paired, gone=len(gone), appeared=len(appeared))
@@ -100,10 +105,12 @@ async def _settled(place: Place, told: Told, agreed: Agreed, *, removals_known: 
         await place.complete(told.heard.listing, [uid for uid in appeared if uid < told.saved.uidnext])
         return told.changes(appeared, gone)
     known = await agreed.flags()
-    if await began_anew(place, told.selected, known, told.saved):
+    if await began_anew(place, told.selected, max(map(int, known), default=0), told.saved):
         raise KeysRenewed(RENEWED)
     census = await take_census(place, known)
     if census is None or any(int(key) in census.present for key in gone):
+        return None
+    if not all(uid in census.present for uid in told.heard.listing.flags):
         return None
     return _by_census(told, census)
 
@@ -123,8 +130,9 @@ async def _as_listing(
     if not listing.complete:
         return None
     known = await agreed.flags()
-    if await began_anew(place, selected, known, saved):
+    if await began_anew(place, selected, max(map(int, known), default=0), saved):
         raise KeysRenewed(RENEWED)
     await place.complete(listing, [uid for uid in listing.flags if uid < saved.uidnext and str(uid) not in known])
     checkpoint = checkpoint_of(selected, heard.at_select)
-    return await compare_aside(listing, known, holds_of(selected), checkpoint, readonly=selected.turned_read_only)
+    many, holds = max(len(listing.flags), len(known)), holds_of(selected)
+    return await aside(many, compare, listing, known, holds, checkpoint, readonly=selected.turned_read_only)

@@ -5,14 +5,12 @@ The answers are as short as the mailbox is orderly: a kilobyte for a hundred tho
 
 from __future__ import annotations
 
-import asyncio
 import re
-from functools import partial
 from typing import TYPE_CHECKING
 
 from postboat.imap.looks.arithmetic import all_sets
+from postboat.imap.looks.aside import aside
 from postboat.imap.looks.census import ALL, confirmed
-from postboat.imap.looks.listing import MANY
 from postboat.imap.wire import commands
 from postboat.imap.wire.uid_set import MAX_UID, UidSet
 from postboat.model import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
@@ -39,8 +37,10 @@ def is_worth_it(place: Place, known: Mapping[Key, Flags]) -> bool:
     return place.can("ESEARCH") and len(known) >= FEW
 
 
-async def list_by_sets(place: Place, known: Mapping[Key, Flags]) -> tuple[Selected, Heard] | None:
-    """List all messages, new ones with their details; None when the mailbox is too restless or the answers disagree.
+async def list_by_sets(place: Place, known: Mapping[Key, Flags], reached: int) -> tuple[Selected, Heard] | None:
+    """List all messages, those above `reached` with their details.
+
+    None when the mailbox is too restless or the answers disagree.
 
     Keywords that the ledger knows are searched for even when the server no longer lists them: a flag is only believed
     to be gone when it was asked for.
@@ -50,7 +50,7 @@ async def list_by_sets(place: Place, known: Mapping[Key, Flags]) -> tuple[Select
         if len(keywords) > MOST_KEYWORDS or not all(map(_ATOM.fullmatch, keywords.values())):
             return None
         wanted = (*SYSTEM, *keywords.values())
-        answer = await _ask(place, wanted, max(map(int, known), default=0))
+        answer = await _ask(place, wanted, reached)
         if answer is None:
             return None
         selected, heard, sets = answer
@@ -95,8 +95,8 @@ async def _fill(
     census = await confirmed(place, present - fetched, known)
     if census is None or any(str(uid) in known for uid in fetched):
         return False
-    work = partial(spread, present - fetched - UidSet.of(census.new.flags), sets[1:], names)
-    flags = await asyncio.to_thread(work) if len(known) > MANY else work()
+    others = present - fetched - UidSet.of(census.new.flags)
+    flags = await aside(len(known), spread, others, sets[1:], names)
     listing.add(census.new)
     listing.flags |= flags
     listing.complete = len(listing.flags) == len(present)

@@ -41,6 +41,8 @@ class Heard:
         """The lowest UID whose flags came without a mod-sequence."""
         self.stirred = 0
         """How often something came or went behind the SELECT."""
+        self.removals = 0
+        """How often something went just now, as opposed to since the checkpoint."""
         self.flags: Flags | None = None
         """Flags in use in the mailbox."""
         self.searched: list[UidSet] = []
@@ -90,6 +92,7 @@ class Heard:
                 self.exists = count
             case Expunged(seq):
                 self.exists -= 0 < seq <= self.exists
+                self.removals += 1
             case Vanished(uids, earlier):
                 self._note_gone(uids, earlier=earlier)
             case FlagsListed(flags):
@@ -115,6 +118,7 @@ class Heard:
     def _note_gone(self, uids: UidSet, *, earlier: bool) -> None:
         self._gone += uids.ranges
         if not earlier:
+            self.removals += 1
             self.exists -= min(len(uids), self.exists)
             flags = self.listing.flags
             for uid in list(uids) if len(uids) <= len(flags) else [uid for uid in flags if uid in uids]:

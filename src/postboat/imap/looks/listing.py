@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import field
-from functools import partial
 from typing import TYPE_CHECKING
 
 from postboat.model import MAILDIR_FLAGS, Changes, FlagsHeld, Message
@@ -17,8 +15,6 @@ if TYPE_CHECKING:
     from postboat.imap.wire.responses import Fetched
     from postboat.model import Flags, Key
 
-MANY = 5000
-"""Comparing more messages than this would keep the event loop from its other work for too long."""
 ANY_FLAG = FlagsHeld(MAILDIR_FLAGS, keywords=True)
 
 
@@ -61,14 +57,6 @@ class Listing:
 def holds_of(selected: Selected) -> FlagsHeld:
     """Flags that count. Opened for reading only, a mailbox keeps none for ever, but those it shows are its own."""
     return ANY_FLAG if selected.read_only else selected.holds
-
-
-async def compare_aside(
-    listing: Listing, agreed: Mapping[Key, Flags], holds: FlagsHeld, checkpoint: str | None, *, readonly: bool = False
-) -> Changes:
-    """As `compare`; when there is much to compare, in a thread, so that other folders and the screen go on."""
-    work = partial(compare, listing, agreed, holds, checkpoint, readonly=readonly)
-    return await asyncio.to_thread(work) if max(len(listing.flags), len(agreed)) > MANY else work()
 
 
 def compare(

@@ -18,8 +18,9 @@ from postboat.errors import KeysRenewed
 from postboat.imap.checkpoint import read_checkpoint
 from postboat.imap.looks import esearch
 from postboat.imap.looks.anew import began_anew
+from postboat.imap.looks.aside import aside
 from postboat.imap.looks.delta import RENEWED, checkpoint_of, look_since
-from postboat.imap.looks.listing import compare_aside, holds_of
+from postboat.imap.looks.listing import compare, holds_of
 from postboat.imap.looks.place import Place
 from postboat.imap.looks.plain import list_plainly
 from postboat.model import Changes
@@ -81,13 +82,14 @@ def _keeps_state(session: Session) -> bool:
 
 
 async def _look_at_all(place: Place, known: Mapping[Key, Flags], saved: Checkpoint | None) -> Changes:
-    uids = sorted(map(int, known))
-    found = await esearch.list_by_sets(place, known) if esearch.is_worth_it(place, known) else None
+    uids = await aside(len(known), lambda: sorted(map(int, known)))
+    reached = uids[-1] if uids else 0
+    found = await esearch.list_by_sets(place, known, reached) if esearch.is_worth_it(place, known) else None
     selected, heard = found or await list_plainly(place, uids)
-    if await began_anew(place, selected, known, saved):
+    if await began_anew(place, selected, reached, saved):
         raise KeysRenewed(RENEWED)
     listing = heard.listing
-    reached = uids[-1] if uids else 0
     await place.complete(listing, [uid for uid in listing.flags if uid < reached and str(uid) not in known])
     checkpoint = checkpoint_of(selected, heard.at_select) if _keeps_state(place.session) else None
-    return await compare_aside(listing, known, holds_of(selected), checkpoint, readonly=selected.turned_read_only)
+    many, holds = max(len(listing.flags), len(known)), holds_of(selected)
+    return await aside(many, compare, listing, known, holds, checkpoint, readonly=selected.turned_read_only)

@@ -133,6 +133,10 @@ def _emailid(node: Node) -> str | None:
     return inner if isinstance(inner, str) else None
 
 
+def _gmail_id(node: Node) -> str | None:
+    return node if isinstance(node, str) and node.isascii() and node.isdigit() else None
+
+
 def _body(node: Node) -> bytes | Streamed | None:
     return node if isinstance(node, bytes | Streamed) else None
 
@@ -155,4 +159,5 @@ _READERS: dict[str, tuple[str, Callable[[Node], Any]]] = {
     "RFC822.SIZE": ("size", _size),
     "MODSEQ": ("modseq", _modseq),
     "EMAILID": ("emailid", _emailid),
+    "X-GM-MSGID": ("emailid", _gmail_id),
 }

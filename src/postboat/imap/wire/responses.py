@@ -148,7 +148,7 @@ class Fetched:
     header: bytes | None = None
     modseq: int | None = None
     emailid: str | None = None
-    """EMAILID (RFC 8474 section 5.1)."""
+    """EMAILID (RFC 8474 section 5.1), or what Gmail has for it (X-GM-MSGID)."""
 
 
 @dataclass(frozen=True, slots=True)

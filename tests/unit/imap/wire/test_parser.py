@@ -154,6 +154,8 @@ def test_mailboxes_are_read_whatever_their_names(line, response):
         (b'* 1 FETCH (UID 5 INTERNALDATE "00-Jan-0000 00:00:00 +0000")', Fetched(1, 5)),
         (b"* 1 FETCH (UID 5 EMAILID (M6d99))", Fetched(1, 5, emailid="M6d99")),
         (b"* 1 FETCH (UID 5 EMAILID NIL)", Fetched(1, 5)),
+        (b"* 1 FETCH (X-GM-MSGID 1278455344230334865 UID 5)", Fetched(1, 5, emailid="1278455344230334865")),
+        (b"* 1 FETCH (X-GM-MSGID NIL UID 5)", Fetched(1, 5)),
         (b"* 1 FETCH (UID 5 BODY[] {3}\r\na\r\n)", Fetched(1, 5, body=b"a\r\n")),
         (b"* 1 FETCH (UID 5 BODY[] ~{3}\r\n\0\0\0 FLAGS ())", Fetched(1, 5, NONE, body=b"\0\0\0")),
         (b'* 1 FETCH (UID 5 BODY[] "a\\"b")', Fetched(1, 5, body=b'a"b')),
