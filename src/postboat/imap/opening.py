@@ -52,24 +52,25 @@ class Opening:
             return str(selected.uidvalidity)
 
     @asynccontextmanager
-    async def lent(self) -> AsyncIterator[Session]:
+    async def lent(self, *, much: bool = False) -> AsyncIterator[Session]:
         """Lend a session, shared with other readers, to one who opens the folder with each flight (`looks.flight`).
 
-        A refused command inside the block becomes a `FolderError`.
+        `much` is whether more is expected than a connection brings in the time that another one takes to open. A
+        refused command inside the block becomes a `FolderError`.
         """
-        async with self._pool.reading(prefer=self.name) as session:
+        async with self._pool.reading(prefer=self.name, much=much) as session:
             self._tells_uids = "UIDPLUS" in session.capabilities
             with _refusals_stop_the_folder():
                 yield session
 
     @asynccontextmanager
-    async def opened_for_reading(self) -> AsyncIterator[tuple[Session, Selection]]:
+    async def opened_for_reading(self, *, much: bool = False) -> AsyncIterator[tuple[Session, Selection]]:
         """Lend a session, shared with other readers, for one flight of questions that goes out with the SELECT.
 
         All must be asked before the first `await` of the block, and answers count only once `confirmed` returned. A
         refused command inside the block becomes a `FolderError`.
         """
-        async with self.lent() as session:
+        async with self.lent(much=much) as session:
             yield session, session.open(self.name, read_only=self.read_only)
 
     async def confirmed(self, selection: Selection) -> Selected:

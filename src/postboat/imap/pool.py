@@ -6,8 +6,9 @@ resting and being opened never exceed the slots: the bound needs no other bookke
 
 Readers may share a session, and hold one slot together. A reader takes a resting session for itself if there is one,
 else joins a session that has room, and only when all are full opens another: to connect and sign in takes three round
-trips, to join none. Those who wait are served in the order of their coming, so that readers who keep coming never
-keep out one who wants a session alone.
+trips, to join none. Who expects much opens one rather than join, since the two then bring more than one does. Those who
+wait are served in the order of their coming, so that readers who keep coming never keep out one who wants a session
+alone.
 """
 
 from __future__ import annotations
@@ -99,8 +100,8 @@ class _Shared(Generic[S]):
 class _Waiter(Generic[S]):
     """Somebody who waits for a slot; a reader is also content with a place in a session that others read from."""
 
-    def __init__(self, prefer: str | None, *, reads: bool) -> None:
-        self.prefer, self.reads = prefer, reads
+    def __init__(self, prefer: str | None, *, reads: bool, much: bool) -> None:
+        self.prefer, self.reads, self.much = prefer, reads, much
         self.granted: asyncio.Future[_Shared[S] | None] = asyncio.get_running_loop().create_future()
         """None stands for a slot."""
 
@@ -158,13 +159,14 @@ class Pool(Generic[S]):
             self._take_back(session)
 
     @asynccontextmanager
-    async def reading(self, prefer: str | None = None) -> AsyncIterator[S]:
+    async def reading(self, prefer: str | None = None, *, much: bool = False) -> AsyncIterator[S]:
         """Lend a session that other readers may use at the same time, as many as its `depth` allows.
 
-        What one of them selects holds for all that is sent next: each sends its own SELECT and its questions without
-        an `await` in between. A session that one of them finds lost is lost for all. Raises as `session`.
+        Who expects `much` joins others only when no further connection may be opened. What one of them selects holds
+        for all that is sent next: each sends its own SELECT and its questions without an `await` in between. A session
+        that one of them finds lost is lost for all. Raises as `session`.
         """
-        shared = await self._join(prefer)
+        shared = await self._join(prefer, much=much)
         try:
             yield shared.session
         except ConnectionLost:
@@ -187,9 +189,9 @@ class Pool(Generic[S]):
 
     # Slots
 
-    async def _granted(self, prefer: str | None, *, reads: bool) -> _Shared[S] | None:
+    async def _granted(self, prefer: str | None, *, reads: bool, much: bool = False) -> _Shared[S] | None:
         """Wait for a slot (None), or for a place in a session that is read from; either is taken when this returns."""
-        waiter: _Waiter[S] = _Waiter(prefer, reads=reads)
+        waiter: _Waiter[S] = _Waiter(prefer, reads=reads, much=much)
         self._waiting.append(waiter)
         self._grant()
         try:
@@ -208,7 +210,8 @@ class Pool(Generic[S]):
         while self._waiting:
             waiter = self._waiting[0]
             if not waiter.granted.cancelled():
-                shared = self._room(waiter.prefer) if waiter.reads and not (self._free and self._resting) else None
+                alone = not waiter.reads or (self._free and (waiter.much or self._resting))
+                shared = None if alone else self._room(waiter.prefer)
                 if shared is not None:
                     shared.readers += 1
                 elif self._free:
@@ -229,10 +232,10 @@ class Pool(Generic[S]):
 
     # Lending
 
-    async def _join(self, prefer: str | None) -> _Shared[S]:
+    async def _join(self, prefer: str | None, *, much: bool) -> _Shared[S]:
         """A session to read from, with one place in it taken."""
         while True:
-            shared = await self._granted(prefer, reads=True)
+            shared = await self._granted(prefer, reads=True, much=much)
             if shared is None and (session := await self._with_slot(prefer)) is not None:
                 shared = _Shared(session)
                 self._shared.append(shared)

@@ -44,6 +44,9 @@ LARGE = 1 << 20
 WHOLE = "UID FLAGS INTERNALDATE BODY.PEEK[]"
 """What is asked for of a small message."""
 
+MUCH = 1 << 20
+"""Octets from which a batch is better read over a connection of its own."""
+
 NOTICE_SIZE = 1 << 16
 """A stream no larger than this in place of a large message may be a notice, and is looked at whole."""
 
@@ -106,7 +109,7 @@ async def _read_small(
     if not uids:
         return []
     wanted = UidSet.of(uids)
-    flight = await _flight(opening, wanted, WHOLE)
+    flight = await _flight(opening, wanted, WHOLE, much=sum(sizes.get(uid, 0) for uid in uids) > MUCH)
     reading = Reading(holds_of(flight.selected), sizes)
     for message in flight.arrived:
         reading.take(message)
@@ -132,7 +135,7 @@ class _Flight:
 
 
 @patiently
-async def _flight(opening: Opening, wanted: UidSet, items: str) -> _Flight:
+async def _flight(opening: Opening, wanted: UidSet, items: str, *, much: bool = False) -> _Flight:
     """Send SELECT and FETCH together, and wait for both.
 
     Raises `FolderGone` or `FolderError` when the mailbox is not the right one: what came is then of another mailbox,
@@ -144,7 +147,7 @@ async def _flight(opening: Opening, wanted: UidSet, items: str) -> _Flight:
         if isinstance(response, Fetched) and response.uid in wanted:
             arrived.append(response)
 
-    async with opening.opened_for_reading() as (session, selection):
+    async with opening.opened_for_reading(much=much) as (session, selection):
         with selection.heard_by(hear):
             questions = [commands.uid_fetch(piece, items) for piece in _pieces(wanted, session.kind)]
             conditions = await session.ask_all(questions)

@@ -369,6 +369,17 @@ async def test_a_reader_joins_who_has_its_mailbox_selected_and_else_the_fewest_r
             assert (first, second, third) == (two, two, one)
 
 
+async def test_who_expects_much_has_a_connection_of_its_own_while_there_may_be_one():
+    server = Server(depth=3)
+    pool = Pool(server.connect, 2)
+    async with pool.reading(), pool.reading(much=True) as second, pool.reading(much=True) as third:
+        assert server.asked == 2
+        assert second is not third
+    async with pool.session() as one:
+        async with pool.reading(much=True) as rested:
+            assert (server.asked, rested is not one) == (2, True)
+
+
 async def test_who_waits_for_a_session_alone_is_not_kept_out_by_readers_who_keep_coming():
     pool = Pool(Server(depth=3).connect, 1)
     first = Borrower(pool.reading())
