@@ -25,7 +25,7 @@ from tests.servers.proxy import Proxy
 Way = Literal["up", "down"]
 
 _LITERAL = re.compile(rb"\{(\d+)\+?\}\r\n\Z")
-_COMMAND = re.compile(r"[A-Z]+\d+ (.+)")
+_COMMAND = re.compile(r"[A-Z]+\d+ (.+)", re.DOTALL)
 
 
 @dataclass
