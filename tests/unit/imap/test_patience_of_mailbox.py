@@ -9,9 +9,9 @@ from tests.fakes.lying_server import Answer, LyingServer
 
 from postboat.errors import AccountError, FolderError
 from postboat.imap.folders import ImapFolders
+from postboat.imap.large import LARGE
 from postboat.imap.mailbox import ImapMailbox
 from postboat.imap.patience import Patience, Throttled
-from postboat.imap.reading import LARGE
 from postboat.model import FLAGGED, NO_FLAGS, Content, Intent, Reflagging, Refused, Side, Stored
 
 ONE = b"Subject: one\r\nMessage-ID: <one@x>\r\n\r\nbody of one\r\n"

@@ -8,9 +8,10 @@ from tests.fakes.dialogue import serving
 
 from postboat.errors import ConnectionLost, FolderError, FolderGone
 from postboat.imap.connection import Connection
+from postboat.imap.large import LARGE
 from postboat.imap.opening import Opening
 from postboat.imap.pool import Pool
-from postboat.imap.reading import LARGE, read_messages
+from postboat.imap.reading import read_messages
 from postboat.imap.server_kind import ServerKind
 from postboat.imap.session import Session
 from postboat.model import SEEN, Content, Gone, Unreadable

@@ -1,0 +1,93 @@
+"""A large message as a stream that never sits in memory whole, over a session alone."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, aclosing
+from typing import TYPE_CHECKING
+
+from postboat.errors import CommandFailed
+from postboat.imap.bodies import Bodies, fetch_all
+from postboat.imap.wire.uid_set import UidSet
+from postboat.model import Content, Gone, Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from postboat.imap.session import Session
+    from postboat.imap.wire.responses import Fetched
+    from postboat.model import FlagsHeld
+
+LARGE = 1 << 20
+"""Messages of more octets than this are streamed, one by one."""
+
+NOTICE_SIZE = 1 << 16
+"""A stream no larger than this in place of a large message may be a notice, and is looked at whole."""
+
+
+async def read_large(session: Session, uid: int, holds: FlagsHeld) -> AsyncGenerator[Content | Gone | Unreadable, None]:
+    """Yield one large message as a stream; it must be consumed before the iterator is asked to go on."""
+    said: list[Fetched] = []
+
+    def take(message: Fetched) -> bool:
+        said.append(message)
+        return True
+
+    await fetch_all(session, UidSet.of((uid,)), "UID FLAGS INTERNALDATE RFC822.SIZE", take)
+    about = next((message for message in said if message.uid == uid and message.flags is not None), None)
+    if about is None:
+        yield Gone(str(uid))
+        return
+    async with aclosing(_Stream(session, uid)) as stream:
+        try:
+            size = await stream.open()
+        except CommandFailed as failure:
+            if failure.status != "NO":
+                raise
+            yield Unreadable(str(uid), f"the server does not send it: {failure.text}")
+            return
+        if size is not None and size > NOTICE_SIZE:
+            flags = holds.mask(about.flags or frozenset())
+            yield Content(str(uid), flags, about.date, size, chunks=stream.chunks)
+            return
+    yield await _read_alone(session, uid, Bodies(holds, {uid: about.size or LARGE}))
+
+
+async def _read_alone(session: Session, uid: int, bodies: Bodies) -> Content | Gone | Unreadable:
+    """One message, whole, over a session alone."""
+    wanted = UidSet.of((uid,))
+    await bodies.fetch(session, wanted)
+    await bodies.finish(session, wanted)
+    return bodies.of((uid,))[0]
+
+
+class _Stream:
+    """A message's octets, which may be asked for more than once: the second time the server sends them anew."""
+
+    def __init__(self, session: Session, uid: int) -> None:
+        self._session, self._uid = session, uid
+        self._stack = AsyncExitStack()
+        self._parts: AsyncIterator[bytes] | None = None
+
+    async def open(self) -> int | None:
+        """Begin to receive; tells the exact size in octets, or None when the server sends nothing."""
+        await self.aclose()
+        try:
+            size, self._parts = await self._stack.enter_async_context(self._session.stream(self._uid))
+        except LookupError:
+            return None
+        return size
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the octets in pieces."""
+        if self._parts is None:
+            await self.open()
+        parts, self._parts = self._parts, None
+        assert parts is not None, "it was sent before"
+        async for part in parts:
+            yield part
+
+    async def aclose(self) -> None:
+        """Stop receiving; what is still to come is thrown away."""
+        self._parts = None
+        await self._stack.aclose()
+        self._stack = AsyncExitStack()
