@@ -96,7 +96,7 @@ class ImapMailbox:
 
         Raises `KeysRenewed` when UIDs were given out anew under the old UIDVALIDITY.
         """
-        begun, self._opening.begun = self._opening.begun, None
+        begun = self._opening.use_begun()
         try:
             async with self._opening.lent() as session:
                 found = await known_already(session, begun, agreed) if begun is not None else None

@@ -35,8 +35,8 @@ class Opening:
         stored has to be told from what came meanwhile, and that takes the UIDNEXT of the moment before.
         """
         self._tells_uids = False
-        self.begun: Selected | None = None
-        """The mailbox as it was when the validity was learnt."""
+        self._begun: Selected | None = None
+        """The mailbox as it was when the validity was learnt, until someone has used it."""
         self._unused: Selected | None = None
         """The selection that was made to learn the validity, until someone who wants a fresh one has used it."""
 
@@ -48,8 +48,13 @@ class Opening:
     async def begin(self) -> str:
         """Open the folder to learn its UIDVALIDITY; the next one to open it afresh on the same session need not."""
         async with self.opened(fresh=True) as (_, selected):
-            self._unused, self.begun = selected, replace(selected)
+            self._unused, self._begun = selected, replace(selected)
             return str(selected.uidvalidity)
+
+    def use_begun(self) -> Selected | None:
+        """The mailbox as it was when its validity was learnt, once; who opens it afresh next does so in earnest."""
+        begun, self._begun, self._unused = self._begun, None, None
+        return begun
 
     @asynccontextmanager
     async def lent(self, *, much: bool = False) -> AsyncIterator[Session]:

@@ -99,6 +99,11 @@ class Session:
         return last.selecting.name if last is not None and last.stands else None
 
     @property
+    def selection(self) -> Selection | None:
+        """The SELECT sent last, whatever becomes of it."""
+        return self._selection
+
+    @property
     def depth(self) -> int:
         """How many readers may share it."""
         return self.kind.flights

@@ -48,9 +48,13 @@ class Flight:
         self._hearing.close()
 
     def ask(self, command: Command) -> None:
-        """Send a question; once something was awaited, behind another SELECT if other readers sent theirs."""
-        opening = self._opening
-        if self._session.open(opening.name, read_only=opening.read_only) is not self._selections[-1]:
+        """Send a question; once something was awaited, behind another SELECT if other readers sent theirs.
+
+        Nothing more is asked of a mailbox that was refused: `landed` tells.
+        """
+        if not self._selections[-1].stands:
+            return
+        if self._session.selection is not self._selections[-1]:
             self._open()
         self._asked.append((command, self._session.ask(command)))
 
