@@ -63,6 +63,8 @@ def _field(plain: type, name: str) -> Field[Any]:
 def _inherited(plain: type) -> dict[str, Field[Any]]:
     fields: dict[str, Field[Any]] = {}
     for base in reversed(plain.__mro__[1:-1]):
+        if "_fields" not in vars(base) and "__dataclass_fields__" in vars(base):
+            raise TypeError(f"{plain.__qualname__} cannot inherit the fields of {base.__qualname__}, made otherwise")
         fields |= vars(base).get("_fields", {})
     return fields
 

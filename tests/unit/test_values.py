@@ -164,3 +164,11 @@ def test_order_and_keywords_are_those_of_the_standard_library():
     assert Options(deep=True) == Options(deep=True, wide=False)
     with pytest.raises(TypeError):
         Options(True)
+
+
+def test_fields_of_a_class_that_the_standard_library_made_are_not_lost_in_silence():
+    with pytest.raises(TypeError, match="Rank"):
+
+        @dataclass(frozen=True, slots=True)
+        class Higher(Rank):
+            stars: int
