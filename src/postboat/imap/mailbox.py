@@ -148,7 +148,8 @@ class ImapMailbox:
     async def store(self, contents: Sequence[Content], tokens: Sequence[str]) -> Sequence[Stored | Refused | Unsettled]:
         """APPEND each content; `FolderGone` when the mailbox is no more."""
         noted = [Token.decode(token) for token in tokens]
-        async with self._opening.opened(writing=True) as (session, selected):
+        octets = sum(content.size for content in contents)
+        async with self._opening.opened(writing=True, octets=octets) as (session, selected):
             uploads = Uploads(session, selected, str(selected.uidvalidity), self._given, self._window)
             return await uploads.store(contents, [token for token in noted if token is not None])
 
@@ -209,4 +210,5 @@ class ImapMailbox:
         if moving.twice:
             async with self._opening.opened(fresh=True, writing=True) as (session, selected):
                 await moving.remove_copied(session, selected)
-        return [moving.outcomes.get(key) or Refused(key, CANNOT) for key in keys]
+        outcomes = moving.outcomes
+        return [outcomes.get(key) or Refused(key, CANNOT) for key in keys]

@@ -38,10 +38,9 @@ NOT_FOUND_THERE = f"the server moved it, but no new message in the other folder 
 
 @dataclass(slots=True)
 class _Scene:
-    """The mailbox before and after, and what the server refused."""
+    """The mailbox as the commands found it, and how they went."""
 
     before: UidSet
-    after: UidSet
     refused: dict[int, str] = field(default_factory=dict)
     """Why, for people."""
     told: set[int] = field(default_factory=set)
@@ -109,7 +108,7 @@ class Moving:
         """Send the command between two questions for what is there, all in one flight."""
         build = commands.uid_move if moves else commands.uid_copy
         wanted = UidSet.of(self._tokens)
-        before = Presence(session, selected, wanted, now=False)
+        before = Presence(session, selected, wanted, now=False, hear=self._hear)
         sent = [
             (piece, session.ask(build(piece, self._to), self._hear)) for piece in wanted.split(session.kind.longest_set)
         ]
@@ -117,7 +116,7 @@ class Moving:
         there = await before.known()
         answers = [(piece, await answer) for piece, answer in sent]
         self._left = await after.known()
-        scene = _Scene(there, self._left)
+        scene = _Scene(there)
         for piece, condition in answers:
             self._hear(condition)
             if not self._outcomes.keys().isdisjoint(piece):
@@ -149,12 +148,10 @@ class Moving:
         for uid, token in self._tokens.items():
             if uid in self._outcomes:
                 continue
-            stays, told, why = uid in scene.after, uid in scene.told, scene.refused.get(uid)
-            if uid not in scene.before:
-                self._outcomes[uid] = Gone(str(uid))
-            elif stays and (why is not None or moves or told):
-                self._outcomes[uid] = Refused(str(uid), why or LEFT)
-            elif told if why is None else not moves:
-                self._outcomes[uid] = Gone(str(uid))
+            stays, why = uid in self._left, scene.refused.get(uid)
+            told_of_all = uid in scene.told and why is None
+            # A refused MOVE may have moved some (RFC 6851 section 3.3), a refused COPY copied none.
+            if uid not in scene.before or told_of_all or (stays if moves else why is not None):
+                self._outcomes[uid] = Refused(str(uid), why or LEFT) if stays else Gone(str(uid))
             else:
                 self.unknown[uid] = replace(token, stored=why is None)

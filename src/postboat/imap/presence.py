@@ -11,6 +11,8 @@ from postboat.imap.wire.responses import ESearched, Searched
 from postboat.imap.wire.uid_set import UidSet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from postboat.imap.session import Selected, Session
     from postboat.imap.wire.responses import Response
 
@@ -20,11 +22,20 @@ class Presence:
 
     With `now` the mailbox is selected once more for it. A NOOP would not do: Dovecot puts off what commands of one
     flight bring about until all of them are read, so that a search behind UID EXPUNGE and NOOP still finds what these
-    removed. Without `now` the answer is what the commands before it had before them.
+    removed. Without `now` the answer is what the next commands have before them. Dovecot may put off its end until
+    these are done, too: `hear` gets all that comes before that.
     """
 
-    def __init__(self, session: Session, selected: Selected, uids: UidSet, *, now: bool) -> None:
-        self._selected, self._uids = selected, uids
+    def __init__(
+        self,
+        session: Session,
+        selected: Selected,
+        uids: UidSet,
+        *,
+        now: bool,
+        hear: Callable[[Response], None] = lambda _: None,
+    ) -> None:
+        self._selected, self._uids, self._hear = selected, uids, hear
         self._found: list[UidSet] = []
         self._again = session.open(selected.name, read_only=selected.asked_read_only, fresh=True) if now else None
         # A sorted set takes a few octets where a list takes some for every message (RFC 4731 section 3.1).
@@ -33,6 +44,7 @@ class Presence:
         self._answers = [(command, session.ask(command, self._take)) for command in searches]
 
     def _take(self, response: Response) -> None:
+        self._hear(response)
         if isinstance(response, Searched):
             self._found.append(response.uids)
         elif isinstance(response, ESearched) and response.all is not None:
