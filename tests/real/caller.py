@@ -35,7 +35,7 @@ class Caller:
     def remote(self) -> RemoteConfig:
         """Where the server is: behind the recorder."""
         return RemoteConfig(
-            "R",
+            name="R",
             remotehost=self.wire.host,
             remoteport=self.wire.port,
             remoteuser=self.account.user,
@@ -96,5 +96,7 @@ async def calling(account: Account, *folders: str, delay: float = 0.0) -> AsyncI
         for folder in folders:
             status, answer = phone.create(account.prefix + folder.replace("/", account.delimiter))
             assert status == "OK", answer
+            phone.select(account.prefix + folder.replace("/", account.delimiter))
+        phone.select()  # Courier makes up a UIDVALIDITY for every STATUS until a folder is opened
     async with Recorder(account.host, account.port, delay=delay) as wire:
         yield Caller(account, wire)

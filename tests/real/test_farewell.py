@@ -28,7 +28,7 @@ async def leaves(account: Account, port: int, ca: Path | None) -> float:
     """Sign in over a slow line and leave; the seconds that leaving took."""
     async with Proxy(account.host, port, delay=DELAY) as line:
         remote = RemoteConfig(
-            "R",
+            name="R",
             remotehost="localhost",
             remoteport=line.port,
             remoteuser=account.user,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 EXTENDED = frozenset({"LIST-EXTENDED", "LIST-STATUS"})
 KEEPS_MODSEQ = frozenset({"CONDSTORE", "QRESYNC"})
+_RELEVANT = EXTENDED | KEEPS_MODSEQ | {"NAMESPACE", "SPECIAL-USE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,11 @@ class Enquiry:
         self._namespace: tuple[str, str | None] = ("", None)
         self._needed = [(command, session.ask(command, self._take)) for command in self._needed_commands()]
         self._optional = [session.ask(command, self._take) for command in self._optional_commands()]
+
+    @property
+    def is_to_the_point(self) -> bool:
+        """Whether it asked just what the server turned out to offer."""
+        return self._capabilities & _RELEVANT == self.session.capabilities & _RELEVANT
 
     @property
     def first_answer(self) -> asyncio.Future[Condition]:
@@ -168,7 +174,7 @@ async def _found(
     seems_complete: Callable[[Found], bool],
 ) -> Found:
     first = await _found_early(session, early) or await _found_at_once(session, wanted, memory)
-    if first is None or (first.is_extended and not session.capabilities >= EXTENDED):
+    if first is None:
         return await _found_plainly(session, wanted)
     if not first.is_extended or seems_complete(first):
         return first
@@ -183,9 +189,10 @@ async def _found_early(session: Session, early: Enquiry | None) -> Found | None:
     if early is None or early.session is not session:
         return None
     try:
-        return await early.found()
+        found = await early.found()
     except CommandFailed:
         return None
+    return found if early.is_to_the_point else None
 
 
 async def _found_at_once(session: Session, wanted: Wanted, memory: ServerMemory) -> Found | None:
