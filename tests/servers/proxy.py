@@ -93,6 +93,8 @@ class Proxy:
         try:
             if not self.refuse:
                 await self._relay(reader, writer)
+        except asyncio.CancelledError:
+            pass  # the proxy closes; Python 3.11 would log it as an error in the server's callback
         finally:
             self.now -= 1
             self._sessions.discard(session)

@@ -41,6 +41,14 @@ def test_what_was_said_in_clear_is_forgotten():
     assert (known.names, known.known) == (frozenset(), False)
 
 
+def test_a_guess_serves_until_the_server_announces_and_never_lets_a_literal_go_unasked():
+    guessed = Abilities()
+    guessed.guess(frozenset({"LITERAL+"}))
+    assert (guessed.names, guessed.known, guessed.must_ask(1)) == ({"LITERAL+"}, False, True)
+    guessed.announce(frozenset({"LITERAL+", "IDLE"}))
+    assert (guessed.names, guessed.known, guessed.must_ask(1)) == ({"LITERAL+", "IDLE"}, True, False)
+
+
 @pytest.mark.parametrize(
     ("name", "octets", "asks"),
     [

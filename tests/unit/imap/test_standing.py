@@ -43,6 +43,21 @@ def test_what_was_expected_is_forgotten_once_nothing_is_under_way():
         now.send(FETCH, first=True)
 
 
+def test_a_command_may_rely_on_a_sign_in_that_is_not_answered_yet():
+    now = standing(NONAUTH)
+    now.send(commands.authenticate("PLAIN"), first=True)
+    now.send(commands.select("a"), first=False)
+    assert now.now == NONAUTH
+
+
+def test_a_refused_sign_in_may_be_followed_by_another_while_what_was_sent_behind_it_is_unanswered():
+    now = Standing(SimpleNamespace(state=NONAUTH), LEGAL_IN | {"AUTHENTICATE": (NONAUTH,)})
+    now.send(commands.authenticate("PLAIN"), first=True)
+    now.send(commands.select("a"), first=False)
+    now.concluded("AUTHENTICATE", Condition("NO"))
+    now.send(commands.authenticate("CRAM-MD5"), first=False)
+
+
 def test_a_command_that_is_in_no_table_may_always_be_sent():
     standing(LOGOUT).send(commands.noop(), first=True)
 
