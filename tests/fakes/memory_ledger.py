@@ -37,7 +37,7 @@ class FusedLedger(FolderLedger):
         fuse: Callable[[str], None] = never,
     ) -> None:
         made = ledger.folder(remote, local)
-        self._run, self._database, self._pair, self.row = made._run, made._database, made._pair, made.row
+        self._run, self._tables, self._pair, self.row = made._run, made._tables, made._pair, made.row
         self.fuse = fuse
 
     async def open(self, validity: Mapping[Side, str]) -> bool:

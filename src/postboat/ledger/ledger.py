@@ -1,7 +1,8 @@
-"""The ledger as the loop sees it. One thread owns the file; every call is one hop to it and one transaction.
+"""The ledger as the loop sees it. One thread owns the file; every call is one transaction in it.
 
-Work once handed over is always done, also when the task that waits for it is cancelled: what took place is written
-down, and a transaction never stays half way.
+What is asked for while the thread is busy shares one commit, and with it one wait for the disk. Work once handed over
+is always done, also when the task that waits for it is cancelled: what took place is written down, and a transaction
+never stays half way.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from postboat.ledger.database import Database
 from postboat.ledger.rows import FolderRow, KnownFolder, PairOfFolders
+from postboat.ledger.tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -32,7 +34,11 @@ class AccountLedger:
     def __init__(self, database: Database) -> None:
         """Made by `open`."""
         self._database = database
+        self._tables = Tables(database)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        self._waiting: list[tuple[Callable[[], object], asyncio.Future[Any]]] = []
+        """Work and who waits for it, while the thread is busy with what came before."""
+        self._busy = False
         self._closed = False
 
     @classmethod
@@ -43,7 +49,7 @@ class AccountLedger:
         """
         ledger = cls(Database(path, account=account, fsync=fsync, copy=dry_run))
         try:
-            await ledger.run(ledger._database.open)
+            await ledger._alone(ledger._database.open)
         except BaseException:
             ledger._thread.submit(ledger._database.close)
             ledger._thread.shutdown(wait=False)
@@ -56,7 +62,8 @@ class AccountLedger:
             return
         self._closed = True
         try:
-            await self.run(self._database.close)
+            await self.run(_nothing)
+            await self._alone(self._database.close)
         finally:
             self._thread.shutdown(wait=False)
 
@@ -70,36 +77,66 @@ class AccountLedger:
 
     async def known(self) -> list[KnownFolder]:
         """Every pair of folders that was synced before, oldest first."""
-        return await self.run(self._database.known)
+        return await self.run(self._tables.known)
 
     async def remembered(self) -> str | None:
         """What `remember` was last given; None before."""
-        return await self.run(self._database.remembered)
+        return await self.run(self._tables.remembered)
 
     async def remember(self, text: str) -> None:
         """Keep what is known about the server, in words that only `imap` reads, in the place of what was kept."""
-        await self.run(self._database.remember, text)
+        await self.run(self._tables.remember, text)
 
     async def layout(self, present: str) -> str:
         """How the local folders were laid out so far; `present` when nothing was synced yet, and remembered then."""
-        return await self.run(self._database.layout, present)
+        return await self.run(self._tables.layout, present)
 
     def folder(self, remote: FolderName, local: FolderName) -> FolderLedger:
         """The ledger of one pair of folders; nothing is written until there is something to write."""
-        return FolderLedger(self, self._database, PairOfFolders(remote, local))
+        return FolderLedger(self, self._tables, PairOfFolders(remote, local))
 
     async def run(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Have the ledger's thread do `work` after all that was handed over before."""
-        call = partial(work, *args, **kwargs)
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, call))
+        """Have the ledger's thread do `work`, one transaction, after all that was handed over before.
+
+        What waits while the thread is busy is then done together, with one commit for all: nobody is told of it
+        before it is durable.
+        """
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append((partial(work, *args, **kwargs), done))
+        if not self._busy:
+            self._go_on()
+        return await done
+
+    def _go_on(self) -> None:
+        batch, self._waiting = self._waiting, []
+        self._busy = bool(batch)
+        if batch:
+            works = [work for work, _ in batch]
+            doing = asyncio.get_running_loop().run_in_executor(self._thread, self._database.together, works)
+            doing.add_done_callback(partial(self._tell, [done for _, done in batch]))
+
+    def _tell(self, waiting: Sequence[asyncio.Future[Any]], did: asyncio.Future[list[object]]) -> None:
+        """Give everyone who still waits what came of his work, and take up what was handed over meanwhile."""
+        failure = did.exception()
+        for done, outcome in zip(waiting, [failure] * len(waiting) if failure else did.result(), strict=True):
+            if done.done():
+                continue
+            if isinstance(outcome, BaseException):
+                done.set_exception(outcome)
+            else:
+                done.set_result(outcome)
+        self._go_on()
+
+    async def _alone(self, work: Callable[[], T]) -> T:
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, work))
 
 
 class FolderLedger:
     """What both sides of one folder last agreed on (`sync.ports.FolderLedger`)."""
 
-    def __init__(self, ledger: AccountLedger, database: Database, pair: PairOfFolders) -> None:
+    def __init__(self, ledger: AccountLedger, tables: Tables, pair: PairOfFolders) -> None:
         """Made by `AccountLedger.folder`."""
-        self._run, self._database, self._pair = ledger.run, database, pair
+        self._run, self._tables, self._pair = ledger.run, tables, pair
         self.row = FolderRow()
         """What was last read or written of the folder itself; nothing before `open`."""
 
@@ -109,19 +146,20 @@ class FolderLedger:
 
     async def open(self, validity: Mapping[Side, str]) -> bool:
         """Compare validities with the recorded ones, as `sync.ports.FolderLedger.open` says."""
-        return await self._run(self._open, dict(validity))
+        same, self.row = await self._run(self._tables.open_folder, self._pair, dict(validity))
+        return same
 
     async def start_over(self) -> None:
         """Drop all that was agreed on, keeping the validities (`sync.ports.FolderLedger.start_over`)."""
-        self.row = await self._run(self._database.start_over, self._pair)
+        self.row = await self._run(self._tables.start_over, self._pair)
 
     async def count(self) -> int:
         """How many pairings there are."""
-        return await self._run(self._database.count, self._pair)
+        return await self._run(self._tables.count, self._pair)
 
     async def flags(self, side: Side) -> Mapping[Key, Flags]:
         """Agreed flags of every pairing by the key of `side`."""
-        return await self._run(self._database.flags, self._pair, side)
+        return await self._run(self._tables.flags, self._pair, side)
 
     async def flags_of(self, side: Side, keys: Collection[Key]) -> Mapping[Key, Flags]:
         """Agreed flags of the pairings that `side` calls `keys`."""
@@ -129,20 +167,20 @@ class FolderLedger:
 
     async def marks(self, side: Side, keys: Collection[Key]) -> Mapping[Key, str]:
         """Marks of the pairings that `side` calls `keys`."""
-        return await self._run(self._database.marks, self._pair, side, list(keys)) if keys else {}
+        return await self._run(self._tables.marks, self._pair, side, list(keys)) if keys else {}
 
     async def pairings(self, side: Side, keys: Collection[Key]) -> Mapping[Key, Pairing]:
         """The pairings of messages that `side` calls `keys`."""
-        return await self._run(self._database.pairings, self._pair, side, list(keys)) if keys else {}
+        return await self._run(self._tables.pairings, self._pair, side, list(keys)) if keys else {}
 
     async def intents(self) -> Sequence[Intent]:
         """Copies begun and not recorded, in the order in which they were intended."""
-        return await self._run(self._database.intents, self._pair)
+        return await self._run(self._tables.intents, self._pair)
 
     async def intend(self, intents: Sequence[Intent]) -> None:
         """Write down copies that are about to be made."""
         if intents:
-            await self._run(self._database.intend, self._pair, list(intents))
+            await self._run(self._tables.intend, self._pair, list(intents))
 
     async def record(
         self,
@@ -153,20 +191,17 @@ class FolderLedger:
     ) -> None:
         """In one transaction: forget, then write pairings in the place of those with a same key, then drop intents."""
         if pairings or forget or settled:
-            await self._run(self._database.record, self._pair, list(pairings), list(forget), list(settled))
+            await self._run(self._tables.record, self._pair, list(pairings), list(forget), list(settled))
 
     async def save_checkpoints(self, checkpoints: Mapping[Side, str | None]) -> None:
         """Remember how the next look can be cheap; what is remembered already costs nothing."""
         known = self.row.id is not None
         if not known or any(self.row.checkpoint(side) != checkpoint for side, checkpoint in checkpoints.items()):
-            await self._run(self._save, dict(checkpoints))
+            self.row = await self._run(self._tables.save_checkpoints, self._pair, dict(checkpoints))
 
-    def _open(self, validity: Mapping[Side, str]) -> bool:
-        same, self.row = self._database.open_folder(self._pair, validity)
-        return same
 
-    def _save(self, checkpoints: Mapping[Side, str | None]) -> None:
-        self.row = self._database.save_checkpoints(self._pair, checkpoints)
+def _nothing() -> None:
+    """What closing waits for: when it is done, all before it is."""
 
 
 class AgreedView:

@@ -6,6 +6,8 @@ then keeps them as they came. Names of folders are JSON arrays of their parts.
 
 from __future__ import annotations
 
+from functools import cache
+
 APPLICATION_ID = 0x506F7374
 """Marks the file as ours for programs such as file(1)."""
 
@@ -73,18 +75,47 @@ EMPTY_FOLDER = (
 )
 
 COUNT = "SELECT COUNT(*) FROM pairing WHERE folder = ?"
-ADD_PAIRING = """
-    INSERT OR REPLACE INTO pairing (folder, remote, local, flags, remote_mark, local_mark) VALUES (?, ?, ?, ?, ?, ?)
-"""
-"""REPLACE removes every row that has one of the two keys: each side's key names one message."""
-FORGET_PAIRING = "DELETE FROM pairing WHERE folder = ? AND remote = ? AND local = ?"
 
 INTENTS = "SELECT to_side, origin, token, flags, mark FROM intent WHERE folder = ? ORDER BY id"
-ADD_INTENT = "INSERT OR REPLACE INTO intent (folder, to_side, origin, token, flags, mark) VALUES (?, ?, ?, ?, ?, ?)"
-DROP_INTENT = "DELETE FROM intent WHERE folder = ? AND to_side = ? AND origin = ? AND token = ?"
 
 _FOUND_BY = {"remote": "pairing", "local": "pairing INDEXED BY pairing_by_local"}
 """Left to itself, SQLite guesses that a folder has ten messages, and reads all of it for a few local keys."""
+
+
+@cache
+def add_pairings(rows: int) -> str:
+    """Write pairings. REPLACE removes every row that has one of the two keys: each side's key names one message."""
+    columns = "folder, remote, local, flags, remote_mark, local_mark"
+    return f"INSERT OR REPLACE INTO pairing ({columns}) VALUES {_rows('?1, ?, ?, ?, ?, ?', rows)}"
+
+
+@cache
+def forget_pairings(rows: int) -> str:
+    """Remove those of as many pairs of keys that are still paired."""
+    return f"""
+        DELETE FROM pairing WHERE folder = ?1 AND remote IN (
+            SELECT remote FROM (VALUES {_rows("?1, ?, ?", rows)}) AS gone CROSS JOIN pairing
+            ON folder = gone.column1 AND remote = gone.column2 AND local = gone.column3
+        )
+    """
+
+
+@cache
+def add_intents(rows: int) -> str:
+    """Write intents, in the place of those that are the same."""
+    columns = "folder, to_side, origin, token, flags, mark"
+    return f"INSERT OR REPLACE INTO intent ({columns}) VALUES {_rows('?1, ?, ?, ?, ?, ?', rows)}"
+
+
+@cache
+def drop_intents(rows: int) -> str:
+    """Remove the intents with as many sides, origins and tokens."""
+    return f"""
+        DELETE FROM intent WHERE id IN (
+            SELECT id FROM (VALUES {_rows("?1, ?, ?, ?", rows)}) AS done CROSS JOIN intent
+            ON folder = done.column1 AND to_side = done.column2 AND origin = done.column3 AND token = done.column4
+        )
+    """
 
 
 def flags_by(side: str) -> str:
@@ -111,6 +142,10 @@ def set_validity(side: str) -> str:
 def set_checkpoint(side: str) -> str:
     """Write down the checkpoint of `side`."""
     return f"UPDATE folder SET {side}_checkpoint = ? WHERE id = ?"
+
+
+def _rows(places: str, count: int) -> str:
+    return ",".join([f"({places})"] * count)
 
 
 def _places(count: int) -> str:

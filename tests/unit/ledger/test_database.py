@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-from contextlib import closing
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,20 +14,30 @@ from postboat.errors import LedgerUnusable, Retry
 from postboat.ledger import schema
 from postboat.ledger.database import Database
 from postboat.ledger.rows import KnownFolder, PairOfFolders
-from postboat.model import INBOX, NO_FLAGS, SEEN, Pairing, Side
+from postboat.ledger.tables import Tables
+from postboat.model import INBOX, NO_FLAGS, SEEN, Intent, Pairing, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 PAIR = PairOfFolders(INBOX, INBOX)
 VALID = {Side.REMOTE: "17", Side.LOCAL: "abc"}
 
 
-def opened(path: Path | None, account: str = "test", **options: bool) -> Database:
-    database = Database(path, account=account, **options)
-    database.open()
-    return database
+class Opened(Tables):
+    """A ledger's tables with the file that they are in."""
+
+    def __init__(self, file: Database) -> None:
+        super().__init__(file)
+        self.file = file
+        self.close = file.close
+
+
+def opened(path: Path | None, account: str = "test", **options: bool) -> Opened:
+    file = Database(path, account=account, **options)
+    file.open()
+    return Opened(file)
 
 
 @pytest.fixture
@@ -66,7 +77,7 @@ def test_only_the_owner_can_read_it(path: Path) -> None:
 def test_commits_reach_the_disk_unless_told_otherwise(tmp_path: Path) -> None:
     for fsync, synchronous in ((True, 2), (False, 1)):
         database = opened(tmp_path / f"{fsync}.ledger", fsync=fsync)
-        connection = database._connected
+        connection = database.file._connected
         assert connection is not None
         assert connection.execute("PRAGMA synchronous").fetchone() == (synchronous,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -140,7 +151,7 @@ def test_a_damaged_file_is_named_with_what_to_do(made: Path, harm: Callable[[Pat
     database = Database(made, account="test")
     with pytest.raises(LedgerUnusable) as caught:
         database.open()
-        database.flags(PAIR, Side.REMOTE)
+        Tables(database).flags(PAIR, Side.REMOTE)
     database.close()
     text = str(caught.value)
     assert str(made) in text and "damaged" in text and "move it aside" in text
@@ -149,7 +160,7 @@ def test_a_damaged_file_is_named_with_what_to_do(made: Path, harm: Callable[[Pat
 
 def test_a_full_disk_is_told_and_the_transaction_undone(made: Path) -> None:
     database = opened(made)
-    connection = database._connected
+    connection = database.file._connected
     assert connection is not None
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages + 2}")
@@ -166,8 +177,8 @@ def test_a_file_that_may_not_be_written_is_told(made: Path) -> None:
     connection.execute("PRAGMA journal_mode = DELETE")
     connection.close()
     database = opened(made)
-    assert database._connected is not None
-    database._connected.execute("PRAGMA query_only = ON")
+    assert database.file._connected is not None
+    database.file._connected.execute("PRAGMA query_only = ON")
     with pytest.raises(LedgerUnusable, match="may not be written"):
         database.open_folder(PAIR, {Side.REMOTE: "18"})
     database.close()
@@ -213,10 +224,106 @@ def test_as_many_keys_as_there_are_can_be_asked_for(made: Path) -> None:
 def test_looking_up_keys_reads_only_their_rows(made: Path, side: Side) -> None:
     """Left to itself, SQLite would walk through the whole folder for each lookup of local keys."""
     database = opened(made)
-    assert database._connected is not None
+    assert database.file._connected is not None
     for statement in (schema.pairings_by(side.value, 3), schema.marks_by(side.value, 3)):
-        plan = database._connected.execute(f"EXPLAIN QUERY PLAN {statement}", (1, "a", "b", "c")).fetchall()
+        plan = database.file._connected.execute(f"EXPLAIN QUERY PLAN {statement}", (1, "a", "b", "c")).fetchall()
         assert len(plan) == 1 and f"folder=? AND {side.value}=?" in plan[0][3]
+    database.close()
+
+
+@pytest.mark.parametrize(("statement", "variables"), [(schema.drop_intents, 7), (schema.forget_pairings, 5)])
+def test_removing_rows_reads_only_them(made: Path, statement: Callable[[int], str], variables: int) -> None:
+    with closing(sqlite3.connect(made)) as connection:
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement(2)}", [1] * variables)]
+    searched = [step for step in plan if step.startswith("SEARCH")]
+    assert len(searched) == 2, plan
+    assert not [step for step in searched if "(folder=?)" in step], plan
+
+
+def test_as_many_rows_as_there_are_can_be_written_and_removed(path: Path) -> None:
+    database = opened(path)
+    intents = [Intent(Side.LOCAL, str(n), f"{n}.host", frozenset({SEEN}), "m") for n in range(1000)]
+    made = list(pairings(range(1000)))
+    database.intend(PAIR, intents)
+    assert database.intents(PAIR) == intents
+    database.record(PAIR, made, [], intents[1:-1])
+    assert database.intents(PAIR) == [intents[0], intents[-1]] and database.count(PAIR) == 1000
+    database.record(PAIR, [], made[1:], intents)
+    assert database.intents(PAIR) == [] and database.pairings(PAIR, Side.REMOTE, ["0"]) == {"0": made[0]}
+    assert database.count(PAIR) == 1
+    database.close()
+
+
+# ---- several works in one transaction -------------------------------------------------------------------------
+
+
+def adding(database: Opened, *numbers: int) -> Callable[[], None]:
+    return partial(database.record, PAIR, list(pairings(numbers)), [], [])
+
+
+@contextmanager
+def commits_of(database: Opened) -> Iterator[list[str]]:
+    said: list[str] = []
+    assert database.file._connected is not None
+    database.file._connected.set_trace_callback(lambda text: said.append(text) if text == "COMMIT" else None)
+    yield said
+    database.file._connected.set_trace_callback(None)
+
+
+def test_what_is_done_together_is_committed_once(made: Path) -> None:
+    database = opened(made)
+    with commits_of(database) as commits:
+        works = [adding(database, 5000), partial(database.count, PAIR), adding(database, 5001, 5002)]
+        assert database.file.together(works) == [None, 2000, None]
+    assert len(commits) == 1 and database.count(PAIR) == 2002
+    database.close()
+
+
+def test_works_are_done_in_their_order(made: Path) -> None:
+    database = opened(made)
+    again = partial(database.record, PAIR, [Pairing("5000", "new", NO_FLAGS)], [], [])
+    database.file.together([adding(database, 5000), again, partial(database.count, PAIR)])
+    assert database.pairings(PAIR, Side.REMOTE, ["5000"])["5000"].local == "new"
+    database.close()
+
+
+def test_a_work_that_fails_is_undone_alone(made: Path) -> None:
+    database = opened(made)
+    bad = [*pairings(range(6000, 6200)), Pairing("6200", "x", frozenset({"two words"}))]
+    works = [adding(database, 5000), partial(database.record, PAIR, bad, [], []), adding(database, 5001)]
+    with commits_of(database) as commits:
+        first, failed, last = database.file.together(works)
+    assert (first, last, len(commits)) == (None, None, 1) and isinstance(failed, ValueError)
+    assert database.count(PAIR) == 2001
+    database.close()
+
+
+def test_a_full_disk_fails_only_what_has_no_room(made: Path) -> None:
+    """SQLite undoes the whole transaction then, with all that was done before in it."""
+    database = opened(made)
+    connection = database.file._connected
+    assert connection is not None
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+    works = [adding(database, 5000), adding(database, *range(6000, 12000)), adding(database, 5001)]
+    first, failed, last = database.file.together(works)
+    assert (first, last) == (None, None) and isinstance(failed, LedgerUnusable)
+    assert database.count(PAIR) == 2001
+    database.close()
+
+
+def test_when_the_common_commit_fails_each_work_is_done_by_itself(made: Path) -> None:
+    database = opened(made)
+
+    def of_no_folder() -> None:
+        """What only the commit finds fault with."""
+        with database.file.transaction() as transaction:
+            transaction.execute("PRAGMA defer_foreign_keys = ON")
+            transaction.execute("INSERT INTO pairing VALUES (99, 1, 'a', '', '', '')")
+
+    first, failed, last = database.file.together([adding(database, 5000), of_no_folder, adding(database, 5001)])
+    assert (first, last) == (None, None) and isinstance(failed, sqlite3.IntegrityError)
+    assert database.count(PAIR) == 2001
     database.close()
 
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from postboat.ledger.database import Database
 from postboat.ledger.ledger import AccountLedger, FolderLedger
-from postboat.ledger.rows import KnownFolder
+from postboat.ledger.rows import KnownFolder, PairOfFolders
+from postboat.ledger.tables import Tables
 from postboat.model import ANSWERED, FLAGGED, SEEN, FolderName, Intent, Pairing, Side
 
 if TYPE_CHECKING:
@@ -301,6 +303,53 @@ async def test_a_record_is_completed_though_its_task_is_cancelled(ledger: Accoun
     assert [type(outcome) for outcome in done] == [asyncio.CancelledError] * 2
     held.set()
     assert await paired(folder) == {"7": "a"}
+
+
+async def test_what_waits_while_the_ledger_is_busy_shares_a_commit(ledger: AccountLedger, folder: FolderLedger) -> None:
+    commits: list[str] = []
+    connection = ledger._database._connected
+    assert connection is not None
+    await ledger.run(connection.set_trace_callback, lambda text: commits.append(text) if text == "COMMIT" else None)
+    held = threading.Event()
+    under_way = asyncio.ensure_future(ledger.run(held.wait))
+    await asyncio.sleep(0)
+    waiting = [asyncio.ensure_future(folder.record(pairings=[pairing(str(n), f"k{n}")])) for n in range(20)]
+    counted = asyncio.ensure_future(folder.count())
+    await asyncio.sleep(0)
+    held.set()
+    await asyncio.gather(under_way, *waiting)
+    assert await counted == 20 and len(commits) == 1
+
+
+async def test_nobody_is_told_before_it_is_durable(tmp_path: Path) -> None:
+    """Another reader of the file sees all that was told to be done, at the moment it is told."""
+    path = tmp_path / "test.ledger"
+    async with await AccountLedger.open(path, account="test") as ledger:
+        folder = ledger.folder(LISTS, LISTS)
+        await folder.open(VALID)
+
+        async def record(number: int) -> int:
+            await folder.record(pairings=[pairing(str(number), f"k{number}")])
+            reader = Database(path, account="test", copy=True)
+            reader.open()
+            found = Tables(reader).pairings(PairOfFolders(LISTS, LISTS), REMOTE, [str(number)])
+            reader.close()
+            return len(found)
+
+        assert await asyncio.gather(*map(record, range(10))) == [1] * 10
+
+
+async def test_a_failure_is_told_to_whom_it_belongs(ledger: AccountLedger, folder: FolderLedger) -> None:
+    held = threading.Event()
+    under_way = asyncio.ensure_future(ledger.run(held.wait))
+    await asyncio.sleep(0)
+    works = [folder.record(pairings=[pairing("1", "a")]), folder.record(pairings=[pairing("2", "b", "two words")])]
+    waiting = asyncio.gather(*works, folder.record(pairings=[pairing("3", "c")]), return_exceptions=True)
+    await asyncio.sleep(0)
+    held.set()
+    first, second, third = await waiting
+    assert (first, third) == (None, None) and isinstance(second, ValueError)
+    assert await under_way and await paired(folder) == {"1": "a", "3": "c"}
 
 
 async def test_the_loop_runs_on_while_the_ledger_works(ledger: AccountLedger) -> None:

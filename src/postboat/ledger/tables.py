@@ -1,0 +1,237 @@
+"""What the ledger keeps, as plain synchronous methods: one method is one transaction. `schema` has the words."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+from postboat.ledger import schema
+from postboat.ledger.rows import (
+    Column,
+    FlagColumns,
+    FolderRow,
+    KnownFolder,
+    PairOfFolders,
+    from_column,
+    name_from_column,
+    name_to_column,
+    to_column,
+)
+from postboat.model import Flags, Intent, Key, Pairing, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from postboat.ledger.database import Database, Transaction
+
+_KEYS_AT_ONCE = 500
+"""SQLite allows 999 variables in a statement, or more, as it was built."""
+_ROWS_AT_ONCE = 150
+"""Rows of up to six columns in a statement. Every statement gives the interpreter up and waits for it again."""
+
+
+class Tables:
+    """Folders, pairings and intents of one account."""
+
+    def __init__(self, database: Database) -> None:
+        self._transaction = database.transaction
+        self._flags = FlagColumns()
+
+    # ---- folders ----------------------------------------------------------------------------------------------
+
+    def known(self) -> list[KnownFolder]:
+        """Every known pair of folders, oldest first."""
+        with self._transaction("DEFERRED") as transaction:
+            rows = transaction.execute(schema.FOLDERS).fetchall()
+        return [
+            KnownFolder.of(
+                PairOfFolders(name_from_column(remote), name_from_column(local)),
+                bool(pairings),
+                bool(intents),
+                FolderRow(*row),
+            )
+            for remote, local, pairings, intents, *row in rows
+        ]
+
+    def layout(self, present: str) -> str:
+        """The layout that the local folders had so far; written down as `present` while no folder has pairings."""
+        with self._transaction() as transaction:
+            (recorded,) = transaction.execute("SELECT layout FROM meta").fetchone()
+            (used,) = transaction.execute("SELECT EXISTS (SELECT 1 FROM pairing)").fetchone()
+            if recorded is None or not used:
+                transaction.execute("UPDATE meta SET layout = ?", (present,))
+                return present
+        return str(recorded)
+
+    def remembered(self) -> str | None:
+        """What was last remembered about the server."""
+        with self._transaction("DEFERRED") as transaction:
+            (text,) = transaction.execute("SELECT server FROM meta").fetchone()
+        return None if text is None else str(text)
+
+    def remember(self, text: str) -> None:
+        """Write down what is known about the server."""
+        with self._transaction() as transaction:
+            transaction.execute("UPDATE meta SET server = ?", (text,))
+
+    def start_over(self, pair: PairOfFolders) -> FolderRow:
+        """Drop the pairings, intents and checkpoints of a pair of folders, not its validities."""
+        with self._transaction() as transaction:
+            folder = _folder(transaction, pair)
+            for statement in schema.EMPTY_FOLDER:
+                transaction.execute(statement, (folder,))
+            return _row(transaction, pair)
+
+    def open_folder(self, pair: PairOfFolders, validity: Mapping[Side, str]) -> tuple[bool, FolderRow]:
+        """Compare validities, empty the folder when one differs; whether none did, and what is written down now."""
+        with self._transaction() as transaction:
+            row = _row(transaction, pair)
+            recorded = {side: row.validity(side) for side in validity}
+            same = all(not value or recorded[side] in (None, value) for side, value in validity.items())
+            new = {side: value for side, value in validity.items() if value and recorded[side] != value}
+            if new:
+                row = row if row.id is not None else _add_folder(transaction, pair)
+                for statement in schema.EMPTY_FOLDER if not same else ():
+                    transaction.execute(statement, (row.id,))
+                for side, value in new.items():
+                    transaction.execute(schema.set_validity(side.value), (value, row.id))
+            return same, _row(transaction, pair)
+
+    def save_checkpoints(self, pair: PairOfFolders, checkpoints: Mapping[Side, str | None]) -> FolderRow:
+        """Write the checkpoints of the sides named; None removes one."""
+        with self._transaction() as transaction:
+            folder = _folder(transaction, pair)
+            for side, checkpoint in checkpoints.items():
+                transaction.execute(schema.set_checkpoint(side.value), (checkpoint, folder))
+            return _row(transaction, pair)
+
+    # ---- pairings ---------------------------------------------------------------------------------------------
+
+    def count(self, pair: PairOfFolders) -> int:
+        """How many pairings a pair of folders has."""
+        with self._reading(pair) as (transaction, folder):
+            (count,) = transaction.execute(schema.COUNT, (folder,)).fetchone()
+        return int(count)
+
+    def flags(self, pair: PairOfFolders, side: Side) -> dict[Key, Flags]:
+        """Agreed flags of all pairings by the keys of `side`."""
+        flags_of = self._flags.from_column
+        with self._reading(pair) as (transaction, folder):
+            rows = transaction.execute(schema.flags_by(side.value), (folder,))
+            return {key if key.__class__ is str else from_column(key): flags_of(flags) for key, flags in rows}
+
+    def marks(self, pair: PairOfFolders, side: Side, keys: Collection[Key]) -> dict[Key, str]:
+        """Marks of the pairings that `side` calls `keys`."""
+        marks: dict[Key, str] = {}
+        with self._reading(pair) as (transaction, folder):
+            for columns in _chunks(keys):
+                rows = transaction.execute(schema.marks_by(side.value, len(columns)), (folder, *columns))
+                marks.update((from_column(key), from_column(mark)) for key, mark in rows)
+        return marks
+
+    def pairings(self, pair: PairOfFolders, side: Side, keys: Collection[Key]) -> dict[Key, Pairing]:
+        """The pairings that `side` calls `keys`."""
+        found: dict[Key, Pairing] = {}
+        with self._reading(pair) as (transaction, folder):
+            for columns in _chunks(keys):
+                rows = transaction.execute(schema.pairings_by(side.value, len(columns)), (folder, *columns))
+                pairings = (self._pairing(*row) for row in rows)
+                found.update((pairing.key(side), pairing) for pairing in pairings)
+        return found
+
+    def record(
+        self, pair: PairOfFolders, pairings: Sequence[Pairing], forget: Sequence[Pairing], settled: Sequence[Intent]
+    ) -> None:
+        """Forget, then write pairings in the place of those with a same key, then drop intents."""
+        with self._transaction() as transaction:
+            folder = _folder(transaction, pair)
+            gone = ((to_column(p.remote), to_column(p.local)) for p in forget)
+            _each(transaction, schema.forget_pairings, folder, gone)
+            _each(transaction, schema.add_pairings, folder, map(self._pairing_row, pairings))
+            done = ((i.to.value, to_column(i.origin), to_column(i.token)) for i in settled)
+            _each(transaction, schema.drop_intents, folder, done)
+
+    def _pairing(self, remote: int, local: int, flags: str, remote_mark: str, local_mark: str) -> Pairing:
+        return Pairing(
+            from_column(remote),
+            from_column(local),
+            self._flags.from_column(flags),
+            from_column(remote_mark),
+            from_column(local_mark),
+        )
+
+    def _pairing_row(self, pairing: Pairing) -> tuple[Column, ...]:
+        return (
+            to_column(pairing.remote),
+            to_column(pairing.local),
+            self._flags.to_column(pairing.flags),
+            to_column(pairing.remote_mark),
+            to_column(pairing.local_mark),
+        )
+
+    # ---- intents ----------------------------------------------------------------------------------------------
+
+    def intents(self, pair: PairOfFolders) -> list[Intent]:
+        """Intents in the order in which they were written down."""
+        with self._reading(pair) as (transaction, folder):
+            rows = transaction.execute(schema.INTENTS, (folder,)).fetchall()
+        return [
+            Intent(Side(to), from_column(origin), from_column(token), self._flags.from_column(flags), from_column(mark))
+            for to, origin, token, flags, mark in rows
+        ]
+
+    def intend(self, pair: PairOfFolders, intents: Sequence[Intent]) -> None:
+        """Write intents down."""
+        with self._transaction() as transaction:
+            folder = _folder(transaction, pair)
+            _each(transaction, schema.add_intents, folder, map(self._intent_row, intents))
+
+    def _intent_row(self, intent: Intent) -> tuple[Column, ...]:
+        keys = to_column(intent.origin), to_column(intent.token)
+        return (intent.to.value, *keys, self._flags.to_column(intent.flags), to_column(intent.mark))
+
+    # ---- inside -----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _reading(self, pair: PairOfFolders) -> Iterator[tuple[Transaction, int | None]]:
+        """A transaction that only reads, and the folder's id: None, which no row has, when it is unknown."""
+        with self._transaction("DEFERRED") as transaction:
+            yield transaction, _row(transaction, pair).id
+
+
+def _row(transaction: Transaction, pair: PairOfFolders) -> FolderRow:
+    row = transaction.execute(schema.FOLDER, _names(pair)).fetchone()
+    return FolderRow(*row) if row is not None else FolderRow()
+
+
+def _add_folder(transaction: Transaction, pair: PairOfFolders) -> FolderRow:
+    transaction.execute(schema.ADD_FOLDER, _names(pair))
+    return _row(transaction, pair)
+
+
+def _folder(transaction: Transaction, pair: PairOfFolders) -> int:
+    """The folder's id; its row is made when there is none."""
+    row = _row(transaction, pair)
+    folder = row.id if row.id is not None else _add_folder(transaction, pair).id
+    assert folder is not None
+    return folder
+
+
+def _names(pair: PairOfFolders) -> tuple[str, str]:
+    return name_to_column(pair.remote), name_to_column(pair.local)
+
+
+def _chunks(keys: Collection[Key]) -> Iterator[list[Column]]:
+    remaining = iter(keys)
+    while chunk := [to_column(key) for key in islice(remaining, _KEYS_AT_ONCE)]:
+        yield chunk
+
+
+def _each(
+    transaction: Transaction, statement: Callable[[int], str], folder: int, rows: Iterable[tuple[Column, ...]]
+) -> None:
+    """Execute a statement about a folder for all rows, as many at a time as `statement` is told to take."""
+    remaining = iter(rows)
+    while chunk := list(islice(remaining, _ROWS_AT_ONCE)):
+        transaction.execute(statement(len(chunk)), (folder, *chain.from_iterable(chunk)))
