@@ -1,13 +1,17 @@
-"""The transport of a connection: octets out, reading held up or not, TLS, and the end."""
+"""The transport of a connection: octets out and in, reading held up or not, TLS, compression, and the end."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
+from postboat.imap.tcp import is_loopback
+
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from postboat.imap.compression import Compression
 
     OpenTransport = Callable[
         [Callable[[], asyncio.BaseProtocol]], Awaitable[tuple[asyncio.BaseTransport, asyncio.BaseProtocol]]
@@ -33,6 +37,9 @@ class Carrier:
         self._protocol = protocol
         self._loop = asyncio.get_running_loop()
         self._gone: asyncio.Future[None] = self._loop.create_future()
+        self._compression: Compression | None = None
+        self._catch_up: Callable[[], None] | None = None
+        self._flushing: asyncio.Handle | None = None
 
     @property
     def tls(self) -> ssl.SSLObject | None:
@@ -46,12 +53,63 @@ class Carrier:
         assert transport is not None, "it is connected"
         return transport
 
+    @property
+    def is_near(self) -> bool:
+        """Whether there is no network to the other side, or none that we know of, as in a tunnel."""
+        peer = self._transport.get_extra_info("peername")
+        return not isinstance(peer, tuple) or is_loopback(peer)
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether anything compresses what is sent."""
+        return self._compression is not None or (self.tls is not None and self.tls.compression() is not None)
+
     def write(self, data: bytes) -> None:
         """Send octets."""
-        self._transport.write(data)
+        if self._compression is not None:
+            data = self._compression.deflate(data)
+            if self._flushing is None:
+                self._flushing = self._loop.call_soon(self._flush)
+        if data:
+            self._transport.write(data)
+
+    def _flush(self) -> None:
+        """Let out what was written in this turn of the loop, all at once: each time costs some octets."""
+        if self._flushing is not None and self._compression is not None:
+            self._flushing.cancel()
+            self._flushing = None
+            self._transport.write(self._compression.flush())
+
+    def compress(self, catch_up: Callable[[], None]) -> None:
+        """Compress what is written, and inflate what comes behind the octet that was read last.
+
+        `catch_up` is called when the server is no longer held up while `arrived` has something left; until it calls
+        `resume`, nothing more is read.
+        """
+        from postboat.imap.compression import Compression
+
+        self._compression, self._catch_up = Compression(), catch_up
+
+    def arrived(self, data: bytes, *, singly: bool = False) -> Iterator[bytes]:
+        """Yield what came, as the server meant it; `singly` while the octets behind any one may be compressed.
+
+        Stops where the server is held up. Raises `ConnectionLost` when it cannot be inflated.
+        """
+        at = 0
+        while singly and self._compression is None and at < len(data):
+            yield data[at : at + 1]
+            at += 1
+        if self._compression is None:
+            if at < len(data):
+                yield data[at:]
+            return
+        self._compression.take(data[at:])
+        while self._compression.is_behind and not self.held_up:
+            yield self._compression.inflate()
 
     async def written(self) -> None:
         """Let pass the turn of the loop at whose end uvloop writes, and the one before it that TLS may need."""
+        self._flush()
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
@@ -62,7 +120,14 @@ class Carrier:
         self.held_up = hold
         if hold:
             self.pause()
+        elif self._catch_up is not None and self._compression is not None and self._compression.is_behind:
+            self._loop.call_soon(self._catch_up)
         else:
+            self.resume()
+
+    def resume(self) -> None:
+        """Read on, unless the server is held up."""
+        if not self.held_up:
             self._transport.resume_reading()
 
     def pause(self) -> None:
@@ -86,8 +151,11 @@ class Carrier:
         if transport is None:
             self.note_gone()
         elif at_once:
+            if self._flushing is not None:
+                self._flushing.cancel()
             transport.abort()
         else:
+            self._flush()
             transport.close()
 
     def note_gone(self) -> None:

@@ -25,11 +25,9 @@ from postboat.imap.wire_log import WireLog
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     from postboat.imap.carrier import OpenTransport
-    from postboat.imap.patience import Patience
-    from postboat.imap.server_kind import ServerKind
     from postboat.imap.wire.commands import Command
     from postboat.imap.wire.responses import Response
     from postboat.imap.wire_log import Tell
@@ -51,7 +49,8 @@ class Connection:
         self._protocol = Protocol(self._received, self._lost)
         self._carrier = Carrier(self._protocol)
         self._standing = Standing(self._protocol, LEGAL_IN)
-        self._gate = Gate()
+        self.gate = Gate()
+        """Says when commands may go out."""
         self._pipeline = Pipeline(
             self._write,
             self._protocol,
@@ -59,7 +58,7 @@ class Connection:
             self._fail,
             self._log.call,
             self._watchdog.sign,
-            self._gate,
+            self.gate,
         )
         self._answers = Answers(self._pipeline, self._abilities, self._log, self._concluded)
         self._failure: PostboatError | None = None
@@ -134,17 +133,14 @@ class Connection:
         return self._carrier.tls
 
     @property
+    def is_compressible(self) -> bool:
+        """Whether compression may be worth its while: there is a network between, and nothing compresses yet."""
+        return not (self._carrier.is_near or self._carrier.is_compressed)
+
+    @property
     def certificate(self) -> bytes | None:
         """The server's certificate (DER); None without TLS."""
         return self.tls.getpeercert(binary_form=True) if self.tls is not None else None
-
-    def limit(self, kind: ServerKind) -> None:
-        """Send no more commands at once than that kind of server takes; the others wait their turn."""
-        self._gate.limit(kind)
-
-    def obey(self, patience: Patience) -> None:
-        """Keep its pauses, and tell it when the server asks for one."""
-        self._gate.patience = patience
 
     def listen(self, listener: Callable[[Response], None] | None) -> None:
         """Give untagged responses that no command takes to `listener`, those first that nobody has heard."""
@@ -312,8 +308,15 @@ class Connection:
 
     def _received(self, data: bytes) -> None:
         self._watchdog.sign()
+        oldest = self._pipeline.oldest
+        self._take(self._carrier.arrived(data, singly=oldest is not None and oldest.command.name == "COMPRESS"))
+
+    def _take(self, pieces: Iterable[bytes]) -> None:
         try:
-            self._answers.feed(data)
+            for piece in pieces:
+                if self._failure is not None:
+                    return
+                self._answers.feed(piece)
         except ConnectionLost as error:
             self._fail(error)
         bye = self._answers.bye
@@ -322,16 +325,25 @@ class Connection:
                 self._hear("", bye)
             self._fail(ConnectionLost(f"the server closed the connection: {bye.text}"))
 
+    def _catch_up(self) -> None:
+        """Take what was left to be inflated when the server was held up."""
+        if self._failure is None:
+            self._take(self._carrier.arrived(b""))
+        if self._failure is None:
+            self._carrier.resume()
+
     def _concluded(self, name: str, condition: Condition) -> None:
         """Take over what a command's end means for the connection."""
         self._standing.concluded(name, condition)
         if name == "STARTTLS" and condition.status == "OK":
             self._carrier.pause()
+        elif name == "COMPRESS" and condition.status == "OK":
+            self._carrier.compress(self._catch_up)
         self._hear(name, condition)
 
     def _hear(self, name: str, condition: Condition) -> None:
         """Take in whether the server wants a slower pace, or one connection less."""
-        self._gate.patience.hear(name, condition)
+        self.gate.patience.hear(name, condition)
         if self.state in (AUTH, SELECTED) and is_one_too_many(condition):
             self.is_one_too_many = True
             self._fail(ConnectionLost(f"the server allows no further connection: {condition.text}"))
@@ -356,7 +368,7 @@ class Connection:
         self._carrier.hold_up(hold)
 
     def _is_answer_due(self) -> bool:
-        if self._carrier.held_up or self._gate.patience.pausing:
+        if self._carrier.held_up or self.gate.patience.pausing:
             self._watchdog.sign()
         return self.busy
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from postboat.imap.selection import Selection
     from postboat.imap.session import Selected, Session
 
+MUCH = 1 << 20
+"""Octets from which a batch is better read over a connection of its own."""
+
 
 class Opening:
     """How one folder of a server is opened, and the UIDVALIDITY that holds for the run."""
@@ -69,13 +72,15 @@ class Opening:
                 yield session
 
     @asynccontextmanager
-    async def opened_for_reading(self, *, much: bool = False) -> AsyncIterator[tuple[Session, Selection]]:
+    async def opened_for_reading(self, *, octets: int = 0) -> AsyncIterator[tuple[Session, Selection]]:
         """Lend a session, shared with other readers, for one flight of questions that goes out with the SELECT.
 
-        All must be asked before the first `await` of the block, and answers count only once `confirmed` returned. A
-        refused command inside the block becomes a `FolderError`.
+        `octets` are those that are expected to come, as far as that is known: many are better compressed. All must be
+        asked before the first `await` of the block, and answers count only once `confirmed` returned. A refused
+        command inside the block becomes a `FolderError`.
         """
-        async with self.lent(much=much) as session:
+        async with self.lent(much=octets > MUCH) as session:
+            await session.compress_if_it_pays(octets)
             yield session, session.open(self.name, read_only=self.read_only)
 
     async def confirmed(self, selection: Selection) -> Selected:
@@ -85,15 +90,19 @@ class Opening:
         return selected
 
     @asynccontextmanager
-    async def opened(self, *, fresh: bool = False, writing: bool = False) -> AsyncIterator[tuple[Session, Selected]]:
+    async def opened(
+        self, *, fresh: bool = False, writing: bool = False, octets: int = 0
+    ) -> AsyncIterator[tuple[Session, Selected]]:
         """Lend a session that has the folder selected, for the length of the block.
 
-        `fresh` asks the server anew even when the folder is selected already. Raises `FolderGone`, or `FolderError`
-        when the server refuses, gives no UIDVALIDITY that lasts, gives another one than before in this run, or opens
-        for reading only what is to be written. A refused command inside the block becomes a `FolderError` too.
+        `fresh` asks the server anew even when the folder is selected already. `octets` are those that will be carried,
+        as far as that is known: many are better compressed. Raises `FolderGone`, or `FolderError` when the server
+        refuses, gives no UIDVALIDITY that lasts, gives another one than before in this run, or opens for reading only
+        what is to be written. A refused command inside the block becomes a `FolderError` too.
         """
         async with self._pool.session(prefer=self.name) as session:
             self._tells_uids = "UIDPLUS" in session.capabilities
+            await session.compress_if_it_pays(octets)
             selected = await self._select(session, fresh=fresh)
             self._check(selected, writing=writing)
             with _refusals_stop_the_folder():

@@ -16,8 +16,8 @@ from aioimaplib.aioimaplib import Commands
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LEGAL_IN = {verb: command.valid_states for verb, command in Commands.items()}
-"""The states in which a command may be sent, by its verb."""
+LEGAL_IN = {verb: command.valid_states for verb, command in Commands.items()} | {"COMPRESS": ("AUTH", "SELECTED")}
+"""The states in which a command may be sent, by its verb; aioimaplib takes COMPRESS for one of fewer (RFC 4978)."""
 
 
 class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from postboat.imap.wire.responses import Response
     from postboat.model import Content, Gone, Key, Unreadable
 
-MUCH = 1 << 20
-"""Octets from which a batch is better read over a connection of its own."""
-
 
 async def read_messages(
     opening: Opening, sizes: dict[int, int], uids: Sequence[int]
@@ -47,18 +44,18 @@ async def read_messages(
     for item in await _read_small(opening, sizes, [uid for uid in uids if sizes.get(uid, 0) <= LARGE]):
         yield item
     for uid in large:
-        async with aclosing(_read_patiently(opening, uid)) as items:
+        async with aclosing(_read_patiently(opening, uid, sizes[uid])) as items:
             async for item in items:
                 yield item
 
 
-async def _read_patiently(opening: Opening, uid: int) -> AsyncGenerator[Content | Gone | Unreadable, None]:
+async def _read_patiently(opening: Opening, uid: int, size: int) -> AsyncGenerator[Content | Gone | Unreadable, None]:
     """One large message; begun anew after a pause that the server asks for before any of it was handed out."""
     while True:
         began = False
         try:
             async with (
-                opening.opened() as (session, selected),
+                opening.opened(octets=size) as (session, selected),
                 aclosing(read_large(session, uid, holds_of(selected))) as items,
             ):
                 async for item in items:
@@ -88,7 +85,7 @@ async def _read_small(
     if not uids:
         return []
     wanted = UidSet.of(uids)
-    flight = await _flight(opening, wanted, WHOLE, much=sum(sizes.get(uid, 0) for uid in uids) > MUCH)
+    flight = await _flight(opening, wanted, WHOLE, octets=sum(sizes.get(uid, 0) for uid in uids))
     bodies = Bodies(holds_of(flight.selected), sizes)
     for message in flight.arrived:
         bodies.take(message)
@@ -114,7 +111,7 @@ class _Flight:
 
 
 @patiently
-async def _flight(opening: Opening, wanted: UidSet, items: str, *, much: bool = False) -> _Flight:
+async def _flight(opening: Opening, wanted: UidSet, items: str, *, octets: int = 0) -> _Flight:
     """Send SELECT and FETCH together, and wait for both.
 
     Raises `FolderGone` or `FolderError` when the mailbox is not the right one: what came is then of another mailbox,
@@ -126,7 +123,7 @@ async def _flight(opening: Opening, wanted: UidSet, items: str, *, much: bool = 
         if isinstance(response, Fetched) and response.uid in wanted:
             arrived.append(response)
 
-    async with opening.opened_for_reading(much=much) as (session, selection):
+    async with opening.opened_for_reading(octets=octets) as (session, selection):
         with selection.heard_by(hear):
             questions = [commands.uid_fetch(piece, items) for piece in _pieces(wanted, session.kind)]
             conditions = await session.ask_all(questions)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Selected", "Session"]
 
+PAYS_FROM = 256 * 1024
+"""Octets to be carried from which a round trip for COMPRESS is made up for."""
 FAREWELL = 2.0
 """Seconds that leaving may take."""
 
@@ -58,6 +60,7 @@ class Session:
         self.kind = ANY
         """How much the server takes at once."""
         self.obey(Patience())
+        self._has_asked_to_compress = False
         self.enabled: frozenset[str] = frozenset()
         """What the server switched on for us (RFC 5161), in capitals."""
         connection.listen(self._note)
@@ -111,7 +114,7 @@ class Session:
     def obey(self, patience: Patience) -> None:
         """Keep its pauses between commands, and tell it when the server asks for one."""
         self.patience = patience
-        self._connection.obey(patience)
+        self._connection.gate.patience = patience
 
     def introduce(self, capabilities: frozenset[str]) -> asyncio.Future[Condition] | None:
         """Say who we are where the server wants to know (RFC 2971): NetEase opens no mailbox for strangers.
@@ -135,7 +138,7 @@ class Session:
         self._host, self._is_proven = host, self._is_proven or proven
         kind = kind_of(self._connection.greeting.text, self.capabilities, id_fields, host)
         self.kind = replace(kind, unproven=False) if self._is_proven else kind
-        self._connection.limit(self.kind)
+        self._connection.gate.limit(self.kind)
 
     def enable(self, extension: str) -> asyncio.Future[Condition]:
         """Ask the server to switch an extension on (RFC 5161); `enabled` tells once the answer is there."""
@@ -200,6 +203,24 @@ class Session:
         condition = await self.ask(command, take)
         require_ok(command, condition)
         return condition
+
+    async def compress(self) -> bool:
+        """Go on compressed in both directions (RFC 4978), once all that is in flight is answered; tells whether.
+
+        What others send meanwhile waits.
+        """
+        self._has_asked_to_compress = True
+        if "COMPRESS=DEFLATE" not in self.capabilities:
+            return False
+        return (await self.ask(commands.compress())).status == "OK"
+
+    async def compress_if_it_pays(self, octets: int) -> None:
+        """Go on compressed when so many octets of messages are to be carried that it makes up for a round trip.
+
+        Nothing is compressed on the way to this machine or through a tunnel, and nothing twice.
+        """
+        if octets >= PAYS_FROM and not self._has_asked_to_compress and self._connection.is_compressible:
+            await self.compress()
 
     @property
     def selected(self) -> Selected | None:

@@ -289,8 +289,8 @@ async def test_one_pause_holds_back_all_connections_of_an_account():
         one = await Connection.start(server.open_transport, timeout=5)
         other = await Connection.start(server.open_transport, timeout=5)
         patience = bell.patience()
-        one.obey(patience)
-        other.obey(patience)
+        one.gate.patience = patience
+        other.gate.patience = patience
         assert (await one.send(commands.noop())).status == "NO"
         answers = [other.send(commands.noop()), one.send(commands.noop())]
         await bell.slept.wait()
@@ -305,7 +305,7 @@ async def test_a_pause_is_not_taken_for_the_servers_silence():
     bell = Bell()
     async with serve(PREAUTH + f"C: NOOP\nS: %t {SHORT}\nC: NOOP\nS: %t OK done\n") as server:
         connection = await Connection.start(server.open_transport, timeout=0.1)
-        connection.obey(bell.patience())
+        connection.gate.patience = bell.patience()
         await connection.send(commands.noop())
         again = connection.send(commands.noop())
         await asyncio.sleep(0.35)
@@ -319,13 +319,13 @@ async def test_a_connection_can_be_left_and_cut_during_a_pause():
     bell = Bell()
     async with serve(PREAUTH + f"C: NOOP\nS: %t {SHORT}\nC: LOGOUT\nS: * BYE bye\nS: %t OK bye\n") as server:
         connection = await Connection.start(server.open_transport, timeout=5)
-        connection.obey(bell.patience())
+        connection.gate.patience = bell.patience()
         await connection.send(commands.noop())
         assert (await connection.send(commands.logout())).status == "OK"
         await connection.close()
     async with serve(PREAUTH + f"C: NOOP\nS: %t {SHORT}\n") as server:
         connection = await Connection.start(server.open_transport, timeout=5)
-        connection.obey(bell.patience())
+        connection.gate.patience = bell.patience()
         await connection.send(commands.noop())
         waiting = connection.send(commands.noop())
         connection.abort()
@@ -338,7 +338,7 @@ async def test_a_farewell_may_ask_for_a_pause():
     patience = Clock().patience()
     async with serve(PREAUTH + "C: NOOP\nS: * BYE [UNAVAILABLE] back soon\nclose") as server:
         connection = await Connection.start(server.open_transport, timeout=5)
-        connection.obey(patience)
+        connection.gate.patience = patience
         with pytest.raises(ConnectionLost, match="back soon"):
             await connection.send(commands.noop())
         assert patience.pausing

@@ -134,6 +134,11 @@ def starttls() -> Command:
     return _command("STARTTLS")
 
 
+def compress() -> Command:
+    """COMPRESS DEFLATE (RFC 4978)."""
+    return _command("COMPRESS", b"DEFLATE")
+
+
 def login(user: str, password: str) -> Command:
     """LOGIN; what is not ASCII goes out as UTF-8."""
     return _command("LOGIN", _string(user, "utf-8"), _string(password, "utf-8"), sensitive=True)
