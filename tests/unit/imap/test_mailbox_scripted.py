@@ -13,6 +13,7 @@ from tests.fakes.lying_server import Answer, LyingServer, Mailbox
 from postboat.errors import ConnectionLost, FolderError, FolderGone, KeysRenewed
 from postboat.imap.folders import ImapFolders
 from postboat.imap.mailbox import ImapMailbox
+from postboat.imap.recover import Token
 from postboat.imap.uploads import NOT_FOUND
 from postboat.imap.wire.uid_set import UidSet
 from postboat.model import (
@@ -860,6 +861,40 @@ async def test_a_token_that_is_none_of_ours_finds_nothing(token: str) -> None:
         assert await box.find([Intent(Side.REMOTE, "a", token, NO_FLAGS)]) == {}
 
 
+async def test_intending_costs_no_command_where_the_server_tells_uids() -> None:
+    server = LyingServer()
+    async with mailbox(server) as box:
+        await box.changes(knows())
+        said = len(server.said)
+        await box.intend([content("a", ONE)])
+        assert len(server.said) == said
+
+
+async def test_without_uidplus_a_token_holds_the_uidnext_of_the_moment() -> None:
+    """What is stored is told from what came meanwhile by nothing else."""
+    server = LyingServer(POOR)
+    async with mailbox(server) as box:
+        await box.changes(knows())
+        server.inbox.put(TWO)
+        (text,) = await box.intend([content("a", ONE)])
+    token = Token.decode(text)
+    assert token is not None and token.uidnext == 2
+
+
+async def test_an_upload_cut_long_after_the_look_is_found_behind_what_came_meanwhile() -> None:
+    server = LyingServer()
+    server.lies["APPEND"] = lambda _answer, _command: None
+    async with mailbox(server) as box:
+        await box.changes(knows())
+        for _ in range(3):
+            server.inbox.put(TWO)
+        tokens = await box.intend([content("a", ONE)])
+        with pytest.raises(ConnectionLost):
+            await box.store([content("a", ONE)], tokens)
+    async with mailbox(server) as box:
+        assert await box.find([Intent(Side.REMOTE, "a", tokens[0], NO_FLAGS)]) == {"a": Stored("a", "4")}
+
+
 # ---- flags and deletions
 
 
@@ -904,6 +939,40 @@ async def test_a_message_that_goes_while_its_flags_are_refused_is_no_refusal() -
     server.lies["UID STORE"] = goes
     async with mailbox(server) as box:
         assert await box.reflag([Reflagging("1", add=frozenset({SEEN}))]) == [Gone("1")]
+
+
+async def test_what_is_there_after_a_change_is_asked_of_the_mailbox_selected_once_more() -> None:
+    """A NOOP would not do: what a flight removed, Dovecot's searches behind it still show."""
+    server = LyingServer()
+    server.inbox.put(ONE)
+    async with mailbox(server) as box:
+        assert not await box.delete(["1"], expunge=True)
+    verbs = [command.split(" ")[0] for command in server.commands("SELECT", "UID", "NOOP")]
+    assert verbs == ["SELECT", "UID", "UID", "SELECT", "UID"]
+
+
+async def test_what_a_mailbox_made_anew_shows_says_nothing_of_our_messages() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+
+    def made_anew(answer: Answer, _command: bytes) -> Answer:
+        server.inbox.uidvalidity = 8
+        return answer
+
+    server.lies["UID STORE"] = made_anew
+    async with mailbox(server) as box:
+        with pytest.raises(FolderError, match="UIDVALIDITY"):
+            await box.reflag([Reflagging("1", add=frozenset({SEEN}))])
+
+
+async def test_a_search_with_a_short_answer_is_used_where_there_is_one() -> None:
+    server = LyingServer("IMAP4REV1 UIDPLUS ESEARCH")
+    for _ in range(3):
+        server.inbox.put(ONE)
+    async with mailbox(server) as box:
+        assert await box.reflag([Reflagging(str(uid), add=frozenset({SEEN})) for uid in (1, 3, 5)]) == [Gone("5")]
+        assert not await box.delete(["1", "2", "3"], expunge=True)
+    assert server.commands("UID SEARCH")[0] == "UID SEARCH RETURN (ALL) UID 1,3,5"
 
 
 async def test_with_uidplus_only_our_own_are_expunged() -> None:
