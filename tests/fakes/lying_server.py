@@ -25,6 +25,16 @@ if TYPE_CHECKING:
     from postboat.imap.session import Session
 
 ALL = "IMAP4REV1 UIDPLUS LITERAL+ NAMESPACE CONDSTORE"
+BASE = "IMAP4REV1 UIDPLUS LITERAL+ NAMESPACE"
+WAYS = {
+    "qresync": f"{BASE} ENABLE ESEARCH CONDSTORE QRESYNC",
+    "qresync without esearch": f"{BASE} ENABLE CONDSTORE QRESYNC",
+    "condstore": f"{BASE} ESEARCH CONDSTORE",
+    "condstore without esearch": f"{BASE} CONDSTORE",
+    "esearch": f"{BASE} ESEARCH",
+    "plain": BASE,
+}
+"""Capabilities by the way of looking at a mailbox that they allow."""
 _LITERAL = re.compile(rb"\{(\d+)(\+?)\}\r\n$")
 SYSTEM = frozenset({"\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft"})
 _WORDS = re.compile(rb'"((?:[^"\\]|\\.)*)"|\(([^)]*)\)|([^\s()"]+)')

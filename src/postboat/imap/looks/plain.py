@@ -18,7 +18,7 @@ WINDOW = 5000
 """Known messages of which one command asks."""
 
 
-def windows(known: Sequence[int], size: int = WINDOW) -> Iterator[str]:
+def windows(known: Sequence[int], size: int) -> Iterator[str]:
     """Ranges that together hold all UIDs up to the last of `known` (sorted), each at most `size` of them.
 
     All have a number at both ends: with `*` Cyrus 3.6 leaves out removals above the last message, and servers show
@@ -58,7 +58,7 @@ async def is_empty(place: Place) -> bool:
 
 async def _list(place: Place, known: Sequence[int]) -> tuple[Selected, Heard]:
     with place.flight() as flight:
-        for window in windows(known):
+        for window in windows(known, WINDOW):
             flight.fetch(window, "UID FLAGS")
             await flight.room()
         reached = known[-1] if known else 0

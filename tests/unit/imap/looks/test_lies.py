@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.contract.worlds import Baseline
-from tests.fakes.lying_server import Answer, LyingServer
+from tests.fakes.lying_server import WAYS, Answer, LyingServer
 
 from postboat.errors import FolderError, KeysRenewed
 from postboat.imap.looks import esearch
@@ -27,15 +27,6 @@ if TYPE_CHECKING:
 
     Lie = Callable[[Answer, bytes], Answer]
 
-BASE = "IMAP4REV1 UIDPLUS LITERAL+ NAMESPACE"
-WAYS = {
-    "qresync": f"{BASE} ENABLE ESEARCH CONDSTORE QRESYNC",
-    "qresync without esearch": f"{BASE} ENABLE CONDSTORE QRESYNC",
-    "condstore": f"{BASE} ESEARCH CONDSTORE",
-    "condstore without esearch": f"{BASE} CONDSTORE",
-    "esearch": f"{BASE} ESEARCH",
-    "plain": BASE,
-}
 WIRE = b"Subject: one\r\n\r\nbody\r\n"
 
 
