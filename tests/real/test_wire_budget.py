@@ -13,18 +13,19 @@ second, so that an answer in several pieces does not look like several answers. 
 
 from __future__ import annotations
 
+import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.real.caller import Caller, calling
+from tests.real.voyage import Voyage, message
 from tests.servers.dovecot import DovecotServer
 from tests.servers.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-
-    from tests.real.voyage import Voyage
+    from pathlib import Path
 
     from postboat.model import FolderName
 
@@ -125,3 +126,31 @@ async def test_no_folder_is_opened_or_counted_by_itself_where_the_list_counts(do
         "LOGOUT",
         "NAMESPACE",
     ]
+
+
+# Whole runs
+
+
+def settle(voyage: Voyage) -> None:
+    """Let the folders on disk look as if nobody had touched them for a while."""
+    for part in (*voyage.mail.glob("**/cur"), *voyage.mail.glob("**/new")):
+        long_ago = part.stat().st_mtime - 3600
+        os.utime(part, (long_ago, long_ago))
+
+
+@pytest.mark.parametrize("server", ["dovecot", "no_list_status"])
+async def test_a_run_in_which_nothing_changed_takes_one_round_trip(
+    server: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    voyage = Voyage(tmp_path, request.getfixturevalue(server).account())
+    voyage.create(*FOLDERS)
+    voyage.deliver(*map(message, range(3)))
+    async with recording(voyage) as wire:
+        await voyage.sync()
+        settle(voyage)
+        await voyage.sync()
+        wire.forget()
+        (await voyage.sync()).assert_clean()
+    assert wire.round_trips == 1
+    assert len(wire.connections) == 1
+    assert not wire.commands_sent("SELECT", "EXAMINE", "UID")

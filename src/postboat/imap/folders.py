@@ -61,10 +61,14 @@ class RemoteFolders:
     folders: tuple[RemoteFolder, ...] = ()
     problems: tuple[str, ...] = ()
     """Folders that cannot be handled, in words for people."""
+    _by_name: dict[FolderName, RemoteFolder] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._by_name.update((folder.name, folder) for folder in self.folders)
 
     def find(self, name: FolderName) -> RemoteFolder | None:
         """The folder of that name."""
-        return next((folder for folder in self.folders if folder.name == name), None)
+        return self._by_name.get(name)
 
 
 class ImapFolders:
@@ -92,14 +96,20 @@ class ImapFolders:
 
     @patiently
     async def list(
-        self, *, subscribed_only: bool = False, reference: str = "", known: Collection[FolderName] = ()
+        self,
+        *,
+        subscribed_only: bool = False,
+        reference: str = "",
+        known: Collection[FolderName] = (),
+        empty: Collection[FolderName] = (),
     ) -> RemoteFolders:
         """All folders; with `subscribed_only` each tells whether it is subscribed to.
 
-        `known` are those of last time: where the server does not count all while it lists, it is asked for these.
+        `known` are those that held messages last time, `empty` the others: where the server does not count all while
+        it lists, it is asked for these, and none that is `known` is believed to be gone by an extended LIST alone.
         Raises `AccountError` when the server refuses: an empty answer would look like deleted folders.
         """
-        self._wanted = wanted = Wanted(reference, subscribed_only, tuple(self._guessed_wire_names(known)))
+        self._wanted = wanted = Wanted(reference, subscribed_only, tuple(self._guessed_wire_names({*known, *empty})))
         try:
             async with self._pool.session() as session:
                 self._wanted = None

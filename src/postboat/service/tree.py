@@ -97,6 +97,7 @@ async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[s
             subscribed_only=config.remote.subscribedonly,
             reference=config.remote.reference,
             known=[folder.remote for folder in known],
+            empty=[folder.remote for folder in recorded if not folder.has_pairings],
         ),
         parts.store.list(),
     )
@@ -118,7 +119,8 @@ async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[s
     problems = names.prove(offered, local, may_create_remote=Side.REMOTE in may_create)
     if problems:
         raise FolderRulesRefused("\n".join(problems))
-    lost = [folder for folder in known if folder.local not in local]
+    present = set(local)
+    lost = [folder for folder in known if folder.local not in present]
     for folder in lost:
         await parts.store.disown(folder.local)
     if lost and lost == known:
