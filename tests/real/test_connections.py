@@ -355,11 +355,12 @@ def test_ctrl_c_at_the_question_leaves_the_terminal_echoing(user, guarded):
 
 
 def many_folders(user: User, account: Account) -> Voyage:
+    """Folders of which each is worth a connection of its own."""
     voyage = Voyage(user.home / "unused", account)
     folders = [f"F{number}" for number in range(12)]
     voyage.create(*folders)
     for folder in folders:
-        voyage.deliver(message(1), message(2), folder=folder)
+        voyage.deliver(message(1, size=700_000), message(2, size=700_000), folder=folder)
     return voyage
 
 
