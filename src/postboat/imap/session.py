@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from postboat.imap.tunnel import Tunnel
     from postboat.imap.wire.commands import Command
     from postboat.imap.wire.responses import Response
-    from postboat.model import Flags
 
 __all__ = ["Selected", "Session"]
 
@@ -279,10 +278,6 @@ class Session:
                 raise LookupError(f"no body came for UID {uid}")
             yield stream.size, stream
 
-    async def store(self, uids: UidSet, sign: str, flags: Flags) -> None:
-        """Add ("+") or remove ("-") flags. Raises `CommandFailed`; what the server did of it is then unknown."""
-        await self.in_pieces(uids, lambda piece: commands.uid_store(piece, sign, flags))
-
     async def search(self, criteria: str) -> UidSet:
         """UIDs of the messages that match `criteria` (RFC 3501 section 6.4.4). Raises `CommandFailed`."""
         found: list[UidSet] = []
@@ -294,14 +289,6 @@ class Session:
         found: list[UidSet] = []
         await self.in_pieces(uids, lambda piece: commands.uid_search(f"UID {piece}"), _into(found))
         return _united(found) & uids
-
-    async def expunge_uids(self, uids: UidSet) -> None:
-        r"""Remove those of `uids` that are \Deleted (UIDPLUS). Raises `CommandFailed`."""
-        await self.in_pieces(uids, commands.uid_expunge)
-
-    async def expunge_all(self) -> None:
-        r"""Remove every \Deleted message of the mailbox, whoever marked it. Raises `CommandFailed`."""
-        await self.run(commands.expunge())
 
     async def noop(self) -> None:
         """Let the server tell what it kept back. Raises `CommandFailed`."""

@@ -5,10 +5,9 @@ from tests.fakes.talking import talking
 
 from postboat.errors import CommandFailed, ConnectionLost, FolderError, FolderGone
 from postboat.imap.server_kind import ANY
+from postboat.imap.wire import commands
 from postboat.imap.wire.uid_set import UidSet
-from postboat.model import DELETED, SEEN
-
-MESSAGE = b"Subject: x\r\n\r\nhello\r\n"
+from postboat.model import SEEN
 
 
 async def opens(server, exists=3, *, command='SELECT "A"', end="OK [READ-WRITE] done"):
@@ -253,44 +252,6 @@ async def test_a_body_is_streamed_while_the_answer_to_our_introduction_is_owed()
             assert (size, [part async for part in parts]) == (5, [b"hello"])
 
 
-# Storing
-
-
-async def test_flags_are_added_removed_and_never_replaced():
-    async def talk(server):
-        await opens(server)
-        await server.answer(r"UID STORE 1:2,9 \+FLAGS.SILENT \(\\Seen\)", "OK done")
-        await server.answer(r"UID STORE 9 -FLAGS.SILENT \(\\Deleted\)", "NO not allowed")
-
-    async with talking(talk) as session:
-        await session.select("A")
-        await session.store(UidSet.of((1, 2, 9)), "+", frozenset({SEEN}))
-        with pytest.raises(CommandFailed):
-            await session.store(UidSet.of((9,)), "-", frozenset({DELETED}))
-
-
-async def test_nothing_to_store_sends_nothing():
-    async def talk(server):
-        await opens(server)
-
-    async with talking(talk) as session:
-        await session.select("A")
-        await session.store(UidSet(), "+", frozenset({SEEN}))
-
-
-async def test_messages_are_expunged_by_uid():
-    async def talk(server):
-        await opens(server)
-        await server.answer("UID EXPUNGE 4:5", "* 2 EXPUNGE", "* VANISHED 5", "OK done")
-        await server.answer("EXPUNGE", "OK done")
-
-    async with talking(talk) as session:
-        await session.select("A")
-        await session.expunge_uids(UidSet.of((4, 5)))
-        assert session.selected.exists == 1
-        await session.expunge_all()
-
-
 @pytest.mark.parametrize("answer", [("* SEARCH 4 9", "* SEARCH 5"), ('* ESEARCH (TAG "x") UID ALL 4:5,9',)])
 async def test_a_search_gives_uids_however_the_server_tells_them(answer):
     async def talk(server):
@@ -375,7 +336,7 @@ async def test_sets_are_cut_and_commands_counted_as_the_kind_of_server_wants_it(
     async with talking(talk) as session:
         session.recognise("outlook.office365.com")
         await session.select("A")
-        await session.expunge_uids(uids)
+        await session.in_pieces(uids, commands.uid_expunge)
     assert seen == uids
 
 
