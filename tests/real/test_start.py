@@ -33,6 +33,7 @@ NEVER_BY_DEFAULT = frozenset(
 ONLY_FOR_CHANGES = frozenset(
     {"postboat.imap.mailbox", "postboat.imap.appending", "postboat.imap.uploads", "postboat.imap.reading"}
     | {"postboat.maildir.mailbox", "postboat.maildir.writer", "postboat.maildir.reader"}
+    | {"postboat.service.changed_folders", "postboat.sync.folder_pair", "postboat.sync.execute"}
 )
 
 

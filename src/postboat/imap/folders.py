@@ -6,6 +6,7 @@ exists is always addressed by it, so that no decoding and encoding can turn one 
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from postboat.errors import AccountError, CommandFailed, FolderError

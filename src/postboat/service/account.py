@@ -10,7 +10,6 @@ from postboat.events import (
     AccountFinished,
     AccountStarted,
     Counts,
-    FolderCreated,
     FolderLeftAlone,
     FoldersListed,
     FoldersUnchanged,
@@ -18,24 +17,15 @@ from postboat.events import (
 )
 from postboat.ledger.ledger import AccountLedger
 from postboat.ledger.lock import lock_account
-from postboat.model import Side
 from postboat.service.tree import read_tree
-from postboat.sync.all_folders import show_all, sync_all
-from postboat.sync.budget import Budget
-from postboat.sync.folder_pair import FolderPair
-from postboat.sync.folder_run import FolderRun
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
 
     from postboat.events import Publish
     from postboat.service.assemble import AccountParts
     from postboat.service.supervisor import RunOptions
     from postboat.service.tree import Tree
-    from postboat.sync.folder_tree import FolderTask, LeftAlone
-
-FOLDERS_PER_CONNECTION = 4
-"""Folders under way at once for each connection: while one waits for the server, others use the line and the disk."""
 
 
 async def sync_account(parts: AccountParts, options: RunOptions, publish: Publish) -> int:
@@ -45,14 +35,14 @@ async def sync_account(parts: AccountParts, options: RunOptions, publish: Publis
     async with _opened(parts, options) as ledger:
         parts.memory.restore(await ledger.remembered())
         tree = await read_tree(parts, ledger, options.folders)
-        run = _AccountRun(parts, options, publish, ledger, tree)
-        await run.sync_folders()
+        publish(FoldersListed(parts.name, len(tree.plan.tasks)))
+        lost = _tell_problems(parts, publish, tree)
+        done, failed = await _sync_folders(parts, options, publish, ledger, tree)
         if parts.memory.changed and not options.dry_run:
             await ledger.remember(parts.memory.text())
     seconds = time.monotonic() - began
-    folders = len(tree.plan.tasks)
-    publish(AccountFinished(parts.name, run.done, folders, run.failed_folders, seconds, run.lost_folders))
-    return 3 if run.failed_folders or run.done.failed or run.lost_folders else 0
+    publish(AccountFinished(parts.name, done, len(tree.plan.tasks), failed, seconds, lost))
+    return 3 if failed or done.failed or lost else 0
 
 
 @asynccontextmanager
@@ -78,85 +68,28 @@ async def _ledger(parts: AccountParts, *, dry_run: bool) -> AsyncIterator[Accoun
             await ledger.close()
 
 
-class _AccountRun:
-    """One run over an account's folders under way."""
+async def _sync_folders(
+    parts: AccountParts, options: RunOptions, publish: Publish, ledger: AccountLedger, tree: Tree
+) -> tuple[Counts, int]:
+    """Sync the folders that are not proved to be unchanged; return what was done and how many failed."""
+    tasks = tree.plan.tasks
+    changed = [task for task in tasks if not tree.is_unchanged(task, parts.policy)]
+    if len(changed) < len(tasks):
+        publish(FoldersUnchanged(parts.name, len(tasks) - len(changed)))
+    if not changed:
+        return Counts(), 0
+    from postboat.service.changed_folders import ChangedFolders  # here, since most runs have nothing to sync
 
-    def __init__(
-        self, parts: AccountParts, options: RunOptions, publish: Publish, ledger: AccountLedger, tree: Tree
-    ) -> None:
-        self.parts, self.options, self.publish, self.ledger, self.tree = parts, options, publish, ledger, tree
-        self.lost_folders = 0
-        self._runs: list[FolderRun] = []
-        self._transfers = Budget()
-        self._width = parts.config.remote.maxconnections * FOLDERS_PER_CONNECTION
+    folders = ChangedFolders(parts, ledger, tree, publish, dry_run=options.dry_run)
+    await folders.sync(changed)
+    return folders.done, folders.failed
 
-    @property
-    def done(self) -> Counts:
-        """What was done in all folders."""
-        return sum((run.done for run in self._runs), Counts())
 
-    @property
-    def failed_folders(self) -> int:
-        """How many folders could not be synced."""
-        return sum(run.failed for run in self._runs)
-
-    async def sync_folders(self) -> None:
-        """Sync the folders that are not proved to be unchanged, and tell of those that cannot be synced."""
-        plan = self.tree.plan
-        self.publish(FoldersListed(self.parts.name, len(plan.tasks)))
-        for alone in plan.left_alone:
-            if not alone.chosen:
-                self._leave_alone(alone)
-        for problem in self.tree.problems:
-            self.publish(Warned(problem, self.parts.name))
-        self._runs = [self._run(task) for task in self._changed(plan.tasks)]
-        known = [run for run in self._runs if self.tree.is_known(run.task)]
-        fresh = [run for run in self._runs if not self.tree.is_known(run.task)]
-        await (show_all if self.options.dry_run else sync_all)(known, fresh, width=self._width)
-
-    def _changed(self, tasks: Sequence[FolderTask]) -> list[FolderTask]:
-        """The folders that are not proved to be as they were agreed on."""
-        changed = [task for task in tasks if not self.tree.is_unchanged(task, self.parts.policy)]
-        if len(changed) < len(tasks):
-            self.publish(FoldersUnchanged(self.parts.name, len(tasks) - len(changed)))
-        return changed
-
-    def _run(self, task: FolderTask) -> FolderRun:
-        name = self.tree.names.remote_text(task.remote)
-        return FolderRun(self.parts.name, name, task, self._pair, self._create, self.publish)
-
-    def _leave_alone(self, alone: LeftAlone) -> None:
-        """Tell of a folder that one side lost."""
-        self.lost_folders += 1
-        self.publish(FolderLeftAlone(self.parts.name, self.tree.name_of(alone), alone.reason))
-
-    async def _create(self, task: FolderTask) -> FolderCreated:
-        """Create the folder on the side that lacks it, or say that it would be."""
-        names = self.tree.names
-        assert task.create is not None
-        if not self.options.dry_run:
-            if task.create is Side.REMOTE:
-                await self.parts.folders.create(task.remote, self.tree.remote)
-            else:
-                await self.parts.store.create(task.local)
-        folder = names.remote_text(task.remote)
-        renamed = task.create is Side.LOCAL and task.local != task.remote
-        made = names.local_text(task.local) if renamed else folder
-        return FolderCreated(self.parts.name, folder, task.create.value, made)
-
-    def _pair(self, task: FolderTask, again: bool) -> FolderPair:
-        parts, dry_run = self.parts, self.options.dry_run
-        wire = parts.folders.wire_name(task.remote, self.tree.remote)
-        read_only = dry_run or Side.REMOTE in parts.policy.readonly
-        glimpse = None if again else self.tree.glimpses(task)[Side.REMOTE]
-        return FolderPair(
-            account=parts.name,
-            name=self.tree.names.remote_text(task.remote),
-            remote=parts.folders.mailbox(wire, read_only=read_only, may_be_missing=dry_run, glimpse=glimpse),
-            local=parts.store.mailbox(task.local),
-            ledger=self.ledger.folder(task.remote, task.local),
-            policy=parts.policy,
-            width=parts.config.remote.maxconnections,
-            transfers=self._transfers,
-            again=again,
-        )
+def _tell_problems(parts: AccountParts, publish: Publish, tree: Tree) -> int:
+    """Tell of folders that one side lost and of those that cannot be handled; return how many were lost."""
+    lost = [alone for alone in tree.plan.left_alone if not alone.chosen]
+    for alone in lost:
+        publish(FolderLeftAlone(parts.name, tree.name_of(alone), alone.reason))
+    for problem in tree.problems:
+        publish(Warned(problem, parts.name))
+    return len(lost)
