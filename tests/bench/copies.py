@@ -37,8 +37,9 @@ class Copy:
         return self.home / "mail" / name
 
     def files(self, name: str = "INBOX") -> list[Path]:
-        """The local messages of a folder, by name."""
-        return sorted(file for part in ("new", "cur") for file in (self.folder(name) / part).iterdir())
+        """The local messages of a folder, by name; none if it is not there."""
+        parts = (self.folder(name) / part for part in ("new", "cur"))
+        return sorted(file for part in parts if part.is_dir() for file in part.iterdir())
 
     def empty(self) -> None:
         """Forget all that the program has here: mail and state."""
