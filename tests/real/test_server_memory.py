@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real
 
 SERVERS = ["dovecot", "dovecot_plain", "cyrus", "courier", "pymap"]
-FOLDERS = ("A", "A/B", "C")
+FOLDERS = ("A", "A/B", "Drafts")
 EVERYTHING = frozenset(
     [
         "IMAP4REV1",
