@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from contextlib import ExitStack
 from functools import partial
@@ -38,6 +39,7 @@ class Trial:
 
     def __init__(self, home: Path, tell: Callable[[str], None]) -> None:
         self._home, self._tell = home, tell
+        self._numbers = itertools.count(1)
         self._copies: dict[tuple[str, Program], Copy] = {}
         self._harbours: dict[bool, Harbour] = {}
         self._networks: dict[tuple[Harbour, float], Network] = {}
@@ -47,27 +49,27 @@ class Trial:
         """Run one row; what fails is told, and noted in the result of the program that failed."""
         results = {program: Result() for program in programs}
         for program, result in results.items():
-            self._guarded(result, partial(self._prepare, row, program))
+            self._guarded(row, program, result, partial(self._prepare, row, program))
         for number in range(row.rounds):
             self._round(row, results, number, counting=False)
         if row.rtt == 0:
             self._round(row, results, row.rounds, counting=True)
         return {program.name: result for program, result in results.items()}
 
-    def _guarded(self, result: Result, work: Callable[[], None]) -> None:
-        if result.failure:
-            return
+    def _guarded(self, row: Row, program: Program, result: Result, work: Callable[[], None]) -> None:
+        """Do something with a copy; if it fails, the next row begins with another."""
         try:
             work()
         except ProgramFailed as error:
             result.failure = str(error)
+            self._copies.pop((row.mailbox, program), None)
             self._tell(f"FAILED: {error}")
 
     def _prepare(self, row: Row, program: Program) -> None:
         """Bring a copy to where the row begins, its program warm on the row's network."""
         copy = self._copies.get((row.mailbox, program))
         if copy is None:
-            home = self._home / f"{row.mailbox}-{len(self._copies)}"
+            home = self._home / f"{row.mailbox}-{next(self._numbers)}"
             copy = Copy(self._harbour(row), row.mailbox, program, home)
             self._copies[row.mailbox, program] = copy
         if row.change is None:
@@ -86,7 +88,7 @@ class Trial:
             copy.empty() if row.change is None else row.change(copy, number)
         time.sleep(SETTLED)
         for program, result in willing.items():
-            self._guarded(result, partial(self._once, row, program, result, counting=counting))
+            self._guarded(row, program, result, partial(self._once, row, program, result, counting=counting))
 
     @staticmethod
     def _goes_on(result: Result, counting: bool) -> bool:

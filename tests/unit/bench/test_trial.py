@@ -74,6 +74,14 @@ def test_what_is_left_undone_after_a_change_is_noticed_and_what_postboat_does_is
         copy.check()
 
 
+def test_a_row_after_one_that_failed_begins_with_another_copy(trial):
+    def flawed(copy: Copy, _round: int) -> None:
+        copy.expected["INBOX"] += 1
+
+    assert trial.run(Row("flawed", "flawed", "several", 0, change=flawed), [POSTBOAT])["postboat"].failure
+    assert trial.run(Row("good", "good", "several", 0, change=changes.nothing), [POSTBOAT])["postboat"].good
+
+
 def test_a_vast_mailbox_has_as_many_messages_as_it_should(trial):
     row = Row("vast", "vast", "vast", 0, change=changes.one_message_arrives_and_one_is_starred, rounds=1)
     assert trial.run(row, [POSTBOAT])["postboat"].good
