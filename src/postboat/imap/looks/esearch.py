@@ -93,7 +93,7 @@ async def _fill(
     if fetched - present or any(found - present for found in sets):
         return False
     census = await confirmed(place, present - fetched, known)
-    if census is None or any(str(uid) in known for uid in fetched):
+    if census is None:
         return False
     others = present - fetched - UidSet.of(census.new.flags)
     flags = await aside(len(known), spread, others, sets[1:], names)

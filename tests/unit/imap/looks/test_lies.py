@@ -16,7 +16,7 @@ from tests.fakes.lying_server import WAYS, Answer, LyingServer
 from postboat.errors import FolderError, KeysRenewed
 from postboat.imap.looks import esearch
 from postboat.imap.mailbox import ImapMailbox
-from postboat.model import SEEN
+from postboat.model import FLAGGED, SEEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,6 +115,23 @@ LIES: dict[str, dict[str, Lie]] = {
     "an arrival and a removal are kept secret": together(
         ("SELECT", put(rb"VANISHED \(EARLIER\) 2,7", b"VANISHED (EARLIER) 2")), ("UID FETCH", without(b"UID 14 "))
     ),
+    "fetch: modseq 0, and one is kept secret": {
+        "UID FETCH": lambda a, c: put(rb"MODSEQ \(\d+\)", b"MODSEQ (0)")(
+            without(b"UID 5 ")(a, c) if b"SINCE" in c else a, c
+        )
+    },
+    "fetch: changes are refused": {"UID FETCH 1:12 (UID FLAGS) (": refused(b"NO [UNAVAILABLE] not now")},
+    "fetch and search: one is kept secret": together(
+        ("UID SEARCH", put(rb"\b9[ ,](.*?)(?: COUNT 12)?$", rb"\1 COUNT 11")), ("UID FETCH", without(b"UID 9 "))
+    ),
+    "empty but for a search": together(("SELECT", put(rb"12 EXISTS", b"0 EXISTS")), ("UID FETCH", without(b"FETCH"))),
+    "vanished: one that is there, and flags are kept secret": {
+        "SELECT": lambda a, c: adding(b"VANISHED (EARLIER) 9")(without(b"UID 5 ")(a, c), c)
+    },
+    "vanished: one that is there, and no flags are listed": {
+        "SELECT": lambda a, c: adding(b"VANISHED (EARLIER) 9")(without(b"UID 5 ", b"FLAGS (\\Answered")(a, c), c)
+    },
+    "search: nonsense": {"UID SEARCH": adding(b"X-GONE 1")},
     "search: refused (QQ)": {"UID SEARCH": refused(b"BAD UID SEARCH invalid argument")},
     "search: sequence numbers (iCloud)": {"UID SEARCH": numbered_by_place},
     "search: no answer": {"UID SEARCH": without(b"SEARCH")},
@@ -153,6 +170,7 @@ class Shore:
         box.put(WIRE, SEEN)
         box.put(WIRE)
         box.flag(5, SEEN, "Work")
+        box.flag(6, FLAGGED)
         box.drop(2, 7)
 
     async def look(self, pool: Pool[Session]) -> None:
@@ -170,13 +188,13 @@ class Shore:
             del self.known.flags_by_key[key]
 
     def check(self, changes: Changes) -> None:
-        """Nothing is told that is not so; under a checkpoint, all that is so."""
+        """Nothing is told that is not so; when all is said to be seen or a checkpoint is given, all that is so."""
         there = self.there()
         assert not changes.vanished & there.keys()
         assert {key: there.get(key) for key in changes.reflagged} == dict(changes.reflagged)
         assert all(there.get(key, message.flags) == message.flags for key, message in changes.appeared.items())
         assert changes.complete or not changes.vanished
-        if changes.checkpoint is not None:
+        if changes.complete or changes.checkpoint is not None:
             assert self.after(changes) == there
 
     def after(self, changes: Changes) -> dict[Key, Flags]:

@@ -284,6 +284,19 @@ async def test_messages_left_unpaired_and_removals_not_repeated_stay_told(
     assert "5" in third.vanished
 
 
+async def test_a_checkpoint_is_of_no_use_once_the_server_keeps_no_mod_sequences() -> None:
+    server = server_of(3, "condstore")
+    async with server.pool() as pool:
+        known = Baseline()
+        await look(pool, known)
+    server.capabilities = WAYS["plain"]
+    server.inbox.drop(2)
+    async with server.pool() as pool:
+        assert (await look(pool, known)).vanished == {"2"}
+    assert known.checkpoint is None
+    assert not server.commands("UID FETCH 1:3 (UID FLAGS) (")
+
+
 # ---- what it asks for
 
 
@@ -350,3 +363,4 @@ async def test_readers_who_share_a_session_do_not_take_one_anothers_messages(mon
     assert (inbox.vanished, inbox.reflagged, inbox.complete) == ({"5", "33"}, {}, True)
     assert (other.vanished, other.reflagged, other.complete) == (frozenset(), {"7": {SEEN}}, True)
     assert len(server.commands('SELECT "INBOX"')) > 2
+    assert len(server.commands("UID FETCH 13:15 ")) == 2  # once in each: none had to be asked again
