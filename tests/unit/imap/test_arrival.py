@@ -225,6 +225,25 @@ async def test_capabilities_of_before_the_sign_in_are_remembered_where_the_greet
         assert not memory.changed
 
 
+async def test_no_more_goes_out_at_once_than_the_kind_of_server_takes():
+    async def talk(server):
+        server.say("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] The Microsoft Exchange IMAP4 service is ready.")
+        sign_in, *others = await flight(server, PLAIN, *["STATUS .*"] * 24)
+        await nothing_is_said(server)
+        server.say(f"{sign_in} OK [CAPABILITY IMAP4rev1] in", *(f"{tag} OK" for tag in others))
+        others = await flight(server, *["STATUS .*"] * 16)
+        server.say(*(f"{tag} OK" for tag in others))
+
+    asked = []
+
+    def counts(session, _):
+        asked.extend(session.ask(commands.status(f"F{n}", ["MESSAGES"])) for n in range(40))
+        return asked[0]
+
+    async with arriving(talk, behind=counts, capabilities=frozenset({"IMAP4REV1"})):
+        assert {(await answer).status for answer in asked} == {"OK"}
+
+
 # The lesson is wrong
 
 
