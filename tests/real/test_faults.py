@@ -140,8 +140,8 @@ async def tear(proxy: Proxy, chance: random.Random) -> None:
 class LosesAnswers(Proxy):
     """Cuts the line when the server says that it stored a message."""
 
-    async def _hand_on(self, line: Any, sink: asyncio.StreamWriter, *, up: bool) -> None:
-        await super()._hand_on(line if up else UntilStored(line), sink, up=up)
+    async def _hand_on(self, line: Any, *others: Any, up: bool) -> None:
+        await super()._hand_on(line if up else UntilStored(line), *others, up=up)
 
 
 class UntilStored:
@@ -178,8 +178,8 @@ async def test_messages_stored_whose_answers_are_lost_are_not_stored_twice(tmp_p
 class LosesMessages(Proxy):
     """Cuts the line for good when a message is sent, and calls back."""
 
-    async def _hand_on(self, line: Any, sink: asyncio.StreamWriter, *, up: bool) -> None:
-        await super()._hand_on(UntilSent(line, self.once_cut) if up else line, sink, up=up)
+    async def _hand_on(self, line: Any, *others: Any, up: bool) -> None:
+        await super()._hand_on(UntilSent(line, self.once_cut) if up else line, *others, up=up)
 
     once_cut: Any = None
 
