@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
+    from postboat.maildir.delivery import Post
     from postboat.maildir.mailbox import MaildirMailbox, Warn
     from postboat.model import FolderName, Glimpse
 
@@ -58,6 +59,7 @@ class MaildirStore:
         self._names = names or NameMaker(clock, os.getpid(), socket.gethostname())
         self._clock = clock
         self._warn = warn
+        self._post: Post | None = None
         self._creating = asyncio.Lock()
         self._found: dict[FolderName, str] = {}
         self._told: set[str] = set()
@@ -107,8 +109,10 @@ class MaildirStore:
 
     def mailbox(self, name: FolderName) -> MaildirMailbox:
         """The folder as a replica; it need not exist. Raises `FolderError` for a name no directory can hold."""
-        from postboat.maildir.mailbox import MaildirMailbox  # here, since a run without changes opens no folder
+        from postboat.maildir.delivery import Post  # here, since a run without changes opens no folder
+        from postboat.maildir.mailbox import MaildirMailbox
 
+        self._post = self._post or Post(fsync=self._fsync)
         return MaildirMailbox(
             self.root / self.directory(name),
             root=self.root,
@@ -117,6 +121,7 @@ class MaildirStore:
             clock=self._clock,
             read_only=self._read_only,
             warn=self._warn,
+            post=self._post,
         )
 
     def directory(self, name: FolderName) -> str:

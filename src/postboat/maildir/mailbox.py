@@ -13,9 +13,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 from postboat.errors import FolderError, FolderGone, MessageError, StoreMissing
-from postboat.maildir import changing, names, reader
+from postboat.maildir import changing, reader
 from postboat.maildir.compare import Agreed, Difference, difference, pair_renamed
 from postboat.maildir.content import ToWire
+from postboat.maildir.delivery import Post
 from postboat.maildir.identity import UNMARKED, SameFolder, ensure_identity, read_identity
 from postboat.maildir.place import Place, in_thread
 from postboat.maildir.scan import Entry, Listing, checkpoint_now, mark_of, stat_entry, weight_of
@@ -45,6 +46,7 @@ class MaildirMailbox:
 
     `root` is the directory above which symbolic links are the user's business; below it none is followed. `warn` is
     told once of each file that is left alone. `read_only` writes nothing at all, not even the folder's identifier.
+    `post` delivers for several folders together.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class MaildirMailbox:
         read_only: bool = False,
         warn: Warn = lambda _text: None,
         new_id: Callable[[], str] = lambda: secrets.token_hex(8),
+        post: Post | None = None,
     ) -> None:
         root = path.parent if root is None else root
         directory = path.relative_to(root).as_posix()
@@ -69,7 +72,7 @@ class MaildirMailbox:
         self._new_id = new_id
         self._where = Whereabouts(clock)
         self._same = SameFolder(self._place)
-        self._writer = Writer(self._same, fsync=fsync)
+        self._writer = Writer(self._same, self._where, post or Post(fsync=fsync), fsync=fsync)
         self._warned: set[str] = set()
 
     @property
@@ -139,12 +142,7 @@ class MaildirMailbox:
     async def store(self, contents: Sequence[Content], tokens: Sequence[str]) -> Sequence[Stored | Refused]:
         """Deliver by the Maildir rules, durably if `fsync`. Raises `FolderError` when the disk is full."""
         self._must_be_writable()
-        outcomes = await self._writer.deliver(contents, tokens)
-        for content, outcome in zip(contents, outcomes, strict=True):
-            if isinstance(outcome, Stored):
-                sub, name = names.place_for(outcome.key, content.flags)
-                self._where.note(outcome.key, Entry(sub, name, names.parse(name).flags))
-        return outcomes
+        return await self._writer.deliver(contents, tokens)
 
     async def find(self, intents: Sequence[Intent], paired: Collection[Key] = ()) -> Mapping[Key, Stored]:
         """Look for the names of intents; what an interrupted delivery left in tmp/ is removed.

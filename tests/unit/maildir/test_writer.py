@@ -6,7 +6,7 @@ import pytest
 from tests.unit.maildir.shore import DISK, WIRE, content, deliver, files, mailbox, maildir, streamed
 
 from postboat.errors import ConnectionLost, FolderError, FolderGone, MessageError, StoreMissing
-from postboat.maildir import system, writer
+from postboat.maildir import delivery, system, writer
 from postboat.model import DELETED, FLAGGED, NO_FLAGS, SEEN, Refused, Stored
 
 
@@ -171,7 +171,7 @@ async def test_cancelled_work_is_over_when_it_is_cancelled(path):
 @pytest.mark.parametrize("as_stream", [False, True])
 async def test_a_full_disk_stops_the_folder_and_leaves_nothing_in_tmp(path, monkeypatch, code, as_stream):
     written = []
-    real = writer._finish
+    real = delivery.finish
 
     def full_at_the_third(fd, date, *, sync):
         written.append(fd)
@@ -179,7 +179,7 @@ async def test_a_full_disk_stops_the_folder_and_leaves_nothing_in_tmp(path, monk
             raise OSError(code, os.strerror(code))
         return real(fd, date, sync=sync)
 
-    monkeypatch.setattr(writer, "_finish", full_at_the_third)
+    monkeypatch.setattr(delivery, "finish", full_at_the_third)
     make = (lambda n: streamed(str(n), WIRE)) if as_stream else (lambda n: content(str(n)))
     with pytest.raises(FolderError, match="disk is full"):
         await deliver(mailbox(path), *(make(n) for n in range(5)))
@@ -295,7 +295,7 @@ async def test_everything_is_durable_before_it_is_moved_and_the_directory_after(
         steps.append("move")
         move(*args)
 
-    monkeypatch.setattr(writer.os, "fsync", noted_fsync)
+    monkeypatch.setattr(delivery.os, "fsync", noted_fsync)
     monkeypatch.setattr(system, "sync_filesystem", noted_together)
     monkeypatch.setattr(system, "move", noted_move)
     await deliver(mailbox(path), *(content(str(n)) for n in range(count)))

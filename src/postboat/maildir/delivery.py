@@ -1,0 +1,266 @@
+"""Delivering batches of messages by the Maildir rules: written in tmp/, made durable, then moved to new/ or cur/.
+
+Batches that wait while others are delivered are delivered together, whatever their folders: one hop to a thread, one
+wait for the disk for all their files, and one for each directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from contextlib import ExitStack, suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from postboat.errors import FolderError, StoreMissing
+from postboat.maildir import system
+from postboat.maildir.content import to_disk
+from postboat.maildir.names import place_for
+from postboat.maildir.place import in_thread, told_apart
+from postboat.maildir.scan import mark_of
+from postboat.model import Refused, Stored
+from postboat.values import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from postboat.maildir.identity import SameFolder
+    from postboat.maildir.place import OpenFolder
+    from postboat.model import Content
+
+CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+ONE_MESSAGE = (errno.EFBIG, errno.ENAMETOOLONG, errno.EEXIST)
+"""Errors that say something about one message only; any other stops the folder."""
+_SYNC_TOGETHER = 8
+"""Files up to which each is synced on its own; more are cheaper with the whole file system at once."""
+_LATEST = 253_402_300_799  # the last second of the year 9999
+
+
+@dataclass(slots=True)
+class Draft:
+    """A message on its way into the folder."""
+
+    content: Content
+    token: str
+    mark: str = ""
+    refusal: str = ""
+    in_tmp: bool = False
+    place: tuple[str, str] | None = None
+    """Subdirectory and name, once it is there."""
+
+    @property
+    def outcome(self) -> Stored | Refused:
+        """What became of it."""
+        if self.place is not None:
+            return Stored(self.content.key, self.token, self.mark)
+        return Refused(self.content.key, self.refusal or "it came without its octets")
+
+
+class _Batch:
+    """What one caller wants to have delivered into one folder."""
+
+    def __init__(self, place: SameFolder, drafts: Sequence[Draft]) -> None:
+        self.place, self.drafts = place, drafts
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.failure: Exception | None = None
+
+
+class _Folder:
+    """A folder and the batches that go into it: what stops one stops all of them."""
+
+    def __init__(self, batches: Sequence[_Batch]) -> None:
+        self.batches = batches
+        self.drafts = [draft for batch in batches for draft in batch.drafts]
+        self.small = [draft for draft in self.drafts if draft.content.data is not None]
+        self._failed = False
+        self._open: OpenFolder | None = None
+
+    @property
+    def open(self) -> OpenFolder:
+        """Its descriptors."""
+        assert self._open is not None, "it is opened first"
+        return self._open
+
+    def open_until(self, closing: ExitStack) -> None:
+        """Open it; `closing` closes it."""
+        self._open = closing.enter_context(self.batches[0].place.open())
+
+    def attempt(self, step: Callable[[_Folder], None]) -> None:
+        """Take a step, unless one before it failed."""
+        if not self._failed:
+            try:
+                with told_apart(self.batches[0].place.path):
+                    step(self)
+            except Exception as error:
+                self._failed = True
+                for batch in self.batches:
+                    batch.failure = error
+
+
+class Post:
+    """Delivers for all folders of a store."""
+
+    def __init__(self, *, fsync: bool) -> None:
+        self._fsync = fsync
+        self._waiting: list[_Batch] = []
+        self._busy = False
+
+    async def deliver(self, place: SameFolder, drafts: Sequence[Draft]) -> None:
+        """Deliver drafts into one folder; those that are then in their place are durable (if `fsync`).
+
+        Raises `FolderError` when the folder cannot take mail. Cancelled, it waits for what has begun.
+        """
+        batch = _Batch(place, drafts)
+        self._waiting.append(batch)
+        if not self._busy:
+            self._go_on()
+        try:
+            await asyncio.shield(batch.done)
+        except asyncio.CancelledError:
+            if batch in self._waiting:
+                self._waiting.remove(batch)
+            else:
+                await asyncio.wait([batch.done])
+                batch.done.exception()  # seen, so that nobody complains of it
+            raise
+
+    def _go_on(self) -> None:
+        batches, self._waiting = self._waiting, []
+        self._busy = bool(batches)
+        if batches:
+            doing = asyncio.get_running_loop().run_in_executor(None, self._deliver, batches)
+            doing.add_done_callback(partial(self._tell, batches))
+
+    def _tell(self, batches: Sequence[_Batch], did: asyncio.Future[None]) -> None:
+        for batch in batches:
+            if failure := did.exception() or batch.failure:
+                batch.done.set_exception(failure)
+            else:
+                batch.done.set_result(None)
+        self._go_on()
+
+    # What follows runs in a thread.
+
+    def _deliver(self, batches: Sequence[_Batch]) -> None:
+        by_place: dict[SameFolder, list[_Batch]] = {}
+        for batch in batches:
+            by_place.setdefault(batch.place, []).append(batch)
+        folders = [_Folder(of_one) for of_one in by_place.values()]
+        with ExitStack() as closing:
+            for folder in folders:  # all before the first is written to: a descriptor tells of writes that fail later
+                folder.attempt(lambda folder: folder.open_until(closing))
+            for step in self._steps(sum(len(folder.small) for folder in folders)):
+                for folder in folders:
+                    folder.attempt(step)
+
+    def _steps(self, files: int) -> Iterator[Callable[[_Folder], None]]:
+        """What is done to all folders before the next of it is done to any."""
+        together = self._fsync and files > _SYNC_TOGETHER
+        yield partial(_write_all, sync=self._fsync and not together)
+        if together:
+            yield _once_for_each_file_system()
+        yield _put_all
+        if self._fsync:
+            yield _sync_directories
+
+
+async def discard(place: SameFolder, drafts: Sequence[Draft]) -> None:
+    """Remove what drafts left in tmp/."""
+    await in_thread(_discard, place, drafts)
+
+
+def _discard(place: SameFolder, drafts: Sequence[Draft]) -> None:
+    with suppress(FolderError, StoreMissing), place.open() as folder:
+        for draft in drafts:
+            if draft.in_tmp:
+                with suppress(FileNotFoundError):
+                    os.unlink(draft.token, dir_fd=folder.tmp)
+
+
+def finish(fd: int, date: float | None, *, sync: bool) -> str:
+    """Date the file and make it durable; returns its mark."""
+    if date is not None:
+        stamp = int(min(max(date, 0), _LATEST) * 1_000_000_000)
+        with suppress(OSError, OverflowError):  # a date that the file system cannot hold is not worth a message
+            os.utime(fd, ns=(stamp, stamp))
+    if sync:
+        os.fsync(fd)
+    return mark_of(os.fstat(fd))
+
+
+def _write_all(folder: _Folder, *, sync: bool) -> None:
+    for draft in folder.small:
+        _write(folder.open, draft, sync=sync)
+
+
+def _write(folder: OpenFolder, draft: Draft, *, sync: bool) -> None:
+    data = draft.content.data
+    if data is None:
+        return
+    try:
+        fd = os.open(draft.token, CREATE, 0o600, dir_fd=folder.tmp)
+        draft.in_tmp = True
+        try:
+            _write_octets(fd, to_disk(data))
+            draft.mark = finish(fd, draft.content.date, sync=sync)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        if error.errno not in ONE_MESSAGE:
+            raise
+        draft.refusal = error.strerror or str(error)
+
+
+def _write_octets(fd: int, octets: bytes) -> None:
+    written = os.write(fd, octets)
+    while written < len(octets):
+        written += os.write(fd, memoryview(octets)[written:])
+
+
+def _once_for_each_file_system() -> Callable[[_Folder], None]:
+    """A step that makes all files durable: with their file system, or one by one where that is not offered."""
+    synced: dict[int, bool] = {}
+
+    def sync(folder: _Folder) -> None:
+        device = os.fstat(folder.open.tmp).st_dev
+        if device not in synced:
+            synced[device] = system.sync_filesystem(folder.open.tmp)
+        if not synced[device]:
+            for draft in folder.small:
+                _sync_again(folder.open, draft)
+
+    return sync
+
+
+def _sync_again(folder: OpenFolder, draft: Draft) -> None:
+    if draft.in_tmp and not draft.refusal:
+        fd = os.open(draft.token, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder.tmp)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def _put_all(folder: _Folder) -> None:
+    for draft in folder.drafts:
+        if draft.in_tmp and not draft.refusal:
+            _put(folder.open, draft)
+
+
+def _put(folder: OpenFolder, draft: Draft) -> None:
+    """Move a message from tmp/ to its place, replacing nothing."""
+    sub, name = place_for(draft.token, draft.content.flags)
+    try:
+        system.move(folder.tmp, draft.token, folder.sub(sub), name)
+    except OSError as error:
+        if error.errno not in ONE_MESSAGE:
+            raise
+        draft.refusal = error.strerror or str(error)
+    else:
+        draft.in_tmp, draft.place = False, (sub, name)
+
+
+def _sync_directories(folder: _Folder) -> None:
+    for sub in {draft.place[0] for draft in folder.drafts if draft.place is not None}:
+        os.fsync(folder.open.sub(sub))
