@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from postboat.events import Publish
+    from postboat.imap.memory import ServerMemory
     from postboat.service.assemble import AccountParts
     from postboat.service.supervisor import RunOptions
     from postboat.service.tree import Tree
@@ -32,14 +33,11 @@ async def sync_account(parts: AccountParts, options: RunOptions, publish: Publis
     """Sync all of an account's folders; return its exit code. Raises `AccountError` for what stops it as a whole."""
     publish(AccountStarted(parts.name))
     began = time.monotonic()
-    async with _opened(parts, options) as ledger:
-        parts.memory.restore(await ledger.remembered())
+    async with _opened(parts, options) as ledger, _remembering(parts.memory, ledger, dry_run=options.dry_run):
         tree = await read_tree(parts, ledger, options.folders)
         publish(FoldersListed(parts.name, len(tree.plan.tasks)))
         lost = _tell_problems(parts, publish, tree)
         done, failed = await _sync_folders(parts, options, publish, ledger, tree)
-        if parts.memory.changed and not options.dry_run:
-            await ledger.remember(parts.memory.text())
     seconds = time.monotonic() - began
     publish(AccountFinished(parts.name, done, len(tree.plan.tasks), failed, seconds, lost))
     return 3 if failed or done.failed or lost else 0
@@ -54,6 +52,17 @@ async def _opened(parts: AccountParts, options: RunOptions) -> AsyncIterator[Acc
     else:
         async with lock_account(parts.lock_path, wait=options.wait), _ledger(parts, dry_run=False) as ledger:
             yield ledger
+
+
+@asynccontextmanager
+async def _remembering(memory: ServerMemory, ledger: AccountLedger, *, dry_run: bool) -> AsyncIterator[None]:
+    """Know what the last run learnt about the server, and keep what this one learns, above all if it fails."""
+    memory.restore(await ledger.remembered())
+    try:
+        yield
+    finally:
+        if memory.changed and not dry_run:
+            await ledger.remember(memory.text())
 
 
 @asynccontextmanager
