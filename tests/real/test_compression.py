@@ -23,7 +23,6 @@ from postboat.model import NO_FLAGS, Content
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from tests.servers.cyrus import CyrusServer
     from tests.servers.dovecot import DovecotServer
     from tests.servers.process import Account
 
@@ -59,12 +58,6 @@ class TestDovecot(CompressedContract):
     @pytest.fixture
     def account(self, dovecot: DovecotServer) -> Account:
         return dovecot.account()
-
-
-class TestCyrus(CompressedContract):
-    @pytest.fixture
-    def account(self, cyrus: CyrusServer) -> Account:
-        return cyrus.account()
 
 
 def letters(count: int) -> list[bytes]:

@@ -30,7 +30,7 @@ BREATHER = 5.0
 counted, since the work goes on."""
 BANDWIDTH = 3600.0
 """Seconds after which it may be worth trying again when a day's amount of data is used up."""
-_REPEATS = 10
+_REPEATS = 50
 
 # Compiled when they are needed, which is hardly ever.
 _TIME = (

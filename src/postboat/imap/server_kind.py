@@ -34,7 +34,7 @@ class ServerKind:
     flights: int = 4
     """Readers that may share one connection."""
     asks_size: bool = True
-    """Whether RFC822.SIZE may be asked for; else the server fetches every message from elsewhere to count it."""
+    """Whether RFC822.SIZE may be asked for of a whole mailbox; else the server fetches each message to count it."""
 
     @property
     def longest_set(self) -> int:
