@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from postboat.errors import ConnectionLost, FolderError
+from postboat.errors import ConnectionLost, FolderError, ServerUnreachable
 from postboat.imap.auth import TooManyConnections
 from postboat.imap.pool import Pool
 
@@ -32,7 +32,7 @@ class World:
         try:
             await self.pause()
             if self.chance.random() < 0.1:
-                raise ConnectionLost("cut")
+                raise self.chance.choice((ConnectionLost, ServerUnreachable))("cut")
             if self.open >= self.allowed:
                 raise TooManyConnections("too many")
             self.open += 1
@@ -103,7 +103,7 @@ async def read(world, pool, served):
 
 
 async def use(world, pool, served):
-    with suppress(ConnectionLost, FolderError, TooManyConnections):
+    with suppress(ConnectionLost, FolderError, ServerUnreachable, TooManyConnections):
         await world.chance.choice((borrow, read, read))(world, pool, served)
 
 

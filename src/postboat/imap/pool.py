@@ -18,7 +18,7 @@ from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from postboat.errors import AccountError, ConnectionLost, Retry
+from postboat.errors import AccountError, ConnectionLost, Retry, ServerUnreachable
 from postboat.imap.auth import TooManyConnections
 from postboat.imap.patience import Patience
 
@@ -264,12 +264,13 @@ class Pool(Generic[S]):
     async def _with_slot(self, prefer: str | None) -> S | None:
         """Find or open a session for the slot that was taken; without one the slot is no longer taken.
 
-        None when the server refuses one more connection.
+        None when the server refuses one more connection: in words, or by ending it while we sign in, so that the
+        words are lost with what we were still sending.
         """
         try:
             return self._rested(prefer) or await self._first_or_further(prefer)
-        except TooManyConnections:
-            if not self._open:
+        except (TooManyConnections, ServerUnreachable) as error:
+            if not any(session.alive or isinstance(error, TooManyConnections) for session in self._open):
                 self._free_slot()
                 raise
             # The slot is kept for ever: the server allows one session less than we thought. Another slot is

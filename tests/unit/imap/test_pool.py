@@ -240,6 +240,27 @@ async def test_the_pool_shrinks_when_the_server_allows_no_more_connections():
     assert (pool.size, server.asked) == (1, 3)
 
 
+async def test_a_further_connection_that_cannot_be_had_is_done_without():
+    pool = Pool(Server(None, ServerUnreachable("broken pipe")).connect, 2)
+    hold = asyncio.Event()
+    tasks = [asyncio.create_task(borrow(pool, hold)) for _ in range(3)]
+    await settle()
+    hold.set()
+    assert len({id(s) for s in await asyncio.gather(*tasks)}) == 1
+    assert pool.size == 1
+
+
+async def test_a_server_that_is_gone_with_all_its_connections_is_unreachable():
+    pool = Pool(Server(None, ServerUnreachable("no route"), ServerUnreachable("no route")).connect, 2)
+    async with pool.session() as lost:
+        lost.alive = False
+        with pytest.raises(ServerUnreachable):
+            await borrow(pool)
+    with pytest.raises(ServerUnreachable):
+        await borrow(pool)
+    assert pool.size == 2
+
+
 async def test_too_many_connections_is_an_error_when_none_of_them_is_ours():
     pool = Pool(Server(TooManyConnections("limit")).connect, 3)
     with pytest.raises(TooManyConnections):
