@@ -127,14 +127,18 @@ def as_if_made(moves: Sequence[Move], folders: Sequence[Seen]) -> list[Observed]
 def _afterwards(made: Sequence[Made], seen: Sequence[Observed]) -> list[Observed]:
     after = list(seen)
     for folder in {one.move.source for one in made}:
-        after[folder] = without(after[folder], [one for one in made if one.move.source == folder])
+        after[folder] = without(after[folder], [one for one in made if one.move.source == folder and one.pairing])
     for folder in {one.move.target for one in made}:
         after[folder] = with_arrivals(after[folder], [one for one in made if one.move.target == folder], seen)
     return after
 
 
 async def _move(moves: Sequence[Move], folders: Sequence[Seen]) -> list[Made]:
-    """Move messages from one folder to another on one side, and write it down in both."""
+    """Move messages from one folder to another on one side, and write it down in both.
+
+    One that is unsettled is in the other folder for sure, whatever became of it in this one: here it is still to be
+    deleted, which is no error where it is gone.
+    """
     on = moves[0].on
     source, target = folders[moves[0].source][0], folders[moves[0].target][0]
     tokens = await _tokens(moves, source, target)
@@ -163,8 +167,9 @@ async def _move(moves: Sequence[Move], folders: Sequence[Seen]) -> list[Made]:
         pairings=[pairing for one in made if (pairing := one.pairing) is not None],
         settled=[intent for intent in intents if intent.origin not in open_],
     )
-    gone = [m.pairing for m, o in zip(moves, outcomes, strict=True) if isinstance(o, Stored | Unsettled)]
-    await source.ledger.record(forget=gone)
+    await source.ledger.record(
+        forget=[move.pairing for move, o in zip(moves, outcomes, strict=True) if isinstance(o, Stored)]
+    )
     return made
 
 

@@ -169,8 +169,9 @@ async def test_a_move_whose_new_key_is_not_told_is_not_sent_again(account, side)
     await account.sync()
     account.side("B", side.other).withhold_key = lambda wire: False
     await account.sync()
-    assert account.bodies(side.other)["B", message(1)] == 1
+    assert account.bodies(side.other) == {("B", message(1)): 1, ("B", message(900)): 1}
     account.assert_in_step()
+    await account.assert_at_rest()
 
 
 @pytest.mark.parametrize("side", SIDES)
