@@ -17,7 +17,11 @@ from tests.contract.imap_world import ImapWorld
 from tests.contract.worlds import Baseline
 from tests.servers.dovecot import DovecotServer
 
+from postboat.imap.checkpoint import read_checkpoint
+from postboat.imap.dial import connect
 from postboat.imap.looks import condstore, delta, esearch, look, qresync
+from postboat.imap.mailbox import ImapMailbox
+from postboat.imap.pool import Pool
 from postboat.model import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, Content, Reflagging, Stored
 
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from tests.servers.cyrus import CyrusServer
     from tests.servers.process import Account
 
+    from postboat.imap.session import Session
     from postboat.model import Changes, Flags, Key
 
 pytestmark = pytest.mark.real
@@ -222,3 +227,33 @@ async def test_the_way_of_cyrus(cyrus: CyrusServer, seed: int, taken: Taken) -> 
     state = await live(cyrus.account(), seed)
     assert states.setdefault(seed, state) == state
     assert taken - {"delta"} == {"qresync"}
+
+
+async def test_a_mod_sequence_that_went_back_with_the_index_is_noticed(dovecot: DovecotServer, taken: Taken) -> None:
+    """Dovecot rebuilds a lost index under the old UIDVALIDITY, and would tell of no change since the higher number."""
+    account = dovecot.account()
+    world = ImapWorld(account)
+    await world.open()
+    try:
+        life = Life(world, random.Random(0))
+        await world.deliver([b"Subject: %d\r\n\r\nbody\r\n" % n for n in range(9)])
+        await world.set_flags(["1", "4"], frozenset({SEEN}))
+        await life.look()
+        await world.remove(["3"])
+        await world.set_flags(["5"], frozenset({FLAGGED}))
+    finally:
+        await world.close()
+    for file in dovecot.maildir_path(account.user).glob(".Contract/dovecot.index*"):
+        file.unlink()
+    pool: Pool[Session] = Pool(lambda: connect(world.remote, world._password), 1)
+    try:
+        before = read_checkpoint(life.known.checkpoint)
+        changes = await ImapMailbox(pool, "Contract").changes(life.known)
+    finally:
+        await pool.close()
+    after = read_checkpoint(changes.checkpoint)
+    assert before is not None
+    assert after is not None
+    assert after.highestmodseq < before.highestmodseq
+    assert (changes.vanished, changes.reflagged) == ({"3"}, {"5": {FLAGGED}})
+    assert "delta doubted" in taken
