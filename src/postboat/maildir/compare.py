@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from postboat.model import MAILDIR_FLAGS, Message
+from postboat.model import Message
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -66,18 +66,13 @@ class Difference:
 
 
 def difference(listing: Listing, base: Mapping[Key, Flags]) -> Difference:
-    """Compare by key and by the flags a Maildir can hold. What must not be touched counts as unchanged."""
+    """Tell new files from changed ones. What must not be touched counts as unchanged."""
     entries = {key: entry for key, entry in listing.entries.items() if key not in base}
-    reflagged = {
-        key: listing.entries[key].flags
-        for key, flags in base.items()
-        if key in listing.entries and listing.entries[key].flags != flags & MAILDIR_FLAGS
-    }
     return Difference(
         entries=entries,
         appeared={key: Message(key, entry.flags) for key, entry in entries.items()},
-        reflagged=reflagged,
-        vanished=frozenset(base.keys() - listing.entries.keys() - listing.untouchable.keys()),
+        reflagged={key: entry.flags for key, entry in listing.entries.items() if key in base},
+        vanished=listing.missing - listing.untouchable.keys(),
         checkpoint=None if listing.untouchable else listing.checkpoint,
     )
 

@@ -19,7 +19,7 @@ from postboat.maildir.content import ToWire
 from postboat.maildir.delivery import Post
 from postboat.maildir.identity import UNMARKED, SameFolder, ensure_identity, read_identity
 from postboat.maildir.place import Place, in_thread
-from postboat.maildir.scan import Entry, Listing, checkpoint_now, mark_of, stat_entry, weight_of
+from postboat.maildir.scan import Entry, checkpoint_now, mark_of, stat_entry, weight_of
 from postboat.maildir.whereabouts import Whereabouts
 from postboat.maildir.writer import Writer
 from postboat.model import Changes, Content, Gone, Refused, Stored, Unreadable
@@ -99,16 +99,14 @@ class MaildirMailbox:
             self._same.expected = agreed.validity
         checkpoint = agreed.checkpoint if agreed.validity is not None else None
         try:
-            listing = await in_thread(self._look, checkpoint)
+            if await in_thread(self._stands, checkpoint):
+                return Changes(checkpoint=checkpoint)
+            found = await in_thread(self._compare, await agreed.flags())
         except (FolderGone, StoreMissing):
             if await agreed.count():
                 raise
             return Changes()
-        if listing is None:
-            return Changes(checkpoint=checkpoint)
-        self._tell(listing)
-        base = await agreed.flags()
-        found = await in_thread(self._compare, listing, base)
+        self._tell()
         renamed, appeared = pair_renamed(await agreed.marks(found.vanished), found) if found.vanished else ({}, None)
         return Changes(
             appeared=found.appeared if appeared is None else appeared,
@@ -175,8 +173,8 @@ class MaildirMailbox:
         if self._read_only:
             raise FolderError(f"{self.path}: is read-only for Postboat and was to be changed")
 
-    def _tell(self, listing: Listing) -> None:
-        for reason in listing.untouchable.values():
+    def _tell(self) -> None:
+        for reason in self._where.untouchable.values():
             if reason not in self._warned:
                 self._warned.add(reason)
                 self._warn(f"{self.path}: {reason}; left alone")
@@ -189,21 +187,20 @@ class MaildirMailbox:
                 return read_identity(folder.fd) or UNMARKED
             return ensure_identity(folder, self._new_id)
 
-    def _look(self, checkpoint: str | None) -> Listing | None:
-        """List the folder; None when it is as it was at the checkpoint."""
+    def _stands(self, checkpoint: str | None) -> bool:
+        """Whether the folder is as it was at the checkpoint."""
         with self._same.open() as folder:
-            if checkpoint is not None and checkpoint_now(folder) == checkpoint:
-                return None
-            return self._where.look(folder)
+            return checkpoint is not None and checkpoint_now(folder) == checkpoint
 
-    def _compare(self, listing: Listing, base: Mapping[Key, Flags]) -> Difference:
+    def _compare(self, base: Mapping[Key, Flags]) -> Difference:
         """Compare, and list again until what is missing is sure to be missing."""
         with self._same.open() as folder:
+            listing = self._where.look(folder, base)
             found = difference(listing, base)
             for _ in range(_CONFIRMATIONS):
                 if not found.vanished or listing.steady:
                     break
-                listing = self._where.look(folder)
+                listing = self._where.look(folder, base)
                 again = difference(listing, base)
                 found = again.without(again.vanished - found.vanished)
             return found.measured(lambda entry: _mark_and_size(folder, entry))
@@ -264,9 +261,9 @@ class MaildirMailbox:
     def _find(self, intents: Sequence[Intent]) -> dict[Key, Stored]:
         stored: dict[Key, Stored] = {}
         with self._same.open() as folder:
-            listing = self._where.look(folder)
+            found = self._where.find(folder, [intent.token for intent in intents])
             for intent in intents:
-                entry = listing.entries.get(intent.token)
+                entry = found.get(intent.token)
                 if entry is not None:
                     stored[intent.origin] = Stored(intent.origin, intent.token, _mark(folder, entry))
                 elif not self._read_only:

@@ -10,9 +10,12 @@ from dataclasses import field
 from typing import TYPE_CHECKING, NamedTuple
 
 from postboat.maildir import names
+from postboat.model import MAILDIR_FLAGS
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
     from postboat.maildir.place import OpenFolder
     from postboat.model import Flags, Key
 
@@ -37,8 +40,11 @@ class Listing:
     """A look at a whole folder."""
 
     entries: dict[Key, Entry] = field(default_factory=dict)
+    """Files that are not as agreed."""
     untouchable: dict[Key, str] = field(default_factory=dict)
     """Keys that are there but must be neither read nor changed, and why: no regular file, or two files."""
+    missing: frozenset[Key] = frozenset()
+    """Keys agreed on that were not met."""
     checkpoint: str | None = None
     """Identity of the directories as listed; None when a change meanwhile, or just before, may have been missed."""
 
@@ -48,25 +54,23 @@ class Listing:
         return self.checkpoint is not None
 
 
-def list_folder(folder: OpenFolder, now: float) -> Listing:
-    """List new/ and cur/ once. Raises `OSError`.
+def list_folder(folder: OpenFolder, now: float, agreed: Mapping[Key, Flags]) -> Listing:
+    """List new/ and cur/ once, and remember only what is not as `agreed`. Raises `OSError`.
 
     new/ comes first, since mail moves from there to cur/: a file that moves meanwhile is met twice, not missed.
     """
     before = checkpoint_now(folder)
-    listing = Listing()
-    twice: dict[Key, list[Entry]] = {}
-    for sub in ("new", "cur"):
-        _list_into(listing, twice, folder, sub)
-    for key, entries in twice.items():
-        _settle(listing, folder, key, entries)
-    for key in listing.untouchable:
-        listing.entries.pop(key, None)
+    listing = _differing(folder, agreed) or _without_agreed(_all(folder), agreed)
     if any(os.fstat(fd).st_nlink == 0 for fd in (folder.new, folder.cur)):
         raise FileNotFoundError(errno.ENOENT, "was removed while it was listed")
     if _settled(folder, now) and checkpoint_now(folder) == before:
         listing.checkpoint = before
     return listing
+
+
+def find_files(folder: OpenFolder, keys: Collection[Key]) -> Listing:
+    """Where the files of `keys` are now, whatever was agreed; nothing is said of others. Raises `OSError`."""
+    return _all(folder, frozenset(keys))
 
 
 def checkpoint_now(folder: OpenFolder) -> str:
@@ -99,22 +103,59 @@ def _settled(folder: OpenFolder, now: float) -> bool:
     return all(os.fstat(fd).st_mtime < now - SETTLED for fd in (folder.new, folder.cur))
 
 
-def _list_into(listing: Listing, twice: dict[Key, list[Entry]], folder: OpenFolder, sub: str) -> None:
-    entries, key_and_flags = listing.entries, names.key_and_flags
-    with os.scandir(folder.sub(sub)) as found:
-        for item in found:
-            name = item.name
-            if name.startswith("."):
-                continue
-            key, flags = key_and_flags(name)
-            if not item.is_file(follow_symlinks=False):
-                if not item.is_dir(follow_symlinks=False):
-                    listing.untouchable[key] = f"{sub}/{names.printable(name)} is not a regular file"
-                continue
-            entry = Entry(sub, name, flags)
-            if key in entries:
-                twice.setdefault(key, [entries[key]]).append(entry)
-            entries[key] = entry
+def _differing(folder: OpenFolder, agreed: Mapping[Key, Flags]) -> Listing | None:
+    """What is not as agreed, at little cost for what is; None when a key was met twice, and care must be taken."""
+    listing = Listing()
+    left, held = dict(agreed), {flags: flags & MAILDIR_FLAGS for flags in frozenset(agreed.values())}
+    for sub, key, flags, item in _files(folder, listing):
+        expected = left.pop(key, None)
+        if expected is None and (key in agreed or key in listing.entries):
+            return None
+        if expected is None or flags != held[expected]:
+            listing.entries[key] = Entry(sub, item.name, flags)
+    for key in listing.untouchable:
+        listing.entries.pop(key, None)
+    listing.missing = frozenset(left)
+    return listing
+
+
+def _all(folder: OpenFolder, wanted: frozenset[Key] | None = None) -> Listing:
+    """All files, or those of the keys `wanted`."""
+    listing = Listing()
+    twice: dict[Key, list[Entry]] = {}
+    for sub, key, flags, item in _files(folder, listing):
+        if wanted is None or key in wanted:
+            entry = Entry(sub, item.name, flags)
+            if key in listing.entries:
+                twice.setdefault(key, [listing.entries[key]]).append(entry)
+            listing.entries[key] = entry
+    for key, entries in twice.items():
+        _settle(listing, folder, key, entries)
+    for key in listing.untouchable:
+        listing.entries.pop(key, None)
+    return listing
+
+
+def _without_agreed(listing: Listing, agreed: Mapping[Key, Flags]) -> Listing:
+    listing.missing = frozenset(agreed.keys() - listing.entries.keys())
+    for key in agreed.keys() & listing.entries.keys():
+        if listing.entries[key].flags == agreed[key] & MAILDIR_FLAGS:
+            del listing.entries[key]
+    return listing
+
+
+def _files(folder: OpenFolder, listing: Listing) -> Iterator[tuple[str, Key, Flags, os.DirEntry[str]]]:
+    """Subdirectory, key and flags of every regular file; what is none is untouchable, or a directory and nothing."""
+    for sub in ("new", "cur"):
+        with os.scandir(folder.sub(sub)) as found:
+            for item in found:
+                if item.name.startswith("."):
+                    continue
+                key, flags = names.key_and_flags(item.name)
+                if item.is_file(follow_symlinks=False):
+                    yield sub, key, flags, item
+                elif not item.is_dir(follow_symlinks=False):
+                    listing.untouchable[key] = f"{sub}/{names.printable(item.name)} is not a regular file"
 
 
 def _settle(listing: Listing, folder: OpenFolder, key: Key, entries: list[Entry]) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postboat.maildir.scan import Listing, list_folder
+from postboat.maildir.scan import Listing, find_files, list_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from postboat.maildir.place import OpenFolder
     from postboat.maildir.scan import Entry
-    from postboat.model import Key
+    from postboat.model import Flags, Key
 
 _LOOKS = 8
 
@@ -23,10 +23,25 @@ class Whereabouts:
         self._clock = clock
         self._listing = Listing()
 
-    def look(self, folder: OpenFolder) -> Listing:
-        """List the folder and remember what is where. Raises `OSError`."""
-        self._listing = list_folder(folder, self._clock())
+    def look(self, folder: OpenFolder, agreed: Mapping[Key, Flags]) -> Listing:
+        """List the folder, and remember where what is not as agreed is. Raises `OSError`."""
+        self._listing = list_folder(folder, self._clock(), agreed)
         return self._listing
+
+    def find(self, folder: OpenFolder, keys: Collection[Key]) -> Mapping[Key, Entry]:
+        """Look for the files of `keys` and remember where they are; those not found are left out. Raises `OSError`."""
+        found = find_files(folder, keys)
+        for key in keys:
+            self.forget(key)
+            self._listing.untouchable.pop(key, None)
+        self._listing.entries |= found.entries
+        self._listing.untouchable |= found.untouchable
+        return found.entries
+
+    @property
+    def untouchable(self) -> Mapping[Key, str]:
+        """Keys whose files are left alone, and why."""
+        return self._listing.untouchable
 
     def note(self, key: Key, entry: Entry) -> None:
         """Remember where a file is now."""
@@ -49,7 +64,7 @@ class Whereabouts:
         refused: dict[Key, str] = {}
         for look in range(_LOOKS):
             if look:
-                self.look(folder)
+                self.find(folder, pending)
             pending = self._attempt(pending, act, refused)
             lacking = frozenset(key for key in pending if look and key not in self._listing.entries)
             gone |= lacking & absent

@@ -113,13 +113,13 @@ async def test_a_listing_that_missed_a_file_deletes_nothing(path, monkeypatch):
     os.utime(path / "cur")
     real, away = whereabouts.list_folder, path / "away"
 
-    def missing_it_once(folder, now):
+    def missing_it_once(*args):
         if not away.exists() and file.exists():
             file.rename(away)
-            listing = real(folder, now)
+            listing = real(*args)
             away.rename(path / "cur" / "a:2,FS")
             return listing
-        return real(folder, now)
+        return real(*args)
 
     monkeypatch.setattr(whereabouts, "list_folder", missing_it_once)
     box = mailbox(path, clock=lambda: os.stat(path / "cur").st_mtime + 1)
@@ -133,14 +133,15 @@ async def test_reflagging_looks_twice_before_it_takes_a_message_for_gone(path, m
     from postboat.maildir.scan import Listing
 
     put(path, "cur", "a:2,")
-    real, looks = whereabouts.list_folder, []
+    real, looks = whereabouts.find_files, []
 
-    def blind_at_first(folder, now):
-        looks.append(now)
-        return Listing() if len(looks) == 1 else real(folder, now)
+    def blind_at_first(folder, keys):
+        looks.append(list(keys))
+        return Listing() if len(looks) == 1 else real(folder, keys)
 
-    monkeypatch.setattr(whereabouts, "list_folder", blind_at_first)
+    monkeypatch.setattr(whereabouts, "find_files", blind_at_first)
     assert await mailbox(path).reflag([Reflagging("a", SEEN_ONLY)]) == []
+    assert looks == [["a"]] * 2
     assert files(path) == ["cur/a:2,S"]
 
 

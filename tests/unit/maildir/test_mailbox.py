@@ -322,27 +322,29 @@ async def test_a_directory_that_just_changed_gives_no_checkpoint(path):
     assert (await mailbox(path, clock=clock).changes(AgreedOn())).checkpoint is not None
 
 
-async def test_a_change_while_listing_gives_no_checkpoint(path, monkeypatch):
-    list_into = scan._list_into
+@pytest.mark.parametrize("sub", ["new", "cur"])
+async def test_a_change_while_listing_gives_no_checkpoint(path, monkeypatch, sub):
+    all_files = scan._files
 
-    def disturbed(listing, twice, folder, sub):
-        list_into(listing, twice, folder, sub)
-        put(path, sub, f"late-in-{sub}")
+    def disturbed(folder, listing):
+        yield from all_files(folder, listing)
+        put(path, sub, "late")
 
-    monkeypatch.setattr(scan, "_list_into", disturbed)
+    monkeypatch.setattr(scan, "_files", disturbed)
     assert (await mailbox(path).changes(AgreedOn())).checkpoint is None
 
 
-async def test_a_folder_removed_while_it_is_listed_is_gone_and_not_empty(path, monkeypatch):
-    list_into = scan._list_into
+@pytest.mark.parametrize("sub", ["new", "cur"])
+async def test_a_folder_removed_while_it_is_listed_is_gone_and_not_empty(path, monkeypatch, sub):
+    all_files = scan._files
 
-    def removed(listing, twice, folder, sub):
-        list_into(listing, twice, folder, sub)
+    def removed(folder, listing):
+        yield from all_files(folder, listing)
         (path / sub).rmdir()
 
-    monkeypatch.setattr(scan, "_list_into", removed)
+    monkeypatch.setattr(scan, "_files", removed)
     with pytest.raises(FolderGone), Place(path.parent, path.name).open() as folder:
-        scan.list_folder(folder, 2e9)
+        scan.list_folder(folder, 2e9, {})
 
 
 async def test_messages_are_read_in_wire_form_with_flags_and_date(path):
