@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FOLDERS_PER_CONNECTION = 4
 """Folders under way at once for each connection: while one waits for the server, others use the line and the disk."""
+BATCHES_PER_CONNECTION = 3
+"""Transfers of one folder under way at once for each connection: the next is asked for while one arrives."""
 
 
 class ChangedFolders:
@@ -84,7 +86,7 @@ class ChangedFolders:
             local=parts.store.mailbox(task.local),
             ledger=self._ledger.folder(task.remote, task.local),
             policy=parts.policy,
-            width=parts.config.remote.maxconnections,
+            width=parts.config.remote.maxconnections * BATCHES_PER_CONNECTION,
             transfers=self._transfers,
             again=again,
         )
