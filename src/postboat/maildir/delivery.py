@@ -46,13 +46,13 @@ class Draft:
     mark: str = ""
     refusal: str = ""
     in_tmp: bool = False
-    place: tuple[str, str] | None = None
-    """Subdirectory and name, once it is there."""
+    sub: str = ""
+    """The subdirectory that it lies in, once it does."""
 
     @property
     def outcome(self) -> Stored | Refused:
         """What became of it."""
-        if self.place is not None:
+        if self.sub:
             return Stored(self.content.key, self.token, self.mark)
         return Refused(self.content.key, self.refusal or "it came without its octets")
 
@@ -258,9 +258,9 @@ def _put(folder: OpenFolder, draft: Draft) -> None:
             raise
         draft.refusal = error.strerror or str(error)
     else:
-        draft.in_tmp, draft.place = False, (sub, name)
+        draft.in_tmp, draft.sub = False, sub
 
 
 def _sync_directories(folder: _Folder) -> None:
-    for sub in {draft.place[0] for draft in folder.drafts if draft.place is not None}:
+    for sub in {draft.sub for draft in folder.drafts} - {""}:
         os.fsync(folder.open.sub(sub))

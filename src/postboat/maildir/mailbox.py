@@ -72,7 +72,7 @@ class MaildirMailbox:
         self._new_id = new_id
         self._where = Whereabouts(clock)
         self._same = SameFolder(self._place)
-        self._writer = Writer(self._same, self._where, post or Post(fsync=fsync), fsync=fsync)
+        self._writer = Writer(self._same, post or Post(fsync=fsync), fsync=fsync)
         self._warned: set[str] = set()
 
     @property

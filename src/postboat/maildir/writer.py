@@ -11,8 +11,6 @@ from postboat.maildir import delivery
 from postboat.maildir.content import ToDisk
 from postboat.maildir.delivery import Draft, Post, discard
 from postboat.maildir.place import folder_error, in_thread
-from postboat.maildir.scan import Entry
-from postboat.model import MAILDIR_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
     from postboat.maildir.identity import SameFolder
-    from postboat.maildir.whereabouts import Whereabouts
     from postboat.model import Content, Refused, Stored
 
 _PIECE = 1 << 20
@@ -30,8 +27,8 @@ _PIECE = 1 << 20
 class Writer:
     """Delivers into one folder."""
 
-    def __init__(self, place: SameFolder, where: Whereabouts, post: Post, *, fsync: bool) -> None:
-        self._place, self._where, self._post, self._fsync = place, where, post, fsync
+    def __init__(self, place: SameFolder, post: Post, *, fsync: bool) -> None:
+        self._place, self._post, self._fsync = place, post, fsync
 
     async def deliver(self, contents: Sequence[Content], tokens: Sequence[str]) -> list[Stored | Refused]:
         """Store contents under their tokens; what is said to be stored is durable (if `fsync`).
@@ -47,9 +44,6 @@ class Writer:
         finally:
             if any(draft.in_tmp for draft in drafts):
                 await discard(self._place, drafts)
-        for draft in drafts:
-            if draft.place is not None:
-                self._where.note(draft.token, Entry(*draft.place, draft.content.flags & MAILDIR_FLAGS))
         return [draft.outcome for draft in drafts]
 
     async def _stream(self, draft: Draft, chunks: Callable[[], AsyncIterator[bytes]]) -> None:

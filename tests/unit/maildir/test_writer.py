@@ -51,7 +51,7 @@ async def test_no_date_is_too_odd_for_a_message(path, date):
     assert isinstance(stored, Stored)
 
 
-async def test_what_was_stored_needs_no_listing_to_be_changed(path):
+async def test_what_was_stored_can_be_read_at_once(path):
     box = mailbox(path)
     [stored] = await deliver(box, content(flags=frozenset({SEEN})))
     [found] = [found async for found in box.read([stored.key])]
