@@ -1,7 +1,7 @@
 """Delivering batches of messages by the Maildir rules: written in tmp/, made durable, then moved to new/ or cur/.
 
-Batches that wait while others are delivered are delivered together, whatever their folders: one hop to a thread, one
-wait for the disk for all their files, and one for each directory.
+Batches that wait while others are delivered are delivered together, whatever their folders: with one wait for the
+disk for all their files, and one for each directory.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from postboat.model import Refused, Stored
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from postboat.maildir.identity import SameFolder
     from postboat.maildir.place import OpenFolder
@@ -73,8 +73,11 @@ class _Folder:
         self.batches = batches
         self.drafts = [draft for batch in batches for draft in batch.drafts]
         self.small = [draft for draft in self.drafts if draft.content.data is not None]
+        self.durable = False
+        """Whether the octets of all files are on the disk already."""
         self._failed = False
         self._open: OpenFolder | None = None
+        self._closing = ExitStack()
 
     @property
     def open(self) -> OpenFolder:
@@ -82,9 +85,13 @@ class _Folder:
         assert self._open is not None, "it is opened first"
         return self._open
 
-    def open_until(self, closing: ExitStack) -> None:
-        """Open it; `closing` closes it."""
-        self._open = closing.enter_context(self.batches[0].place.open())
+    def begin(self) -> None:
+        """Open it until `end`."""
+        self._open = self._closing.enter_context(self.batches[0].place.open())
+
+    def end(self) -> None:
+        """Close it; harmless when it could not be opened."""
+        self._closing.close()
 
     def attempt(self, step: Callable[[_Folder], None]) -> None:
         """Take a step, unless one before it failed."""
@@ -99,12 +106,13 @@ class _Folder:
 
 
 class Post:
-    """Delivers for all folders of a store."""
+    """Delivers for all folders of a store: one thread writes, another waits for the disk with what was written."""
 
     def __init__(self, *, fsync: bool) -> None:
         self._fsync = fsync
         self._waiting: list[_Batch] = []
-        self._busy = False
+        self._written: list[_Folder] = []
+        self._is_writing = self._is_placing = False
 
     async def deliver(self, place: SameFolder, drafts: Sequence[Draft]) -> None:
         """Deliver drafts into one folder; those that are then in their place are durable (if `fsync`).
@@ -113,8 +121,7 @@ class Post:
         """
         batch = _Batch(place, drafts)
         self._waiting.append(batch)
-        if not self._busy:
-            self._go_on()
+        self._go_on()
         try:
             await asyncio.shield(batch.done)
         except asyncio.CancelledError:
@@ -126,43 +133,58 @@ class Post:
             raise
 
     def _go_on(self) -> None:
-        batches, self._waiting = self._waiting, []
-        self._busy = bool(batches)
-        if batches:
-            doing = asyncio.get_running_loop().run_in_executor(None, self._deliver, batches)
-            doing.add_done_callback(partial(self._tell, batches))
+        """Begin what can be begun, each with all that waits for it."""
+        run = asyncio.get_running_loop().run_in_executor
+        if self._waiting and not self._is_writing:
+            self._is_writing = True
+            batches, self._waiting = self._waiting, []
+            by_place: dict[SameFolder, list[_Batch]] = {}
+            for batch in batches:
+                by_place.setdefault(batch.place, []).append(batch)
+            folders = [_Folder(of_one) for of_one in by_place.values()]
+            run(None, self._write, folders).add_done_callback(partial(self._wrote, folders))
+        if self._written and not self._is_placing:
+            self._is_placing = True
+            folders, self._written = self._written, []
+            run(None, self._place, folders).add_done_callback(partial(self._placed, folders))
 
-    def _tell(self, batches: Sequence[_Batch], did: asyncio.Future[None]) -> None:
-        for batch in batches:
-            if failure := did.exception() or batch.failure:
-                batch.done.set_exception(failure)
+    def _wrote(self, folders: list[_Folder], did: asyncio.Future[None]) -> None:
+        did.result()
+        self._is_writing = False
+        self._written += folders
+        self._go_on()
+
+    def _placed(self, folders: list[_Folder], did: asyncio.Future[None]) -> None:
+        did.result()
+        self._is_placing = False
+        for batch in (batch for folder in folders for batch in folder.batches):
+            if batch.failure is not None:
+                batch.done.set_exception(batch.failure)
             else:
                 batch.done.set_result(None)
         self._go_on()
 
-    # What follows runs in a thread.
+    # What follows runs in threads, and raises nothing: what fails is its folder's failure.
 
-    def _deliver(self, batches: Sequence[_Batch]) -> None:
-        by_place: dict[SameFolder, list[_Batch]] = {}
-        for batch in batches:
-            by_place.setdefault(batch.place, []).append(batch)
-        folders = [_Folder(of_one) for of_one in by_place.values()]
-        with ExitStack() as closing:
-            for folder in folders:  # all before the first is written to: a descriptor tells of writes that fail later
-                folder.attempt(lambda folder: folder.open_until(closing))
-            for step in self._steps(sum(len(folder.small) for folder in folders)):
-                for folder in folders:
-                    folder.attempt(step)
+    def _write(self, folders: Sequence[_Folder]) -> None:
+        """Write files to tmp/: all folders are opened before, and a descriptor tells of writes that fail later."""
+        few = sum(len(folder.small) for folder in folders) <= _SYNC_TOGETHER
+        for folder in folders:
+            folder.attempt(_Folder.begin)
+        for folder in folders:
+            folder.durable = few or not self._fsync
+            folder.attempt(partial(_write_all, sync=few and self._fsync))
 
-    def _steps(self, files: int) -> Iterator[Callable[[_Folder], None]]:
-        """What is done to all folders before the next of it is done to any."""
-        together = self._fsync and files > _SYNC_TOGETHER
-        yield partial(_write_all, sync=self._fsync and not together)
-        if together:
-            yield _once_for_each_file_system()
-        yield _put_all
+    def _place(self, folders: Sequence[_Folder]) -> None:
+        """Make files durable, move them where they belong, and make that durable."""
+        steps: list[Callable[[_Folder], None]] = [_once_for_each_file_system(), _put_all]
         if self._fsync:
-            yield _sync_directories
+            steps.append(_sync_directories)
+        for step in steps:
+            for folder in folders:
+                folder.attempt(step)
+        for folder in folders:
+            folder.end()
 
 
 async def discard(place: SameFolder, drafts: Sequence[Draft]) -> None:
@@ -223,6 +245,8 @@ def _once_for_each_file_system() -> Callable[[_Folder], None]:
     synced: dict[int, bool] = {}
 
     def sync(folder: _Folder) -> None:
+        if folder.durable:
+            return
         device = os.fstat(folder.open.tmp).st_dev
         if device not in synced:
             synced[device] = system.sync_filesystem(folder.open.tmp)

@@ -97,6 +97,40 @@ async def test_folders_share_it_too(tmp_path, gate):
     assert rest == ["all", *["move"] * 20, *["new"] * 4]
 
 
+async def test_the_next_files_are_written_while_the_disk_is_waited_for(path, monkeypatch):
+    box, disk, together = mailbox(path), threading.Event(), system.sync_filesystem
+
+    def slow(fd):
+        assert disk.wait(10)
+        return together(fd)
+
+    monkeypatch.setattr(system, "sync_filesystem", slow)
+    batches = [[content(f"{batch}.{n}") for n in range(10)] for batch in range(3)]
+    tasks = [asyncio.ensure_future(box.store(batch, await box.intend(batch))) for batch in batches]
+    while sum(file.startswith("tmp/") for file in files(path)) < 30:
+        await asyncio.sleep(0)
+    assert not any(task.done() for task in tasks)
+    disk.set()
+    await asyncio.gather(*tasks)
+    assert len(files(path)) == 30 and all(file.startswith("new/") for file in files(path))
+
+
+@pytest.mark.parametrize("fsync", [True, False])
+async def test_nothing_stays_open(tmp_path, fsync):
+    before = len(os.listdir("/proc/self/fd"))
+    store = MaildirStore(tmp_path, fsync=fsync)
+    names = [FolderName((f"folder {n}",)) for n in range(3)]
+    for name in names[:2]:
+        await store.create(name)
+    for _ in range(3):
+        contents = [content(str(n)) for n in range(5)]
+        boxes = [store.mailbox(name) for name in names]
+        work = [box.store(contents, await box.intend(contents)) for box in boxes]
+        *_, failed = await asyncio.gather(*work, return_exceptions=True)
+        assert isinstance(failed, FolderError)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 async def test_a_folder_that_cannot_take_mail_holds_up_no_other(tmp_path, gate, monkeypatch):
     post = Post(fsync=True)
     good, bad, gone = (mailbox(maildir(tmp_path / name), post=post) for name in ("good", "bad", "gone"))
