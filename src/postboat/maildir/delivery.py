@@ -204,8 +204,10 @@ def finish(fd: int, date: float | None, *, sync: bool) -> str:
     """Date the file and make it durable; returns its mark."""
     if date is not None:
         stamp = int(min(max(date, 0), _LATEST) * 1_000_000_000)
-        with suppress(OSError, OverflowError):  # a date that the file system cannot hold is not worth a message
+        try:
             os.utime(fd, ns=(stamp, stamp))
+        except (OSError, OverflowError):
+            pass  # a date that the file system cannot hold is not worth a message
     if sync:
         os.fsync(fd)
     return mark_of(os.fstat(fd))

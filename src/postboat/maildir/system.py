@@ -58,9 +58,9 @@ def move(source: int, name: str, target: int, new_name: str) -> None:
 
     Raises `FileExistsError`, or `FileNotFoundError` when there is nothing to move.
     """
-    libc = _libc()
-    if libc is not None and hasattr(libc, "renameat2"):
-        if libc.renameat2(source, os.fsencode(name), target, os.fsencode(new_name), _NOREPLACE) == 0:
+    rename = getattr(_libc(), "renameat2", None)
+    if rename is not None:
+        if rename(source, os.fsencode(name), target, os.fsencode(new_name), _NOREPLACE) == 0:
             return
         code = ctypes.get_errno()
         if code not in _NOT_OFFERED:
