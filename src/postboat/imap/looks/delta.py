@@ -92,14 +92,17 @@ async def _paired(heard: Heard, agreed: Agreed) -> Mapping[Key, Flags]:
 
 
 async def _settled(place: Place, told: Told, agreed: Agreed, *, removals_known: bool) -> Changes | None:
-    """The changes as they were told if they add up; else the removals and arrivals that a census shows.
+    """The changes as they were told if they add up and what is gone is not shown; else what a census shows.
 
-    A removal in the midst of the answer changes both what is told and what there should be, and proves nothing.
+    None when the mailbox shows a message that was said to be gone. A removal in the midst of the answer changes both
+    what is told and what there should be, and proves nothing.
     """
     appeared = [uid for uid in told.heard.listing.flags if str(uid) not in told.paired]
     gone, paired = told.gone, await agreed.count()
     sums = adds_up(told.saved, told.selected, told.heard, paired=paired, gone=len(gone), appeared=len(appeared))
     if removals_known and sums and (told.heard.exists or not paired):
+        if not await qresync.none_shown(place, map(int, gone)):
+            return None
         await place.complete(told.heard.listing, [uid for uid in appeared if uid < told.saved.uidnext])
         return told.changes(appeared, gone)
     known = await agreed.flags()

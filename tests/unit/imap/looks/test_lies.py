@@ -85,6 +85,16 @@ LIES: dict[str, dict[str, Lie]] = {
     "vanished: not a set": {"SELECT": adding(b"VANISHED (EARLIER) 1:*")},
     "vanished: cut off": {"SELECT": adding(b"VANISHED 5:")},
     "vanished: one is kept secret": {"SELECT": put(rb"VANISHED \(EARLIER\) 2,7", b"VANISHED (EARLIER) 2")},
+    "vanished: another one": {"SELECT": put(rb"VANISHED \(EARLIER\) 2,7", b"VANISHED (EARLIER) 2,9")},
+    "vanished: others": {"SELECT": put(rb"VANISHED \(EARLIER\) 2,7", b"VANISHED (EARLIER) 9:10")},
+    "vanished: another one, and asking is refused": {
+        "SELECT": put(rb"VANISHED \(EARLIER\) 2,7", b"VANISHED (EARLIER) 2,9"),
+        "UID FETCH 2,9": refused(b"NO [UNAVAILABLE] not now"),
+    },
+    "vanished: another one, and of that only nonsense": {
+        "SELECT": put(rb"VANISHED \(EARLIER\) 2,7", b"VANISHED (EARLIER) 2,9"),
+        "UID FETCH 2,9": put(rb"8 FETCH \(UID 9 ", b"8 FETCH (UID 9 9 "),
+    },
     "vanished: kept secret": {"SELECT": without(b"VANISHED")},
     "vanished: of the mailbox before": {
         "SELECT": preceded_by(b"VANISHED 9", b"3 EXISTS", b"1 FETCH (UID 1 FLAGS (\\Deleted))", b"OK [CLOSED] so")

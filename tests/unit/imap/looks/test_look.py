@@ -89,7 +89,7 @@ async def scripted(script: str) -> AsyncIterator[Pool[Session]]:
 # ---- what it costs
 
 
-async def test_with_qresync_the_questions_go_out_with_the_select() -> None:
+async def test_with_qresync_the_questions_go_out_with_the_select_and_removals_are_confirmed() -> None:
     script = f"""
     S: * PREAUTH [CAPABILITY IMAP4rev1 ENABLE CONDSTORE QRESYNC] Dovecot ready
     C: ENABLE QRESYNC
@@ -101,10 +101,15 @@ async def test_with_qresync_the_questions_go_out_with_the_select() -> None:
     S: * VANISHED (EARLIER) 2
     S: * 1 FETCH (UID 1 FLAGS (\\Seen) MODSEQ (24))
     S: * 3 FETCH (UID 4 FLAGS () MODSEQ (25))
-    S: %4 OK [READ-WRITE] selected
+    S: %2 OK [READ-WRITE] selected
     S: * 3 FETCH (UID 4 FLAGS () RFC822.SIZE 70)
+    S: %3 OK fetched
+    C: SELECT "INBOX" \\(CONDSTORE\\)
+    C: UID FETCH 2 \\(UID FLAGS\\)
+    {NUMBERS.format(exists=3, uidnext=5, modseq=25)}
+    S: %4 OK [READ-WRITE] selected
     S: %5 OK fetched
-    """.replace("%4", "%2").replace("%5", "%3")
+    """
     known = Frugal({"1": NO_FLAGS, "2": NO_FLAGS, "3": NO_FLAGS}, checkpoint="[7, 4, 3, 20]")
     async with scripted(script) as pool:
         changes = await look(pool, known)
