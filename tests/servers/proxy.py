@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -111,12 +112,16 @@ class Proxy:
         connection = self._opened()
         try:
             async with asyncio.TaskGroup() as directions:
-                directions.create_task(self._take(reader, up, lambda data: self._passed(connection, data, up=True)))
-                directions.create_task(self._hand_on(up, server_writer, up=True))
-                directions.create_task(self._take(server_reader, down))
-                directions.create_task(
-                    self._hand_on(down, writer, lambda data: self._passed(connection, data, up=False), up=False)
-                )
+                for source, line, sink, is_up in (
+                    (reader, up, server_writer, True),
+                    (server_reader, down, writer, False),
+                ):
+                    left, arrived = (
+                        partial(self._left, connection, up=is_up),
+                        partial(self._arrived, connection, up=is_up),
+                    )
+                    directions.create_task(self._take(source, line, left))
+                    directions.create_task(self._hand_on(line, sink, arrived, up=is_up))
         except* (LineOver, ConnectionError):
             pass  # one end of one direction is the end of the connection
         finally:
@@ -124,15 +129,16 @@ class Proxy:
             server_writer.close()
 
     def _opened(self) -> object:
-        """Name a new connection for `_passed`."""
+        """Name a new connection for `_left` and `_arrived`."""
         return None
 
-    def _passed(self, connection: object, data: bytes, *, up: bool) -> None:
-        """Take note of octets as the client sends or gets them."""
+    def _left(self, connection: object, data: bytes, *, up: bool) -> None:
+        """Take note of octets that one end sent."""
 
-    async def _take(
-        self, source: asyncio.StreamReader, line: Line, note: Callable[[bytes], None] = lambda _: None
-    ) -> None:
+    def _arrived(self, connection: object, data: bytes, *, up: bool) -> None:
+        """Take note of the same octets as the other end gets them: in the same pieces and order, at the end none."""
+
+    async def _take(self, source: asyncio.StreamReader, line: Line, note: Callable[[bytes], None]) -> None:
         clock = asyncio.get_running_loop().time
         while data := await source.read(CHUNK):
             note(data)
@@ -140,7 +146,7 @@ class Proxy:
         await line.put((clock() + self.delay, b""))
 
     async def _hand_on(
-        self, line: Line, sink: asyncio.StreamWriter, note: Callable[[bytes], None] = lambda _: None, *, up: bool
+        self, line: Line, sink: asyncio.StreamWriter, note: Callable[[bytes], None], *, up: bool
     ) -> None:
         clock, moved = asyncio.get_running_loop().time, 0
         while True:

@@ -5,24 +5,21 @@
     assert wire.round_trips <= 2
     assert wire.commands_sent("SELECT", "EXAMINE") == []
 
-A *round trip* is a time when the client says something after the server has said something: then it has probably waited
-for it. The greeting is the server's first word, so that signing in costs at least one. A LOGOUT that nothing follows
-is no round trip, since nobody waits for it. Counts depend on how the octets are cut into pieces; assert an upper bound,
-and use a `delay` where an answer that comes in several pieces would otherwise be counted more than once.
+A *flight* is all that the client says knowing the answers to the flights before and no more; a *round trip* is a flight
+other than a LOGOUT alone, for whose answer nobody waits. So an answer that streams in many pieces counts once, whatever
+the client says meanwhile. Use a `delay`: without one, a second thing said may find the first one answered already.
 
 What was said can only be read on a connection in plain text without COMPRESS.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
+from collections import deque
 from dataclasses import dataclass, field
-from typing import Literal
 
+from tests.bench.flights import Connection
 from tests.servers.proxy import Proxy
-
-Way = Literal["up", "down"]
 
 _LITERAL = re.compile(rb"\{(\d+)\+?\}\r\n\Z")
 _COMMAND = re.compile(r"[A-Z]+\d+ (.+)", re.DOTALL)
@@ -30,42 +27,52 @@ _COMMAND = re.compile(r"[A-Z]+\d+ (.+)", re.DOTALL)
 
 @dataclass
 class Recording:
-    """One connection, from the client's point of view: what it sent when it sent it, what came when it came."""
+    """One connection: what was said, and by the client in which flight."""
 
-    pieces: list[tuple[Way, bytes]] = field(default_factory=list)
+    said: list[bytes] = field(default_factory=list)
+    """By the client, flight by flight."""
+    heard: list[bytes] = field(default_factory=list)
+    """By the client from the server, piece by piece."""
+    chain: Connection = field(default_factory=Connection)
+    under_way: dict[bool, deque[int]] = field(default_factory=lambda: {True: deque(), False: deque()})
+    """The flight of each piece between the two ends, or for an answer the last that it may answer, by `up`."""
 
-    @property
-    def turns(self) -> list[tuple[Way, bytes]]:
-        """The conversation as each side's uninterrupted speech."""
-        turns: list[tuple[Way, bytes]] = []
-        for way, octets in self.pieces:
-            if turns and turns[-1][0] == way:
-                turns[-1] = (way, turns[-1][1] + octets)
-            elif octets:
-                turns.append((way, octets))
-        return turns
+    def left(self, data: bytes, *, up: bool) -> None:
+        """One end sent a piece."""
+        flight = self.chain.sent(len(data)) if up else self.chain.answered(len(data))
+        self.under_way[up].append(flight)
+        if up:
+            self.said += [b""] * (flight - len(self.said))
+            self.said[flight - 1] += data
+
+    def arrived(self, data: bytes, *, up: bool) -> None:
+        """The other end got it."""
+        flight = self.under_way[up].popleft()
+        if up:
+            self.chain.reached_server(flight)
+        else:
+            self.chain.reached_client(flight)
+            self.heard.append(data)
 
     @property
     def flights(self) -> list[list[str]]:
-        """The commands of each of the client's turns; a turn that only goes on with one before may be empty."""
-        return [commands_of(octets) for way, octets in self.turns if way == "up"]
+        """The commands of each flight; one that only goes on with a command of the one before may be empty."""
+        return [commands_of(octets) for octets in self.said]
 
     @property
     def round_trips(self) -> int:
-        """How often the client spoke after the server had, but for its farewell."""
-        turns = self.turns
-        spoken = [octets for before, (way, octets) in itertools.pairwise(turns) if (before[0], way) == ("down", "up")]
-        return sum(commands_of(octets) != ["LOGOUT"] for octets in spoken)
+        """How many flights there were, but for the farewell."""
+        return sum(commands_of(octets) != ["LOGOUT"] for octets in self.said)
 
     @property
     def sent(self) -> bytes:
         """All octets from the client."""
-        return b"".join(octets for way, octets in self.pieces if way == "up")
+        return b"".join(self.said)
 
     @property
     def received(self) -> bytes:
         """All octets from the server."""
-        return b"".join(octets for way, octets in self.pieces if way == "down")
+        return b"".join(self.heard)
 
     def commands(self, *verbs: str) -> list[str]:
         """Commands sent, without tags, in order; with `verbs` those that begin with one of them."""
@@ -98,9 +105,14 @@ class Recorder(Proxy):
         self.connections.append(recording)
         return recording
 
-    def _passed(self, connection: object, data: bytes, *, up: bool) -> None:
+    def _left(self, connection: object, data: bytes, *, up: bool) -> None:
         assert isinstance(connection, Recording)
-        connection.pieces.append(("up" if up else "down", data))
+        connection.left(data, up=up)
+
+    def _arrived(self, connection: object, data: bytes, *, up: bool) -> None:
+        assert isinstance(connection, Recording)
+        if data:
+            connection.arrived(data, up=up)
 
 
 def commands_of(octets: bytes) -> list[str]:
