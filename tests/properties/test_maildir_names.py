@@ -85,6 +85,8 @@ def test_a_part_is_kept_whole_or_refused(layout, length):
         alphabet=st.one_of(st.characters(exclude_characters="/\0", exclude_categories=[]), st.sampled_from(":2,SFRa"))
     )
 )
+@example(name=":2,")
+@example(name=":2,S:2,S")
 def test_a_file_name_keeps_what_we_do_not_know(name):
     assume(name)
     taken = names.parse(name)

@@ -39,8 +39,8 @@ class FileName(NamedTuple):
 
 def parse(name: str) -> FileName:
     """Take a file name apart; one without info is wholly its unique part."""
-    at = name.find(_INFO)
-    if at <= 0:
+    at = name.find(_INFO, 1)
+    if at < 0:
         return FileName(name, NO_FLAGS, "")
     return FileName(name[:at], *_info(name[at + 3 :]))
 
@@ -56,8 +56,8 @@ def key_and_flags(name: str) -> tuple[Key, Flags]:
 
     No file name contains a slash, so two names never share a key by this.
     """
-    at = name.find(_INFO)
-    unique, flags = (name, NO_FLAGS) if at <= 0 else (name[:at], _info(name[at + 3 :])[0])
+    at = name.find(_INFO, 1)
+    unique, flags = (name, NO_FLAGS) if at < 0 else (name[:at], _info(name[at + 3 :])[0])
     if unique.isascii():
         return unique, flags
     return "".join(f"/{ord(c) - 0xDC00:02X}" if "\ud800" <= c <= "\udfff" else c for c in unique), flags
