@@ -188,6 +188,8 @@ class Stored:
     origin: Key
     key: Key
     mark: str = ""
+    copied: bool = False
+    """After a move: whether the side could only copy, so that the message is in its old folder too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,8 @@ class Replica(Protocol):
         """Move messages to another folder of the same side, with their flags and dates and without a transfer.
 
         Outcomes in the order of `keys`, whose names in `to` are in `Stored`. `tokens` are what `to.intend` made of the
-        same messages. What is `Refused` is where it was, also when this side cannot move at all. Raises
+        same messages. A side that can only copy says so (`Stored.copied`) and deletes nothing: that is for `delete`,
+        later. What is `Refused` is where it was, also when this side can neither move nor copy. Raises
         `ConnectionLost` when some outcome is unknown: the intents then tell.
         """
         ...
