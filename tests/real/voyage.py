@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import imaplib
 import re
+import socket
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -94,6 +95,7 @@ class Voyage:
     def phone(self, folder: str | None = None) -> imaplib.IMAP4:
         """Another client of the account, signed in, with `folder` selected."""
         client = imaplib.IMAP4(self.account.host, self.account.port)
+        client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if client.state != "AUTH":
             client.login(self.account.user, self.account.password)
         if folder is not None:
