@@ -170,6 +170,9 @@ async def test_moved_messages_keep_their_octets_flags_and_dates(account: Account
         wanted = [keys[4], keys[1], "9999", keys[2]]
         outcomes = await box.move(wanted, to, await to.intend([contents[n] for n in (4, 1, 5, 2)]))
         can = any(not isinstance(outcome, Refused) for outcome in outcomes)
+        twice = [outcome.origin for outcome in outcomes if isinstance(outcome, Stored) and outcome.copied]
+        between = await asyncio.to_thread(phone.holds, here(account))
+        left = await box.delete(twice, expunge=True)
     stays, went = (
         await asyncio.to_thread(phone.holds, here(account)),
         await asyncio.to_thread(phone.holds, there(account)),
@@ -179,10 +182,31 @@ async def test_moved_messages_keep_their_octets_flags_and_dates(account: Account
         assert (stays, len(went)) == (before, 1)
         return
     assert outcomes[2] == Gone(wanted[2])
+    assert between == {key: one for key, one in before.items() if key not in wanted or key in twice}
+    assert not left
     moved = {outcome.origin: went[outcome.key] for outcome in outcomes if isinstance(outcome, Stored)}
     assert moved == {key: before[key] for key in wanted if key in before}
     assert stays == {key: one for key, one in before.items() if key not in wanted}
     assert len(went) == 4
+
+
+async def test_a_server_that_can_only_copy_leaves_deleting_to_the_caller(without_move: DovecotServer) -> None:
+    account = without_move.account()
+    phone = Phone(account)
+    phone.do("create", there(account))
+    async with pool_of(account) as pool:
+        box, to = ImapMailbox(pool, "INBOX"), ImapMailbox(pool, there(account))
+        keys = await store(box, [content(n) for n in range(3)])
+        await asyncio.to_thread(phone.do, "select", "INBOX")
+        await asyncio.to_thread(phone.do, "uid", "STORE", keys[2], "+FLAGS", r"(\Deleted)")
+        await to.validity()
+        outcomes = await box.move(keys[:2], to, await to.intend([content(n) for n in range(2)]))
+    assert [isinstance(outcome, Stored) and outcome.copied for outcome in outcomes] == [True, True]
+    assert list(await asyncio.to_thread(phone.holds, "INBOX")) == keys
+    assert len(await asyncio.to_thread(phone.holds, there(account))) == 2
+    phone.do("select", "INBOX")
+    assert phone.do("uid", "SEARCH", "DELETED") == [keys[2].encode()]
+    phone.imap.logout()
 
 
 async def test_a_move_whose_answer_was_lost_is_found(account: Account, phone: Phone) -> None:

@@ -197,6 +197,7 @@ class ImapMailbox:
     ) -> Sequence[Stored | Unsettled | Refused | Gone]:
         """Move messages to another mailbox of the server by its own means, without a transfer.
 
+        A server without MOVE (RFC 6851) only copies them, which `Stored.copied` tells; nothing is deleted here.
         The other mailbox is opened only where the server does not tell under which UIDs they went.
         """
         noted = {int(key): token for key, text in zip(keys, tokens, strict=True) if (token := Token.decode(text))}
@@ -207,8 +208,5 @@ class ImapMailbox:
         if moving.unknown:
             async with to._opening.opened(fresh=True) as (session, _):
                 await moving.look_for_unknown(session)
-        if moving.twice:
-            async with self._opening.opened(fresh=True, writing=True) as (session, selected):
-                await moving.remove_copied(session, selected)
         outcomes = moving.outcomes
         return [outcomes.get(key) or Refused(key, CANNOT) for key in keys]

@@ -1,17 +1,15 @@
-"""Moves messages to another mailbox on the server itself: MOVE (RFC 6851), else COPY, and removal once that is sure.
+"""Moves messages to another mailbox on the server itself: by MOVE (RFC 6851), else by COPY alone.
 
-No message is removed from where it was before its copy is known to be there. What became of each the server tells by
-COPYUID (RFC 4315 section 3); what it does not tell, or tells in a way that cannot be, is looked for.
+Nothing is removed here: what is in both mailboxes afterwards is told (`Stored.copied`), and is for the caller to
+delete. What became of each message the server tells by COPYUID (RFC 4315 section 3); what it does not tell, or tells
+in a way that cannot be, is looked for.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
-from postboat.errors import CommandFailed, FolderError
-from postboat.imap.marking import remove
 from postboat.imap.presence import Presence
 from postboat.imap.recover import candidates_from, match_just_stored
 from postboat.imap.uploads import WAY_OUT
@@ -57,22 +55,31 @@ class Moving:
         self._outcomes: dict[int, Outcome] = {}
         self._left = UidSet()
         """Messages that this mailbox shows afterwards."""
+        self._only_copied = False
         self.unknown: dict[int, Token] = {}
         """Messages that went, or may have gone, under a UID that nobody knows yet."""
 
     @property
     def outcomes(self) -> Mapping[Key, Outcome]:
         """What became of each message, by its key."""
-        return {str(uid): outcome for uid, outcome in self._outcomes.items()}
+        return {str(uid): self._marked_as_copied(uid, outcome) for uid, outcome in self._outcomes.items()}
+
+    def _marked_as_copied(self, uid: int, outcome: Outcome) -> Outcome:
+        """The same; of a message that is in both mailboxes, it says so.
+
+        After a COPY every one counts as such, whatever the server shows: deleting what is not there does no harm.
+        """
+        if isinstance(outcome, Stored) and (self._only_copied or uid in self._left):
+            return replace(outcome, copied=True)
+        return outcome
 
     async def carry_out(self, session: Session, selected: Selected) -> None:
-        """Move what can be moved, in a mailbox that was just opened for writing."""
+        """Move or copy what can be, in a mailbox that was just opened for writing."""
         if session.capabilities.isdisjoint({"MOVE", "UIDPLUS"}):
             self._outcomes = {uid: Refused(str(uid), CANNOT) for uid in self._tokens}
             return
-        moves = "MOVE" in session.capabilities
-        self._judge(await self._ask(session, selected, moves=moves), moves=moves)
-        await self.remove_copied(session, selected)
+        self._only_copied = "MOVE" not in session.capabilities
+        self._judge(await self._ask(session, selected))
 
     async def look_for_unknown(self, session: Session) -> None:
         """Find in the other mailbox, just opened, what went there under an unknown UID."""
@@ -88,25 +95,9 @@ class Moving:
                 self._outcomes[uid] = Gone(str(uid))
         self.unknown = {}
 
-    @property
-    def twice(self) -> list[int]:
-        """Messages that are in both mailboxes."""
-        return [uid for uid in self._left if isinstance(self._outcomes.get(uid), Stored)]
-
-    async def remove_copied(self, session: Session, selected: Selected) -> None:
-        """Remove what is in both mailboxes from this one; where that fails, it stays twice rather than not at all.
-
-        Without UIDPLUS it stays, too: others' messages might go with it.
-        """
-        copied = self.twice
-        self._left -= UidSet.of(copied)
-        if copied and "UIDPLUS" in session.capabilities:
-            with suppress(CommandFailed, FolderError):
-                await remove(session, selected, copied, expunge=True)
-
-    async def _ask(self, session: Session, selected: Selected, *, moves: bool) -> _Scene:
+    async def _ask(self, session: Session, selected: Selected) -> _Scene:
         """Send the command between two questions for what is there, all in one flight."""
-        build = commands.uid_move if moves else commands.uid_copy
+        build = commands.uid_copy if self._only_copied else commands.uid_move
         wanted = UidSet.of(self._tokens)
         before = Presence(session, selected, wanted, now=False, hear=self._hear)
         sent = [
@@ -143,7 +134,7 @@ class Moving:
         self._outcomes[here] = Stored(str(here), str(there))
         self._taken.add(there)
 
-    def _judge(self, scene: _Scene, *, moves: bool) -> None:
+    def _judge(self, scene: _Scene) -> None:
         """Tell of each message what became of it, or that it has to be looked for."""
         for uid, token in self._tokens.items():
             if uid in self._outcomes:
@@ -151,7 +142,7 @@ class Moving:
             stays, why = uid in self._left, scene.refused.get(uid)
             told_of_all = uid in scene.told and why is None
             # A refused MOVE may have moved some (RFC 6851 section 3.3), a refused COPY copied none.
-            if uid not in scene.before or told_of_all or (stays if moves else why is not None):
+            if uid not in scene.before or told_of_all or (why is not None if self._only_copied else stays):
                 self._outcomes[uid] = Refused(str(uid), why or LEFT) if stays else Gone(str(uid))
             else:
                 self.unknown[uid] = replace(token, stored=why is None)
