@@ -110,7 +110,8 @@ class MemoryReplica:
         """Whether looks report that nothing can be written here."""
         self.withhold_key: Callable[[bytes], bool] = lambda wire: False
         """Of which contents the key is not told once they are stored (a server without UIDPLUS)."""
-        self.can_move = True
+        self.can_move = self.can_copy = True
+        """Whether messages can be moved to other folders, or if not, copied there."""
         self.partial = False
         """Whether looks see only a part, so that absence proves nothing."""
         self.incremental = True
@@ -227,7 +228,7 @@ class MemoryReplica:
         return [await self._move(key, to, token) for key, token in zip(keys, tokens, strict=True)]
 
     async def _move(self, key: Key, to: MemoryReplica, token: str) -> Stored | Unsettled | Refused | Gone:
-        if not self.can_move:
+        if not (self.can_move or self.can_copy):
             return Refused(key, "cannot move")
         if key not in self.messages:
             return Gone(key)
@@ -235,12 +236,13 @@ class MemoryReplica:
         if key not in self.messages:
             return Gone(key)
         held = self.messages[key]
-        self.remove(key)
+        if self.can_move:
+            self.remove(key)
         new = to._add(held.wire, held.flags, held.date, token if self.naming == "name" else to._name(), held.mark)
         self._after("move")
         if to.withhold_key(held.wire):
             return Unsettled(key, "the key is not known yet")
-        return Stored(key, new, held.mark)
+        return Stored(key, new, held.mark, copied=not self.can_move)
 
     async def find(self, intents: Sequence[Intent], paired: Collection[Key] = ()) -> Mapping[Key, Stored]:
         self._command("find")

@@ -95,7 +95,8 @@ def assemble(
 
 def _owner(remote: RemoteConfig) -> str:
     """Whose mailbox on which server it is: UIDs of another one mean other messages, whatever their UIDVALIDITY."""
-    return f"{_user(remote)}@{remote.preauthtunnel or remote.transporttunnel or remote.remotehost}"
+    server = remote.preauthtunnel or remote.transporttunnel or f"{remote.remotehost}:{remote.remoteport}"
+    return f"{_user(remote)}@{server}"
 
 
 def _user(remote: RemoteConfig) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from postboat.operations import Delete
 from postboat.sync.folder_run import FolderRun
 from postboat.sync.moves import lost_any
 from postboat.sync.relocate import as_if_made, find_moves, make_moves
@@ -20,13 +21,19 @@ if TYPE_CHECKING:
     from postboat.operations import Move
 
 
+_LeftBehind = tuple["Move", FolderRun, FolderRun]
+"""A move that was not made, or made by copying, with the folder that the message left and the one it went to."""
+
+
 async def sync_all(known: Sequence[FolderRun], fresh: Sequence[FolderRun], *, width: int) -> None:
     """Sync folders, `width` at a time; `known` were synced before. Each tells its own fate; `AccountError` passes."""
     await each(known, FolderRun.look, width=width)
+    left_behind: list[_LeftBehind] = []
     if _lost_any(known):
         await each(fresh, FolderRun.look, width=width)
-        await _move([*known, *fresh])
+        left_behind = await _move([*known, *fresh])
     await each([*known, *fresh], FolderRun.settle, width=width)
+    await _delete_left_behind(left_behind)
 
 
 async def show_all(known: Sequence[FolderRun], fresh: Sequence[FolderRun], *, width: int) -> None:
@@ -49,12 +56,23 @@ def _lost_any(runs: Sequence[FolderRun]) -> bool:
     return any(run.seen is not None and lost_any(run.seen[1]) for run in runs)
 
 
-async def _move(runs: Sequence[FolderRun]) -> None:
+async def _move(runs: Sequence[FolderRun]) -> list[_LeftBehind]:
     """Repeat what was moved from one folder to another; where that fails, both are looked at anew."""
     seen = [run for run in runs if run.seen is not None]
     folders = [run.seen for run in seen if run.seen is not None]
-    now, anew = await make_moves(await find_moves(folders), folders)
+    outcome = await make_moves(await find_moves(folders), folders)
     for number, run in enumerate(seen):
-        run.now_seen(now[number])
-        if number in anew:
-            run.look_again()
+        run.now_seen(outcome.now[number])
+        if number in outcome.broken:
+            run.look_again(leaving=outcome.broken[number])
+    return [(move, seen[move.source], seen[move.target]) for move in outcome.left_behind]
+
+
+async def _delete_left_behind(left_behind: Sequence[_LeftBehind]) -> None:
+    """Delete what was moved by being copied, now that the copies are made: never before, and only those recorded."""
+    deletes: dict[FolderRun, list[Delete]] = {}
+    for move, source, target in left_behind:
+        if await target.has_recorded(move.on.other, move.message.key):
+            deletes.setdefault(source, []).append(Delete(move.on, move.pairing))
+    for run, due in deletes.items():
+        await run.delete_left_behind(due)

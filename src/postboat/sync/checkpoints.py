@@ -9,18 +9,41 @@ from postboat.model import Side
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from postboat.model import Changes, Flags, Glimpse, Key, Policy
+    from postboat.model import Changes, Flags, Glimpse, Key, Pairing, Policy
+    from postboat.operations import Plan
     from postboat.sync.ports import Agreed
 
 
-def checkpoints_to_save(changes: Mapping[Side, Changes], policy: Policy) -> dict[Side, str | None]:
-    """The checkpoints of both sides for the ledger; none for a side whose changes an unwritable other side kept."""
-    return {
-        side: None
-        if changes[side.other].readonly or (seen := changes[side].checkpoint) is None
-        else _seal(policy) + seen
-        for side in Side
-    }
+BEFORE_EFFECTS: Mapping[Side, str | None] = {Side.LOCAL: None}
+"""What is saved before anything is changed. The times of directories, which prove a Maildir unchanged, can be set back
+by whoever restores a backup: they must not vouch for what a run has changed since. A server's numbers only grow."""
+
+
+def checkpoints_to_save(
+    changes: Mapping[Side, Changes], plan: Plan, marked: Collection[Pairing], policy: Policy
+) -> dict[Side, str | None]:
+    """The checkpoints of the sides all of whose changes were applied; a side that is left out keeps what it has.
+
+    What was not applied must be seen again by the next look: what one side may not be told, what only was `marked`.
+    """
+    saved: dict[Side, str | None] = {}
+    for side in Side:
+        seen = changes[side].checkpoint
+        if not _left_over(side, changes[side], plan, marked):
+            saved[side] = None if seen is None else _seal(policy) + seen
+    return saved
+
+
+def _left_over(side: Side, changes: Changes, plan: Plan, marked: Collection[Pairing]) -> bool:
+    """Whether messages that appeared on a side or vanished from it are still without a counterpart in the other."""
+    other = side.other
+    taken = {copy.key for copy in plan.copies if copy.to is other}
+    taken |= {adopt.pairing.key(side) for adopt in plan.adopts}
+    settled = {delete.pairing.key(side) for delete in plan.deletes if delete.on is other}
+    settled |= {forget.pairing.key(side) for forget in plan.forgets}
+    settled |= {copy.replaces.key(side) for copy in plan.copies if copy.to is side and copy.replaces}
+    settled -= {pairing.key(side) for pairing in marked}
+    return not (changes.appeared.keys() <= taken and changes.vanished <= settled)
 
 
 def is_unchanged(

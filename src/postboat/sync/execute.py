@@ -28,7 +28,7 @@ from postboat.model import (
     Unsettled,
 )
 from postboat.sync.batches import batches, held
-from postboat.sync.checkpoints import checkpoints_to_save
+from postboat.sync.checkpoints import BEFORE_EFFECTS, checkpoints_to_save
 from postboat.sync.tasks import each, together
 
 if TYPE_CHECKING:
@@ -51,13 +51,23 @@ async def execute(plan: Plan, observed: Observed, pair: FolderPair, publish: Pub
     """Carry out `plan`, setting single messages aside that cannot be handled; return what was done."""
     work = _Work(pair, publish)
     work.tell_moved(observed.moved)
+    if not plan.nothing:
+        await pair.ledger.save_checkpoints(BEFORE_EFFECTS)
     await work.adopt_and_forget(plan)
     await work.copy(plan.copies)
     await work.reflag(plan.reflags)
     await work.delete(plan.deletes)
     work.tell_unsettled(observed.unsettled)
-    if not (work.done.failed or work.postponed or any(observed.withheld.values())):
-        await pair.ledger.save_checkpoints(checkpoints_to_save(observed.changes, pair.policy))
+    if not (work.done.failed or work.postponed or observed.unfinished or any(observed.withheld.values())):
+        saved = checkpoints_to_save(observed.changes, plan, work.marked, pair.policy)
+        await pair.ledger.save_checkpoints(saved)
+    return work.done
+
+
+async def delete_left_behind(deletes: Sequence[Delete], pair: FolderPair, publish: Publish) -> Counts:
+    """Delete messages that went to another folder by being copied; return what was done."""
+    work = _Work(pair, publish)
+    await work.delete(deletes)
     return work.done
 
 
@@ -67,6 +77,8 @@ class _Work:
     def __init__(self, pair: FolderPair, publish: Publish) -> None:
         self.pair, self.publish = pair, publish
         self.done = Counts()
+        self.marked: list[Pairing] = []
+        """Messages that could only be marked, and are still there."""
         self.postponed = 0
         """Messages that changed under our hands: no failure, but the next run must look again."""
         self._in_doubt: set[Side] = set()
@@ -216,6 +228,7 @@ class _Work:
             else:
                 self._failed(f"deletion of message {outcome.key} on the {side.value} side", outcome.reason)
         gone = [pairing for key, pairing in pairings.items() if key not in kept]
+        self.marked += marked
         await self.pair.ledger.record(pairings=marked, forget=gone)
         count = len(gone) + len(marked)
         self._did(Counts(deleted_remote=count) if side is Side.REMOTE else Counts(deleted_local=count))

@@ -5,17 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postboat.errors import AccountError, ConnectionLost, PostboatError
-from postboat.events import Counts, FolderCreated, FolderFailed, FolderFinished, FolderProgressed, PlanShown
+from postboat.events import (
+    Counts,
+    FolderCreated,
+    FolderFailed,
+    FolderFinished,
+    FolderProgressed,
+    MessageFailed,
+    PlanShown,
+)
+from postboat.sync.execute import delete_left_behind
 from postboat.sync.folder_pair import look, settle
+from postboat.sync.moves import leaving_out
 from postboat.sync.observe import observe
 from postboat.sync.plan import make_plan
 from postboat.sync.tally import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from postboat.events import Event, Publish
-    from postboat.operations import Move, Operation
+    from postboat.model import Key, Pairing, Side
+    from postboat.operations import Delete, Move, Operation
     from postboat.sync.folder_pair import FolderPair
     from postboat.sync.folder_tree import FolderTask
     from postboat.sync.plan import Observed
@@ -39,6 +50,7 @@ class FolderRun:
         self.failed = False
         self._created = task.create is None
         self._again = False
+        self._leaving: set[Key] = set()
 
     @property
     def seen(self) -> tuple[FolderPair, Observed] | None:
@@ -49,9 +61,14 @@ class FolderRun:
         """Take something else for what was found: messages were moved meanwhile."""
         self._seen = observed
 
-    def look_again(self) -> None:
-        """Forget what was seen: something was done of which nobody knows how it ended."""
+    def look_again(self, leaving: Collection[Pairing] = ()) -> None:
+        """Forget what was seen: something was done of which nobody knows how it ended.
+
+        Messages in `leaving` may go to another folder even now. What is done to them here would go along, so nothing
+        is before the next run.
+        """
         self._pair, self._seen, self._again = None, None, True
+        self._leaving |= {pairing.remote for pairing in leaving}
 
     async def look(self) -> None:
         """Find out what changed; a second time on a new connection when the first one breaks."""
@@ -65,6 +82,24 @@ class FolderRun:
         """Bring both sides in step, looking first if that is not done, anew if the connection breaks."""
         if not self.failed:
             await self._guarded(self._settle)
+
+    async def has_recorded(self, side: Side, key: Key) -> bool:
+        """Whether the ledger knows a message of this folder."""
+        return self._pair is not None and bool(await self._pair.ledger.pairings(side, [key]))
+
+    async def delete_left_behind(self, deletes: Sequence[Delete]) -> None:
+        """Delete messages that were copied to another folder, to which their user had moved them."""
+        if not self.failed:
+            await self._guarded(lambda: self._delete(deletes))
+
+    async def _delete(self, deletes: Sequence[Delete]) -> None:
+        pair = self._pair or self._make_pair(self.task, True)
+        self.done += await delete_left_behind(deletes, pair, self._tell_failures)
+
+    def _tell_failures(self, event: Event) -> None:
+        """Pass on what went wrong: the folder was called finished, and progress would take that back."""
+        if isinstance(event, MessageFailed):
+            self._publish(event)
 
     def show(self, moves: Sequence[tuple[Move, str]]) -> None:
         """Publish what a sync of the folder would do; `moves` begin here, each with the name of where it ends."""
@@ -92,7 +127,10 @@ class FolderRun:
 
     async def _look(self) -> None:
         pair = await self._begun()
-        self._seen = await look(pair, self._publish)
+        seen = await look(pair, self._publish)
+        if self._leaving:
+            seen = leaving_out(seen, [pairing for pairing in seen.pairings if pairing.remote in self._leaving])
+        self._seen = seen
 
     async def _look_quietly(self) -> None:
         self._seen = await observe(await self._begun())

@@ -17,9 +17,9 @@ from postboat.operations import Move
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from postboat.model import Fingerprint, Key, Message, Policy
+    from postboat.model import Fingerprint, Flags, Key, Message, Policy
     from postboat.sync.plan import Observed
 
     Weigh = Callable[[str], int | None]
@@ -34,6 +34,8 @@ class Leaving:
 
     folder: int
     pairing: Pairing
+    flags: Flags
+    """As the other side has them now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def lost_any(observed: Observed) -> bool:
 def leaving(side: Side, folders: Sequence[tuple[Observed, Policy]]) -> list[Leaving]:
     """Messages gone from `side` whose removal may be repeated on the other side, by folder."""
     return [
-        Leaving(number, pairing)
+        Leaving(number, pairing, observed.changes[side.other].reflagged.get(pairing.key(side.other), pairing.flags))
         for number, (observed, policy) in enumerate(folders)
         if _may_lose(side.other, observed, policy)
         for pairing in observed.pairings
@@ -145,26 +147,33 @@ def rest(
 def worth_comparing(
     side: Side, gone: Sequence[Leaving], come: Sequence[Arriving], weigh: Mapping[Side, Weigh]
 ) -> tuple[list[Leaving], list[Arriving]]:
-    """Those whose weights do not rule out that they are one message. A draft is saved over and over, and is no move.
-
-    One side's weights compare exactly. A Maildir's and a server's do not: lines end in one octet or in two.
-    """
+    """Those whose weights do not rule out that they are one message. A draft is saved over and over, and is no move."""
+    gone = [one for one in gone if DRAFT not in one.flags | one.pairing.flags]
     come = [one for one in come if DRAFT not in one.message.flags]
-    exact = {weight for one in come if (weight := weigh[side](one.message.mark)) is not None}
-    rough = sorted(weight for one in come if (weight := one.message.size) is not None)
-    unknown = any(weigh[side](one.message.mark) is None and one.message.size is None for one in come)
+    left = [weigh[side](_mark(one.pairing, side)) for one in gone]
+    arrived = [weigh[side](one.message.mark) for one in come]
+    most = 1
+    if None in left or None in arrived:  # lines end in one octet on disk and in two on the wire
+        left = [weigh[side.other](_mark(one.pairing, side.other)) for one in gone]
+        arrived, most = [one.message.size for one in come], 2
+    in_gone, in_come = _meets(arrived, 1, most), _meets(left, 1 / most, 1)
+    gone = [one for one, weight in zip(gone, left, strict=True) if in_gone(weight)]
+    come = [one for one, weight in zip(come, arrived, strict=True) if in_come(weight)]
+    return (gone, come) if max(len(gone), len(come)) <= MOST_COMPARED and gone and come else ([], [])
 
-    def plausible(one: Leaving) -> bool:
-        own, others = weigh[side](_mark(one.pairing, side)), weigh[side.other](_mark(one.pairing, side.other))
-        if unknown or (own is None and others is None):
-            return bool(come)
-        if own is not None:
-            return own in exact
-        at = bisect_left(rough, others or 0)
-        return at < len(rough) and rough[at] <= 2 * (others or 0)
 
-    likely = [one for one in gone if plausible(one)]
-    return (likely, come) if 0 < len(likely) <= MOST_COMPARED else ([], [])
+def _meets(others: Sequence[int | None], least: float, most: float) -> Callable[[int | None], bool]:
+    """What tells whether one of `others` weighs from `least` to `most` times as much; an unknown weight may be any."""
+    known = sorted(other for other in others if other is not None)
+    any_unknown = len(known) < len(others)
+
+    def meets(weight: int | None) -> bool:
+        if weight is None or any_unknown:
+            return True
+        at = bisect_left(known, least * weight)
+        return at < len(known) and known[at] <= most * weight
+
+    return meets
 
 
 def moves_of(side: Side, found: Iterable[Found]) -> list[Move]:
@@ -180,6 +189,11 @@ class Made:
     outcome: Stored | Unsettled
 
     @property
+    def is_gone(self) -> bool:
+        """Whether the message is gone from the folder that it left, and not only copied."""
+        return isinstance(self.outcome, Stored) and not self.outcome.copied
+
+    @property
     def pairing(self) -> Pairing | None:
         """The message's pairing in its new folder, under the flags agreed on in the old one; None while unsettled."""
         move, outcome = self.move, self.outcome
@@ -190,6 +204,12 @@ class Made:
         if move.on is Side.REMOTE:
             return Pairing(outcome.key, new.key, was.flags, mark, new.mark)
         return Pairing(new.key, outcome.key, was.flags, new.mark, mark)
+
+
+def leaving_out(observed: Observed, pairings: Collection[Pairing]) -> Observed:
+    """A folder as it is to be planned for while nothing may be done about some of its messages."""
+    kept = [pairing for pairing in observed.pairings if pairing not in pairings]
+    return replace(observed, pairings=kept, unfinished=True)
 
 
 def without(observed: Observed, made: Sequence[Made]) -> Observed:

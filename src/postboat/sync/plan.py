@@ -47,6 +47,8 @@ class Observed:
     """Whether the ledger had to start over for this folder."""
     moved: int = 0
     """Messages that were moved here from other folders since."""
+    unfinished: bool = False
+    """Whether something was left out that is to be looked at again, however well the rest goes."""
 
 
 def make_plan(observed: Observed, policy: Policy) -> Plan:

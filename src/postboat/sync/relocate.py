@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from postboat.errors import AccountError, PostboatError
 from postboat.model import Content, Intent, Side, Stored, Unsettled
+from postboat.sync.checkpoints import BEFORE_EFFECTS
 from postboat.sync.moves import (
     Made,
     arriving,
     by_fingerprint,
     by_mark,
     leaving,
+    leaving_out,
     moves_of,
     rest,
     with_arrivals,
@@ -25,11 +27,12 @@ from postboat.sync.moves import (
     worth_comparing,
 )
 from postboat.sync.tasks import each, together
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from postboat.model import Fingerprint, Key
+    from postboat.model import Fingerprint, Key, Pairing
     from postboat.operations import Move
     from postboat.sync.folder_pair import FolderPair
     from postboat.sync.moves import Arriving, Found, Leaving
@@ -94,16 +97,25 @@ async def _fingerprints(
     return prints
 
 
-async def make_moves(moves: Sequence[Move], folders: Sequence[Seen]) -> tuple[list[Observed], set[int]]:
-    """Repeat moves; what there is to plan for now in each folder, and the folders that must be looked at anew.
+@dataclass(slots=True)
+class Outcome:
+    """What became of moves."""
 
-    A failure on the way concerns the two folders: their intents tell later what became of it.
-    """
+    now: list[Observed]
+    """What there is to plan for in each folder."""
+    broken: dict[int, set[Pairing]]
+    """Folders in which a move failed half way, each with the messages that may still be leaving it."""
+    left_behind: list[Move]
+    """Moves whose message is, or will be, copied: it is to be deleted from where it was once the copy is recorded."""
+
+
+async def make_moves(moves: Sequence[Move], folders: Sequence[Seen]) -> Outcome:
+    """Repeat moves. A failure on the way concerns two folders: their intents tell later what became of it."""
     groups: dict[tuple[Side, int, int], list[Move]] = defaultdict(list)
     for move in moves:
         groups[move.on, move.source, move.target].append(move)
     made: list[Made] = []
-    anew: set[int] = set()
+    broken: dict[int, set[Pairing]] = defaultdict(set)
 
     async def work(group: Sequence[Move]) -> None:
         try:
@@ -112,22 +124,28 @@ async def make_moves(moves: Sequence[Move], folders: Sequence[Seen]) -> tuple[li
         except AccountError:
             raise
         except PostboatError:
-            anew.update((group[0].source, group[0].target))
+            broken[group[0].source].update(move.pairing for move in group)
+            broken[group[0].target].update()
 
     await each(groups.values(), work, width=folders[0][0].width)
-    return _afterwards(made, [seen for _, seen in folders]), anew
+    done = {one.move for one in made if one.is_gone or isinstance(one.outcome, Unsettled)}
+    left_behind = [move for move in moves if move not in done and move.source not in broken]
+    now = _afterwards(made, [seen for _, seen in folders])
+    for folder in {move.source for move in left_behind}:
+        now[folder] = leaving_out(now[folder], {move.pairing for move in left_behind if move.source == folder})
+    return Outcome(now, broken, left_behind)
 
 
 def as_if_made(moves: Sequence[Move], folders: Sequence[Seen]) -> list[Observed]:
-    """What there would be to plan for if the moves were made: for a dry run. They keep the keys that they have."""
-    made = [Made(move, Stored(move.message.key, move.pairing.key(move.on))) for move in moves]
+    """What there would be to plan for if the moves were made: for a dry run, in which no key is given out."""
+    made = [Made(move, Stored(move.message.key, f"moved {place}")) for place, move in enumerate(moves, 1)]
     return _afterwards(made, [seen for _, seen in folders])
 
 
 def _afterwards(made: Sequence[Made], seen: Sequence[Observed]) -> list[Observed]:
     after = list(seen)
     for folder in {one.move.source for one in made}:
-        after[folder] = without(after[folder], [one for one in made if one.move.source == folder and one.pairing])
+        after[folder] = without(after[folder], [one for one in made if one.move.source == folder and one.is_gone])
     for folder in {one.move.target for one in made}:
         after[folder] = with_arrivals(after[folder], [one for one in made if one.move.target == folder], seen)
     return after
@@ -146,6 +164,10 @@ async def _move(moves: Sequence[Move], folders: Sequence[Seen]) -> list[Made]:
     intents = [Intent(on, m.message.key, tokens[m], m.pairing.flags, m.message.mark) for m in moves]
     if not moves:
         return []
+    await together(
+        source.ledger.save_checkpoints(BEFORE_EFFECTS),
+        target.ledger.save_checkpoints(BEFORE_EFFECTS),
+    )
     await target.ledger.intend(intents)
     keys = [move.pairing.key(on) for move in moves]
     outcomes = await source.replica(on).move(keys, target.replica(on), [tokens[move] for move in moves])
@@ -167,9 +189,7 @@ async def _move(moves: Sequence[Move], folders: Sequence[Seen]) -> list[Made]:
         pairings=[pairing for one in made if (pairing := one.pairing) is not None],
         settled=[intent for intent in intents if intent.origin not in open_],
     )
-    await source.ledger.record(
-        forget=[move.pairing for move, o in zip(moves, outcomes, strict=True) if isinstance(o, Stored)]
-    )
+    await source.ledger.record(forget=[one.move.pairing for one in made if one.is_gone])
     return made
 
 

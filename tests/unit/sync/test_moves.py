@@ -7,8 +7,10 @@ from tests.fakes.memory_account import MemoryAccount
 from tests.fakes.memory_ledger import memory_ledger
 from tests.fakes.memory_world import Died, dying_at, message
 
+from postboat.errors import ConnectionLost
 from postboat.events import FolderFinished, PlanShown
-from postboat.model import DRAFT, FLAGGED, SEEN, Policy, Side
+from postboat.model import DELETED, DRAFT, FLAGGED, NO_FLAGS, SEEN, Message, Pairing, Policy, Side
+from postboat.sync.moves import Arriving, Leaving, worth_comparing
 
 SIDES = [Side.REMOTE, Side.LOCAL]
 
@@ -84,16 +86,86 @@ async def test_messages_moved_both_ways_at_once_change_places(account, side):
     assert account.bodies(Side.REMOTE) == {("B", message(1)): 1, ("A", message(900)): 1}
 
 
+@pytest.mark.parametrize("read_there", [False, True])
 @pytest.mark.parametrize("side", SIDES)
-async def test_where_a_side_cannot_move_the_message_is_copied_and_deleted(account, side):
+@pytest.mark.parametrize("can", ["copy", "neither"])
+async def test_where_a_side_cannot_move_the_message_is_copied_and_deleted_once(account, side, can, read_there):
+    """Whatever became of its flags where it was: the copy is what its user wants, and no second one."""
     await agreed(account, 1)
     for sides in account.folders.values():
         sides[side.other].can_move = False
+        sides[side.other].can_copy = can == "copy"
     account.move(side, "A", "B", key_of(account, "A", side, 1))
+    if read_there:
+        account.side("A", side.other).set_flags(key_of(account, "A", side.other, 1), {SEEN})
     await account.sync()
     account.assert_in_step()
     assert account.bodies(side.other) == {("B", message(1)): 1, ("B", message(900)): 1}
     await account.assert_at_rest()
+
+
+@pytest.mark.parametrize("side", SIDES)
+async def test_nothing_is_deleted_where_a_message_was_while_it_is_not_where_it_went(account, side):
+    await agreed(account, 1)
+    for sides in account.folders.values():
+        sides[side.other].can_move = False
+        sides[side.other].can_copy = False
+    account.side("B", side.other).refuse_store = lambda wire: "over quota"
+    account.move(side, "A", "B", key_of(account, "A", side, 1))
+    await account.sync()
+    assert account.bodies(side.other)["A", message(1)] == 1
+    account.side("B", side.other).refuse_store = lambda wire: None
+    await account.sync()
+    account.assert_in_step()
+    assert account.bodies(side.other) == {("B", message(1)): 1, ("B", message(900)): 1}
+    await account.assert_at_rest()
+
+
+@pytest.mark.parametrize("side", SIDES)
+async def test_what_may_still_be_moving_when_the_connection_broke_is_left_alone(account, side):
+    """A late move would take along what is done to the message where it was: our own mark for deletion."""
+    await agreed(account, 1)
+    source, target = account.side("A", side.other), account.side("B", side.other)
+    account.move(side, "A", "B", key_of(account, "A", side, 1))
+    key = key_of(account, "A", side.other, 1)
+
+    async def broken(keys, to, tokens):
+        raise ConnectionLost("behind the command")
+
+    source.move, move = broken, source.move
+    deletes = source.commands["delete"]
+    await account.sync()
+    assert source.commands["delete"] == deletes
+    assert source.messages[key].flags == frozenset()
+    source.move = move
+    await account.sync()
+    account.assert_in_step()
+    assert account.bodies(side.other) == {("B", message(1)): 1, ("B", message(900)): 1}
+    assert DELETED not in target.messages[key_of(account, "B", side.other, 1)].flags
+    await account.assert_at_rest()
+
+
+@pytest.mark.parametrize("side", SIDES)
+async def test_a_draft_that_left_is_not_taken_for_the_letter_that_was_sent(account, side):
+    head = b"Message-ID: <d@x>\r\nSubject: d\r\n\r\n"
+    account.side("A", Side.REMOTE).put(head + b"I owe you 100\r\n", {DRAFT})
+    await agreed(account, 1)
+    key = next(k for k, held in account.side("A", side).messages.items() if held.wire.startswith(head))
+    account.side("A", side).remove(key)
+    account.side("B", side).put(head + b"I owe you 900\r\n")
+    await account.sync()
+    account.assert_in_step()
+    assert account.bodies(side.other)["B", head + b"I owe you 900\r\n"] == 1
+
+
+async def test_only_arrivals_that_may_be_what_left_are_looked_into():
+    weigh = {Side.LOCAL: lambda mark: int(mark) if mark else None, Side.REMOTE: lambda mark: None}
+    left = [Leaving(0, Pairing("1", "a", NO_FLAGS, local_mark="1000"), NO_FLAGS)]
+    local = [Arriving(1, Message(str(size), NO_FLAGS, None, str(size))) for size in (999, 1000, 1001)]
+    assert [one.message.mark for one in worth_comparing(Side.LOCAL, left, local, weigh)[1]] == ["1000"]
+    remote = [Arriving(1, Message(str(size), NO_FLAGS, size)) for size in (999, 1020, 2001)]
+    assert [one.message.size for one in worth_comparing(Side.REMOTE, left, remote, weigh)[1]] == [1020]
+    assert worth_comparing(Side.REMOTE, left, remote[2:], weigh) == ([], [])
 
 
 @pytest.mark.parametrize("side", SIDES)
