@@ -93,7 +93,7 @@ class Message:
     size: int | None = None
     """Octets in wire form (CRLF), a hint for batching only; None when the replica would have to read it."""
     mark: str = ""
-    """How the replica recognises the message under another key (Maildir: inode, size and mtime)."""
+    """How the replica recognises the message under another key (Maildir: inode number, size, mtime and birth)."""
 
 
 @dataclass(frozen=True, slots=True)
