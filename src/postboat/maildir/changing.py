@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from postboat.maildir import names, system
-from postboat.maildir.scan import Entry, mark_of, stat_entry
+from postboat.maildir.scan import Entry, examine_entry, mark_of
 from postboat.model import Gone, Refused, Stored
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def reflag(
     def rename(key: Key, entry: Entry) -> None:
         flags = (entry.flags | work[key].add) - work[key].remove
         if names.letters(flags) == names.letters(entry.flags):
-            stat_entry(folder, entry)
+            examine_entry(folder, entry)
             return
         name = names.parse(entry.name).under(flags)
         system.move(folder.sub(entry.sub), entry.name, folder.cur, name)
@@ -72,12 +72,12 @@ def move(
     moved: dict[Key, Stored | Refused | Gone] = {}
 
     def carry(key: Key, entry: Entry) -> None:
-        info = stat_entry(folder, entry)
+        file = examine_entry(folder, entry)
         arrived = _arriving(entry, tokens[key])
         system.move(folder.sub(entry.sub), entry.name, there.sub(arrived.sub), arrived.name)
         where.forget(key)
         where_there.note(tokens[key], arrived)
-        moved[key] = Stored(key, tokens[key], mark_of(info))
+        moved[key] = Stored(key, tokens[key], mark_of(file, there))
 
     gone, refused = _visit(folder, where, tokens, carry)
     if fsync and moved:

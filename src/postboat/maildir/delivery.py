@@ -200,8 +200,8 @@ def _discard(place: SameFolder, drafts: Sequence[Draft]) -> None:
                     os.unlink(draft.token, dir_fd=folder.tmp)
 
 
-def finish(fd: int, date: float | None, *, sync: bool) -> str:
-    """Date the file and make it durable; returns its mark."""
+def finish(fd: int, date: float | None, *, sync: bool) -> None:
+    """Date the file and make it durable."""
     if date is not None:
         stamp = int(min(max(date, 0), _LATEST) * 1_000_000_000)
         try:
@@ -210,7 +210,6 @@ def finish(fd: int, date: float | None, *, sync: bool) -> str:
             pass  # a date that the file system cannot hold is not worth a message
     if sync:
         os.fsync(fd)
-    return mark_of(os.fstat(fd))
 
 
 def _write_all(folder: _Folder, *, sync: bool) -> None:
@@ -227,7 +226,7 @@ def _write(folder: OpenFolder, draft: Draft, *, sync: bool) -> None:
         draft.in_tmp = True
         try:
             _write_octets(fd, to_disk(data))
-            draft.mark = finish(fd, draft.content.date, sync=sync)
+            finish(fd, draft.content.date, sync=sync)
         finally:
             os.close(fd)
     except OSError as error:
@@ -278,6 +277,7 @@ def _put(folder: OpenFolder, draft: Draft) -> None:
     """Move a message from tmp/ to its place, replacing nothing."""
     sub, name = place_for(draft.token, draft.content.flags)
     try:
+        draft.mark = mark_of(system.examine(folder.tmp, draft.token), folder)
         system.move(folder.tmp, draft.token, folder.sub(sub), name)
     except OSError as error:
         if error.errno not in ONE_MESSAGE:

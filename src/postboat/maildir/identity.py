@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from postboat.errors import FolderError
-from postboat.maildir.system import number_and_birth
+from postboat.maildir.system import examine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,11 +42,11 @@ def read_identity(fd: int, directory: str = "") -> str:
         return ""
     try:
         text = os.read(fd, 64).decode("ascii", "replace").strip()
-        number, born = number_and_birth(fd)
-        born = born or os.fstat(fd).st_ctime_ns
+        file = examine(fd)
+        born = file.born or os.fstat(fd).st_ctime_ns
     finally:
         os.close(fd)
-    return f"{text}-{number}-{born}" if _VALID.fullmatch(text) else ""
+    return f"{text}-{file.number}-{born}" if _VALID.fullmatch(text) else ""
 
 
 def ensure_identity(folder: OpenFolder, make: Callable[[], str]) -> str:

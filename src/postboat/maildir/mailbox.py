@@ -19,7 +19,7 @@ from postboat.maildir.content import ToWire
 from postboat.maildir.delivery import Post
 from postboat.maildir.identity import UNMARKED, SameFolder, ensure_identity, read_identity
 from postboat.maildir.place import Place, in_thread
-from postboat.maildir.scan import Entry, checkpoint_now, mark_of, stat_entry, weight_of
+from postboat.maildir.scan import Entry, checkpoint_now, examine_entry, mark_of, weight_of
 from postboat.maildir.whereabouts import Whereabouts
 from postboat.maildir.writer import Writer
 from postboat.model import Changes, Content, Gone, Refused, Stored, Unreadable
@@ -248,7 +248,7 @@ class MaildirMailbox:
         with self._same.open() as folder:
 
             def take(_key: Key, entry: Entry) -> None:
-                pieces.append(reader.read_piece(folder, entry, large.mark, offset))
+                pieces.append(reader.read_piece(folder, entry, large.file, offset))
 
             try:
                 self._where.visit(folder, [large.key], take)
@@ -290,10 +290,10 @@ def _mark(folder: OpenFolder, entry: Entry) -> str:
 def _mark_and_size(folder: OpenFolder, entry: Entry) -> tuple[str, int | None]:
     """A file's mark, and its octets on disk where they matter to how much is held in memory at once."""
     try:
-        info = stat_entry(folder, entry)
+        file = examine_entry(folder, entry)
     except FileNotFoundError:
         return "", None
-    return mark_of(info), info.st_size if info.st_size >= _HEAVY else None
+    return mark_of(file, folder), file.size if file.size >= _HEAVY else None
 
 
 def _remove_draft(folder: OpenFolder, token: str) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import stat
 from typing import TYPE_CHECKING
 
 from postboat.maildir.content import HeaderHash, ToWire, WireSize, to_wire
-from postboat.maildir.scan import mark_of
+from postboat.maildir.system import examine
 from postboat.model import Content, Fingerprint, Unreadable
 from postboat.values import dataclass
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from postboat.maildir.place import OpenFolder
     from postboat.maildir.scan import Entry
+    from postboat.maildir.system import File
     from postboat.model import Flags, Key
 
 SMALL = 1 << 20
@@ -33,41 +33,44 @@ class Large:
     flags: Flags
     date: float
     size: int
-    mark: str
-    """The file as it was measured: pieces are only taken from this one."""
+    file: File
+    """As it was measured: pieces are only taken from this one."""
 
 
 class ChangedMeanwhile(Exception):
     """The file was written to while it was read."""
 
 
-def open_message(folder: OpenFolder, entry: Entry) -> tuple[int, os.stat_result]:
+def open_message(folder: OpenFolder, entry: Entry) -> tuple[int, File]:
     """Open a message's file, which must be a regular one. Raises `OSError`."""
     fd = os.open(entry.name, _READ, dir_fd=folder.sub(entry.sub))
-    info = os.fstat(fd)
-    if not stat.S_ISREG(info.st_mode):
+    try:
+        file = examine(fd)
+        if not file.regular:
+            raise PermissionError(None, "it is not a regular file")
+    except OSError:
         os.close(fd)
-        raise PermissionError(None, "it is not a regular file")
-    return fd, info
+        raise
+    return fd, file
 
 
 def read_message(folder: OpenFolder, key: Key, entry: Entry) -> Content | Large | Unreadable:
     """Read a message, or measure it when it is large. Raises `FileNotFoundError`, `ChangedMeanwhile`."""
     try:
-        fd, info = open_message(folder, entry)
+        fd, file = open_message(folder, entry)
     except FileNotFoundError:
         raise
     except OSError as error:
         return Unreadable(key, f"{entry}: {error.strerror or error}")
-    date = info.st_mtime_ns / 1_000_000_000
+    date = file.modified / 1_000_000_000
     try:
-        if info.st_size > SMALL:
+        if file.size > SMALL:
             size = _measure(fd)
-            found: Content | Large = Large(key, entry.flags, date, size, mark_of(info))
+            found: Content | Large = Large(key, entry.flags, date, size, file)
         else:
             wire = to_wire(b"".join(_pieces(fd)))
             found = Content(key, entry.flags, date, len(wire), data=wire)
-        if mark_of(os.fstat(fd)) != mark_of(info):
+        if examine(fd) != file:
             raise ChangedMeanwhile
     except OSError as error:
         return Unreadable(key, f"{entry}: {error.strerror or error}")
@@ -76,12 +79,12 @@ def read_message(folder: OpenFolder, key: Key, entry: Entry) -> Content | Large 
     return found
 
 
-def read_piece(folder: OpenFolder, entry: Entry, mark: str, offset: int) -> bytes:
+def read_piece(folder: OpenFolder, entry: Entry, file: File, offset: int) -> bytes:
     """One piece of a large message as it lies on disk; b"" at its end. Raises `OSError`, `ChangedMeanwhile`."""
-    fd, info = open_message(folder, entry)
+    fd, opened = open_message(folder, entry)
     try:
         piece = os.pread(fd, PIECE, offset)
-        if mark_of(info) != mark or mark_of(os.fstat(fd)) != mark:
+        if not opened == examine(fd) == file:
             raise ChangedMeanwhile
         return piece
     finally:

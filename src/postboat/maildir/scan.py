@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
-import stat
 from dataclasses import field
 from typing import TYPE_CHECKING, NamedTuple
 
 from postboat.maildir import names
+from postboat.maildir.system import examine
 from postboat.model import MAILDIR_FLAGS
 from postboat.values import dataclass
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from postboat.maildir.place import OpenFolder
+    from postboat.maildir.system import File
     from postboat.model import Flags, Key
 
 SETTLED = 2.0
@@ -83,18 +84,25 @@ def checkpoint_of(new: os.stat_result, cur: os.stat_result) -> str:
     return json.dumps([[s.st_dev, s.st_ino, s.st_mtime_ns] for s in (new, cur)], separators=(",", ":"))
 
 
-def stat_entry(folder: OpenFolder, entry: Entry) -> os.stat_result:
-    """Stat a message's file itself, not what a link points to. Raises `OSError`."""
-    return os.stat(entry.name, dir_fd=folder.sub(entry.sub), follow_symlinks=False)
+def examine_entry(folder: OpenFolder, entry: Entry) -> File:
+    """Look at a message's file itself, not at what a link points to. Raises `OSError`."""
+    return examine(folder.sub(entry.sub), entry.name)
 
 
-def mark_of(info: os.stat_result) -> str:
-    """How a file is known again under another name."""
-    return f"{info.st_ino}-{info.st_size}-{info.st_mtime_ns}"
+def mark_of(file: File, folder: OpenFolder) -> str:
+    """How a file is known again under another name or in another folder.
+
+    Inode number, size and mtime alone do not tell it from another one: the next file gets the number that was freed,
+    and programs set mtimes to whole seconds. With its birth they do. Where none is kept, the mark holds in this one
+    folder only, by the folder's own number. There a new file that has all three from one removed since the last look
+    is taken for it: nothing better is known without reading both, and one of them is gone.
+    """
+    common = f"{file.number}-{file.size}-{file.modified}"
+    return f"{common}-{file.born}" if file.born is not None else f"{common}@{examine(folder.fd).number}"
 
 
 def weight_of(mark: str) -> int | None:
-    """The octets on disk of the file that `mark_of` marked; None for any other text."""
+    """The octets on disk of the file that `mark_of` marked, or marked before births were in it; else None."""
     parts = mark.split("-", 2)
     return int(parts[1]) if len(parts) == 3 and parts[1].isdecimal() else None
 
@@ -163,11 +171,11 @@ def _settle(listing: Listing, folder: OpenFolder, key: Key, entries: list[Entry]
     present: list[tuple[Entry, int]] = []
     for entry in entries:
         try:
-            info = stat_entry(folder, entry)
+            file = examine_entry(folder, entry)
         except FileNotFoundError:
             continue
-        if stat.S_ISREG(info.st_mode):
-            present.append((entry, info.st_ino))
+        if file.regular:
+            present.append((entry, file.number))
     if len({inode for _, inode in present}) > 1:
         files = " and ".join(str(entry) for entry, _ in present)
         listing.untouchable[key] = f"{files} are different messages under one name"

@@ -5,13 +5,20 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import stat
 import struct
 import sys
 from functools import cache
+from typing import NamedTuple
 
 _NOREPLACE = 1
-_EMPTY_PATH, _INODE, _BIRTH_TIME = 0x1000, 0x100, 0x800
-_STATX_SIZE, _INODE_AT, _BIRTH_TIME_AT = 256, 32, 80
+_NOFOLLOW, _EMPTY_PATH = 0x100, 0x1000
+_BIRTH_TIME = 0x800
+_WANTED = 0x1 | 0x2 | 0x40 | 0x100 | 0x200 | _BIRTH_TIME  # type, mode, mtime, inode number, size
+_STATX = struct.Struct("=I24xH2xQQ32xqI20xqI")
+"""From struct statx: what it tells, mode, inode number, size, birth and mtime."""
+_StatxBuffer = ctypes.c_char * 256
+_SECOND = 1_000_000_000
 _NOT_OFFERED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)
 
 
@@ -36,21 +43,46 @@ def sync_filesystem(fd: int) -> bool:
     raise OSError(code, os.strerror(code))
 
 
-def number_and_birth(fd: int) -> tuple[int, int | None]:
-    """The file's inode number and when it was created, in ns since the epoch (statx(2)); None where that is not kept.
+class File(NamedTuple):
+    """What the kernel tells of a file, as far as it matters here; two are equal when nothing of it changed."""
 
-    No program can set the time, and neither chmod nor chown nor touch changes it.
+    number: int
+    """Its inode number, which file systems give to the next file once this one is gone."""
+    size: int
+    """Octets."""
+    modified: int
+    """When its octets changed last, in ns since the epoch, or what a program pretends of that."""
+    born: int | None
+    """When it was created, in ns since the epoch; None where that is not kept.
+
+    No program can set it, and neither renaming nor linking nor chmod nor touch changes it.
     """
-    libc = _libc()
-    if libc is None or not hasattr(libc, "statx"):
-        return os.fstat(fd).st_ino, None
-    buffer = ctypes.create_string_buffer(_STATX_SIZE)
-    if libc.statx(fd, b"", _EMPTY_PATH, _INODE | _BIRTH_TIME, buffer) != 0:
-        return os.fstat(fd).st_ino, None
-    (mask,) = struct.unpack_from("=I", buffer, 0)
-    seconds, nanoseconds = struct.unpack_from("=qI", buffer, _BIRTH_TIME_AT)
-    (number,) = struct.unpack_from("=Q", buffer, _INODE_AT)
-    return number, seconds * 1_000_000_000 + nanoseconds if mask & _BIRTH_TIME else None
+    regular: bool
+    """Whether it is neither a directory nor a link nor anything odd."""
+
+
+def examine(fd: int, name: str = "") -> File:
+    """Look at an open file, or at `name` itself in an open directory, by one statx(2). Raises `OSError`.
+
+    Where statx is not offered the birth is unknown: BSDs and macOS tell one that utimes(2) moves.
+    """
+    statx = getattr(_libc(), "statx", None)
+    if statx is None:
+        return _examine_without_birth(fd, name)
+    buffer = _StatxBuffer()  # a fresh one costs no more than finding one that the thread already has
+    if statx(fd, os.fsencode(name), _NOFOLLOW if name else _EMPTY_PATH, _WANTED, buffer) != 0:
+        code = ctypes.get_errno()
+        if code in _NOT_OFFERED:
+            return _examine_without_birth(fd, name)
+        raise OSError(code, os.strerror(code), name or None)
+    told, mode, number, size, born, born_ns, modified, modified_ns = _STATX.unpack_from(buffer)
+    birth = born * _SECOND + born_ns if told & _BIRTH_TIME else 0
+    return File(number, size, modified * _SECOND + modified_ns, birth or None, stat.S_ISREG(mode))
+
+
+def _examine_without_birth(fd: int, name: str) -> File:
+    info = os.stat(name, dir_fd=fd, follow_symlinks=False) if name else os.fstat(fd)
+    return File(info.st_ino, info.st_size, info.st_mtime_ns, None, stat.S_ISREG(info.st_mode))
 
 
 def move(source: int, name: str, target: int, new_name: str) -> None:

@@ -56,7 +56,7 @@ class Writer:
             size = await _pour(wrap(opened[0]), chunks())
             if size != draft.content.size:
                 draft.refusal = f"{size} octets came of {draft.content.size}"
-            draft.mark = await in_thread(delivery.finish, opened[0].fileno(), draft.content.date, sync=self._fsync)
+            await in_thread(delivery.finish, opened[0].fileno(), draft.content.date, sync=self._fsync)
         except MessageError as error:
             draft.refusal = str(error)
         except OSError as error:

@@ -3,8 +3,10 @@
 import os
 from dataclasses import dataclass, field
 
+from postboat.maildir import scan, system
 from postboat.maildir.mailbox import MaildirMailbox
 from postboat.maildir.names import NameMaker
+from postboat.maildir.place import Place
 from postboat.model import NO_FLAGS, Content
 
 WIRE = b"Subject: hello\r\nFrom: a@example.org\r\n\r\nline one\r\nline two\r\n"
@@ -57,6 +59,18 @@ def put(path, sub, name, octets=DISK, date=1_500_000_000):
     file.write_bytes(octets)
     os.utime(file, (date, date))
     return file
+
+
+def mark_of(file):
+    """The mark of a file that lies in new/ or cur/."""
+    folder = file.parent.parent
+    with Place(folder.parent, folder.name).open() as place:
+        return scan.mark_of(system.examine(place.sub(file.parent.name), file.name), place)
+
+
+def without_birth_times(monkeypatch):
+    """Let the file system keep none."""
+    monkeypatch.setattr(system, "_libc", lambda: None)
 
 
 def content(key="1", wire=WIRE, flags=NO_FLAGS, date=1_400_000_000.0):

@@ -12,12 +12,14 @@ from tests.unit.maildir.shore import (
     files,
     mailbox,
     maildir,
+    mark_of,
     put,
     streamed,
+    without_birth_times,
 )
 
 from postboat.errors import FolderError, FolderGone, StoreMissing
-from postboat.maildir import reader, scan
+from postboat.maildir import reader, scan, system
 from postboat.maildir.place import Place
 from postboat.model import (
     ANSWERED,
@@ -45,11 +47,6 @@ def path(tmp_path):
     return maildir(tmp_path / "INBOX")
 
 
-def mark(file):
-    info = os.stat(file)
-    return f"{info.st_ino}-{info.st_size}-{info.st_mtime_ns}"
-
-
 def wait_for_the_next_tick(file):
     """File systems stamp with a coarse clock."""
     probe = file.with_name("probe")
@@ -72,13 +69,11 @@ async def test_the_identifier_is_made_once_and_stays(path):
 async def test_permissions_and_times_of_the_identifier_do_not_matter_where_birth_times_are_kept(
     path, monkeypatch, born
 ):
-    from postboat.maildir import identity
-
     if not born:
-        monkeypatch.setattr(identity, "number_and_birth", lambda fd: (os.fstat(fd).st_ino, None))
+        without_birth_times(monkeypatch)
     first = await mailbox(path).validity()
     with (path / ".postboat-id").open() as file:
-        kept = identity.number_and_birth(file.fileno())[1] is not None
+        kept = system.examine(file.fileno()).born is not None
     wait_for_the_next_tick(path / ".postboat-id")
     (path / ".postboat-id").chmod(0o640)
     os.utime(path / ".postboat-id", (1, 1))
@@ -157,8 +152,8 @@ async def test_what_was_not_agreed_on_appeared(path):
     two = put(path, "cur", "two,U=5:2,FS")
     changes = await mailbox(path).changes(AgreedOn())
     assert changes.appeared == {
-        "one": Message("one", NO_FLAGS, None, mark(one)),
-        "two,U=5": Message("two,U=5", frozenset({FLAGGED, SEEN}), None, mark(two)),
+        "one": Message("one", NO_FLAGS, None, mark_of(one)),
+        "two,U=5": Message("two,U=5", frozenset({FLAGGED, SEEN}), None, mark_of(two)),
     }
     assert changes.complete
 
@@ -197,7 +192,7 @@ async def test_what_is_missing_vanished(path):
 
 async def test_a_file_under_another_name_was_renamed(path):
     old = put(path, "cur", "old:2,S")
-    known = {"old": mark(old), "gone": "1-2-3"}
+    known = {"old": mark_of(old), "gone": "1-2-3"}
     old.rename(path / "cur" / "new-name:2,FS")
     put(path, "new", "mail")
     changes = await mailbox(path).changes(AgreedOn({"old": SEEN_ONLY, "gone": NO_FLAGS}, known))
@@ -209,7 +204,7 @@ async def test_a_file_under_another_name_was_renamed(path):
 
 async def test_one_file_under_two_new_names_is_the_old_message_once(path):
     old = put(path, "cur", "old:2,")
-    known = {"old": mark(old)}
+    known = {"old": mark_of(old)}
     os.link(old, path / "cur" / "x:2,")
     old.rename(path / "cur" / "y:2,")
     changes = await mailbox(path).changes(AgreedOn({"old": NO_FLAGS}, known))
@@ -474,7 +469,7 @@ async def test_intents_that_took_place_are_found_whatever_their_flags_are_now(pa
     found = await mailbox(path).find(intents)
     assert found.keys() == {"1"}
     assert found["1"].key == tokens[0]
-    assert found["1"].mark == mark(path / "cur" / f"{tokens[0]}:2,S")
+    assert found["1"].mark == mark_of(path / "cur" / f"{tokens[0]}:2,S")
     assert files(path) == [f"cur/{tokens[0]}:2,S"]
 
 

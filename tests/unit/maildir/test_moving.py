@@ -5,7 +5,7 @@ import os
 import shutil
 
 import pytest
-from tests.unit.maildir.shore import DISK, AgreedOn, content, files, mailbox, maildir, put
+from tests.unit.maildir.shore import DISK, AgreedOn, content, files, mailbox, maildir, mark_of, put
 
 from postboat.errors import FolderError, FolderGone
 from postboat.maildir import changing, system
@@ -22,11 +22,6 @@ def source(tmp_path):
 @pytest.fixture
 def target(tmp_path):
     return maildir(tmp_path / "Done")
-
-
-def mark_of(file):
-    info = os.stat(file)
-    return f"{info.st_ino}-{info.st_size}-{info.st_mtime_ns}"
 
 
 async def moved(source, target, *keys):

@@ -3,7 +3,7 @@ import errno
 import os
 
 import pytest
-from tests.unit.maildir.shore import DISK, WIRE, content, deliver, files, mailbox, maildir, streamed
+from tests.unit.maildir.shore import DISK, WIRE, content, deliver, files, mailbox, maildir, mark_of, streamed
 
 from postboat.errors import ConnectionLost, FolderError, FolderGone, MessageError, StoreMissing
 from postboat.maildir import delivery, system, writer
@@ -34,7 +34,7 @@ async def test_a_message_lies_where_its_flags_say(path, fsync, flags, where):
     info = os.stat(file)
     assert info.st_mtime == 1_234_567_890
     assert info.st_mode & 0o777 == 0o600
-    assert stored == Stored("1", stored.key, f"{info.st_ino}-{info.st_size}-{info.st_mtime_ns}")
+    assert stored == Stored("1", stored.key, mark_of(file))
 
 
 @pytest.mark.parametrize("count", [1, 8, 9, 300])
