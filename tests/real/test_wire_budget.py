@@ -13,11 +13,11 @@ second, so that an answer in several pieces does not look like several answers. 
 
 from __future__ import annotations
 
-import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.real.budget import settle
 from tests.real.caller import Caller, calling
 from tests.real.voyage import Voyage, message
 from tests.servers.dovecot import DovecotServer
@@ -128,14 +128,7 @@ async def test_no_folder_is_opened_or_counted_by_itself_where_the_list_counts(do
     ]
 
 
-# Whole runs
-
-
-def settle(voyage: Voyage) -> None:
-    """Let the folders on disk look as if nobody had touched them for a while."""
-    for part in (*voyage.mail.glob("**/cur"), *voyage.mail.glob("**/new")):
-        long_ago = part.stat().st_mtime - 3600
-        os.utime(part, (long_ago, long_ago))
+# Whole runs: `test_job_budget.py` has more of them
 
 
 @pytest.mark.parametrize("server", ["dovecot", "no_list_status"])
