@@ -44,8 +44,7 @@ class Budget:
             if turn.done() and not turn.cancelled():
                 self._give(octets)  # it was our turn in the very moment
             else:
-                self._waiting.remove((octets, turn))
-                self._serve()
+                self._serve()  # whoever waits behind us
             raise
 
     def _give(self, octets: int) -> None:
@@ -53,8 +52,12 @@ class Budget:
         self._serve()
 
     def _serve(self) -> None:
-        while self._waiting and self._waiting[0][0] <= self._free:
-            octets, turn = self._waiting.popleft()
+        """Give those at the front their turn; one that was cancelled only leaves the queue."""
+        while self._waiting:
+            octets, turn = self._waiting[0]
             if not turn.cancelled():
+                if octets > self._free:
+                    break
                 self._free -= octets
                 turn.set_result(None)
+            self._waiting.popleft()

@@ -58,3 +58,21 @@ async def test_one_that_is_cancelled_takes_nothing_with_it(served):
     await first
     async with asyncio.timeout(1), budget.lent(10):
         pass
+
+
+async def test_many_that_are_cancelled_at_once_leave_the_rest_as_it_was():
+    budget, holding, end = Budget(10), [], asyncio.Event()
+    first = asyncio.create_task(hold(budget, 10, holding, end))
+    await begun()
+    others = [asyncio.create_task(hold(budget, size, holding, end)) for size in (4, 4, 4, 10)]
+    await begun()
+    for task in (first, *others[:3]):
+        task.cancel()
+    outcomes = await asyncio.gather(first, *others[:3], return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {asyncio.CancelledError}
+    await begun()
+    assert holding == [10, 10]
+    end.set()
+    await others[3]
+    async with asyncio.timeout(1), budget.lent(10):
+        pass
