@@ -133,7 +133,7 @@ class _Work:
             for (copy, content), token in zip(batch, tokens, strict=True)
         ]
         await ledger.intend(intents)
-        outcomes = await self._none_twice(to, await replica.store(contents, tokens))
+        outcomes = await self._none_twice(to, tokens, await replica.store(contents, tokens))
         stored = [
             (copy, content, outcome)
             for (copy, content), outcome in zip(batch, outcomes, strict=True)
@@ -158,13 +158,17 @@ class _Work:
                     self._in_doubt.add(to)
                 self._failed(f"copy of message {outcome.key} to the {to.value} side", outcome.reason)
 
-    async def _none_twice(self, to: Side, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    async def _none_twice(self, to: Side, tokens: Sequence[str], outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
         """A server may keep one copy of identical messages and answer with the one it has (Gmail).
 
-        A message that is paired with another one cannot be paired a second time: the two would take turns.
+        A message that is paired with another one cannot be paired a second time: the two would take turns. A key that
+        was chosen beforehand, as names of files are, is of no other message.
         """
-        keys = [outcome.key for outcome in outcomes if isinstance(outcome, Stored)]
-        paired = await self.pair.ledger.pairings(to, keys)
+        stored = ((o.key, token) for o, token in zip(outcomes, tokens, strict=True) if isinstance(o, Stored))
+        told = [key for key, token in stored if key != token]
+        if not told:
+            return outcomes
+        paired = await self.pair.ledger.pairings(to, told)
         return [
             Refused(outcome.origin, f"{ONE_COPY} {outcome.key}; delete one of the two", own_fault=True)
             if isinstance(outcome, Stored) and _partner(paired, outcome.key, to) not in (None, outcome.origin)
