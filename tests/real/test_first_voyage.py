@@ -11,6 +11,7 @@ from tests.real.voyage import Voyage, digest, digests, message, sail
 
 from postboat.config.schema import FolderRules
 from postboat.events import AccountFailed, FolderCreated, FolderLeftAlone, FolderMatchedAnew, PlanShown
+from postboat.maildir import scan, system
 from postboat.service.supervisor import RunOptions
 
 pytestmark = pytest.mark.real
@@ -131,6 +132,38 @@ async def test_a_message_moved_on_disk_to_another_folder_is_moved_on_the_server(
     (await voyage.sync()).assert_clean()
     voyage.assert_same("INBOX", "Archive")
     assert moved in voyage.on_server("Archive") and moved not in voyage.on_server()
+
+
+@pytest.mark.parametrize("folder", ["INBOX", "Archive"])
+async def test_a_new_file_that_got_the_number_of_a_removed_one_is_sent_and_not_taken_for_it(
+    voyage, folder, monkeypatch
+):
+    """Of equal size and mtime besides, as programs leave it that date their files by whole seconds."""
+    voyage.create("Archive")
+    voyage.deliver(message(1), message(2))
+    await voyage.sync()
+    file = voyage.file_of(message(1))
+    was = file.stat()
+    file.unlink()
+    new = voyage.drop(message(3), "new", folder=folder)
+    os.utime(new, ns=(was.st_atime_ns, was.st_mtime_ns))
+    number, real = new.stat().st_ino, system.examine
+    with new.open() as opened:
+        if real(opened.fileno()).born is None:
+            pytest.skip("the file system keeps no birth times")
+
+    def examined(fd, name=""):
+        """As if the file system had given it the number, which none does every time."""
+        found = real(fd, name)
+        return found._replace(number=was.st_ino) if found.number == number else found
+
+    monkeypatch.setattr(scan, "examine", examined)
+    (await voyage.sync()).assert_clean()
+    voyage.assert_same("INBOX", "Archive")
+    held = {name: set(voyage.on_server(name)) for name in ("INBOX", "Archive")}
+    expected = {"INBOX": digests([message(2)]), "Archive": set()}
+    expected[folder] |= digests([message(3)])
+    assert held == expected
 
 
 async def test_a_dry_run_of_a_new_account_prints_the_plan_and_changes_nothing(voyage, tmp_path):
