@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import random
+import re
 import signal
 import sqlite3
 import time
@@ -27,7 +28,7 @@ from tests.servers.dovecot import DovecotServer
 from tests.servers.process import free_port
 from tests.servers.proxy import LineOver, Proxy
 
-from postboat.events import FolderLeftAlone, FolderPlanned, MessageFailed
+from postboat.events import FolderFailed, FolderLeftAlone, FolderPlanned, MessageFailed
 from postboat.maildir import writer
 
 if TYPE_CHECKING:
@@ -135,6 +136,46 @@ async def tear(proxy: Proxy, chance: random.Random) -> None:
     while True:
         await asyncio.sleep(chance.uniform(0.02, 0.2))
         proxy.cut()
+
+
+class Poisonous(Proxy):
+    """Ends a connection over which messages of a folder that is called poison are asked for."""
+
+    on = False
+
+    async def _take(self, source: Any, line: Any, note: Any = lambda _: None) -> None:
+        await super()._take(Tasted(self, source) if self.on else source, line, note)
+
+
+class Tasted:
+    """What one end sends, until that asks for poison."""
+
+    def __init__(self, proxy: Poisonous, source: Any) -> None:
+        self._proxy, self._source = proxy, source
+
+    async def read(self, octets: int) -> bytes:
+        data: bytes = await self._source.read(octets)
+        if re.search(rb'SELECT "?Poison"?[^\r]*\r\n\S+ UID FETCH [^\r]*BODY', data):
+            raise LineOver
+        return data
+
+
+@pytest.mark.parametrize("connections", [1, 2])
+async def test_a_folder_that_breaks_every_connection_keeps_no_other_from_its_mail(voyage, connections):
+    """The server's process dies of a damaged mailbox, and with it ends what others read over the same connection."""
+    healthy = ["INBOX", *(f"Folder {number}" for number in range(6))]
+    voyage.create("Poison", *healthy[1:])
+    voyage.vary(maxconnections=connections)
+    (await voyage.sync()).assert_clean()
+    for folder in ("Poison", *healthy):
+        voyage.deliver(message(1), message(2), folder=folder)
+    async with Poisonous(voyage.account.host, voyage.account.port, delay=0.01) as line:
+        line.on = True
+        voyage.vary(remoteport=line.port)
+        broken = await voyage.sync()
+    assert broken.code == 3
+    assert [event.folder for event in broken.of(FolderFailed)] == ["Poison"]
+    assert all(len(voyage.files(folder)) == 2 for folder in healthy)
 
 
 class LosesAnswers(Proxy):

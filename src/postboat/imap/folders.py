@@ -269,13 +269,28 @@ class ImapFolders:
                 yield self.wire_name(above, listing)
 
     def mailbox(
-        self, wire: str, *, read_only: bool = False, may_be_missing: bool = False, glimpse: Glimpse | None = None
+        self,
+        wire: str,
+        *,
+        read_only: bool = False,
+        may_be_missing: bool = False,
+        glimpse: Glimpse | None = None,
+        alone: bool = False,
     ) -> ImapMailbox:
-        """The folder of that wire name as a replica; `glimpse` is what the listing told of it."""
+        """The folder of that wire name as a replica; `glimpse` is what the listing told of it.
+
+        `alone` is for one whose connection broke: another reader's may be to blame, or it may break another's.
+        """
         from postboat.imap.mailbox import ImapMailbox  # here, since a run in which nothing changed opens no mailbox
 
         return ImapMailbox(
-            self._pool, wire, read_only=read_only, may_be_missing=may_be_missing, owner=self._owner, glimpse=glimpse
+            self._pool,
+            wire,
+            read_only=read_only,
+            may_be_missing=may_be_missing,
+            owner=self._owner,
+            glimpse=glimpse,
+            alone=alone,
         )
 
 

@@ -47,7 +47,8 @@ class ImapMailbox:
     `name` is its wire name. `read_only` opens it with EXAMINE. With `may_be_missing` a mailbox that is not there is an
     empty one without validity, as a dry run needs it; else it raises `FolderGone`. `owner` says whose mailbox it is,
     in any words that stay the same: another user or server may have a folder of equal name and UIDVALIDITY. `glimpse`
-    is what a list of folders told: its validity holds for the run, and need not be asked for.
+    is what a list of folders told: its validity holds for the run, and need not be asked for. `alone` reads over
+    sessions of its own (`Opening`).
     """
 
     def __init__(
@@ -59,9 +60,10 @@ class ImapMailbox:
         may_be_missing: bool = False,
         owner: str = "",
         glimpse: Glimpse | None = None,
+        alone: bool = False,
     ) -> None:
         told = glimpse.validity.partition(" ")[0] if glimpse is not None else ""
-        self._opening = Opening(pool, name, read_only=read_only, validity=told or None)
+        self._opening = Opening(pool, name, read_only=read_only, validity=told or None, alone=alone)
         self._may_be_missing = may_be_missing
         self._owner = owner
         self._sizes: dict[int, int] = {}

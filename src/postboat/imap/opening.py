@@ -22,10 +22,16 @@ MUCH = 1 << 20
 
 
 class Opening:
-    """How one folder of a server is opened, and the UIDVALIDITY that holds for the run."""
+    """How one folder of a server is opened, and the UIDVALIDITY that holds for the run.
 
-    def __init__(self, pool: Pool[Session], name: str, *, read_only: bool, validity: str | None = None) -> None:
-        self._pool = pool
+    `alone` keeps it off the sessions that others read from: what breaks the connection is then its own doing, and
+    nothing that others do breaks the one it is on.
+    """
+
+    def __init__(
+        self, pool: Pool[Session], name: str, *, read_only: bool, validity: str | None = None, alone: bool = False
+    ) -> None:
+        self._pool, self._alone = pool, alone
         self.name = name
         """Wire name."""
         self.read_only = read_only
@@ -63,17 +69,19 @@ class Opening:
     async def lent(self, *, much: bool = False) -> AsyncIterator[Session]:
         """Lend a session, shared with other readers, to one who opens the folder with each flight (`looks.flight`).
 
-        `much` is whether more is expected than a connection brings in the time that another one takes to open. A
+        Who reads alone shares it with nobody. `much` is whether more is expected than a connection brings in the time that another one takes to open. A
         refused command inside the block becomes a `FolderError`.
         """
-        async with self._pool.reading(prefer=self.name, much=much) as session:
+        pool = self._pool
+        lent = pool.session(self.name) if self._alone else pool.reading(self.name, much=much)
+        async with lent as session:
             self._tells_uids = "UIDPLUS" in session.capabilities
             with _refusals_stop_the_folder():
                 yield session
 
     @asynccontextmanager
     async def opened_for_reading(self, *, octets: int = 0) -> AsyncIterator[tuple[Session, Selection]]:
-        """Lend a session, shared with other readers, for one flight of questions that goes out with the SELECT.
+        """Lend a session as `lent` does, for one flight of questions that goes out with the SELECT.
 
         `octets` are those that are expected to come, as far as that is known: many are better compressed. All must be
         asked before the first `await` of the block, and answers count only once `confirmed` returned. A refused

@@ -79,10 +79,11 @@ class ChangedFolders:
         wire = parts.folders.wire_name(task.remote, self._tree.remote)
         read_only = dry_run or Side.REMOTE in parts.policy.readonly
         glimpse = None if again else self._tree.glimpses(task)[Side.REMOTE]
+        remote = parts.folders.mailbox(wire, read_only=read_only, may_be_missing=dry_run, glimpse=glimpse, alone=again)
         return FolderPair(
             account=parts.name,
             name=self._tree.names.remote_text(task.remote),
-            remote=parts.folders.mailbox(wire, read_only=read_only, may_be_missing=dry_run, glimpse=glimpse),
+            remote=remote,
             local=parts.store.mailbox(task.local),
             ledger=self._ledger.folder(task.remote, task.local),
             policy=parts.policy,

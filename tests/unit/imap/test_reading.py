@@ -22,9 +22,9 @@ WHOLE = r"\(UID FLAGS INTERNALDATE BODY.PEEK\[\]\)"
 class Reader:
     """A task that reads from a folder; `found` is what came, by UID: octets, or what else was told of a message."""
 
-    def __init__(self, pool, name, *uids, validity="7", sizes=20):
+    def __init__(self, pool, name, *uids, validity="7", sizes=20, alone=False):
         self.found = {}
-        opening = Opening(pool, name, read_only=False, validity=validity)
+        opening = Opening(pool, name, read_only=False, validity=validity, alone=alone)
         known = dict.fromkeys(uids, sizes) if sizes is not None else {}
         self.task = asyncio.create_task(self._read(read_messages(opening, known, uids)))
 
@@ -316,6 +316,23 @@ async def test_a_lost_connection_fails_all_its_readers():
         await b.fails(ConnectionLost)
         await a.task
     assert a.found == read("A", 1)
+
+
+async def test_who_reads_alone_is_not_hurt_by_what_breaks_the_connection_of_another():
+    async def breaks(server):
+        await server.command('SELECT "A"')
+        await server.command(f"UID FETCH 1 {WHOLE}")
+        server.writer.close()
+
+    async def talk(server):
+        select, fetch = await server.command('SELECT "B"'), await server.command(f"UID FETCH 1 {WHOLE}")
+        server.say(*opened(), f"{select} OK done", whole("B", 1), f"{fetch} OK done")
+
+    async with pool_of(breaks, talk) as pool:
+        a, b = Reader(pool, "A", 1, alone=True), Reader(pool, "B", 1, alone=True)
+        await a.fails(ConnectionLost)
+        await b.task
+    assert b.found == read("B", 1)
 
 
 async def test_a_reader_that_is_cancelled_takes_nothing_from_the_others():
