@@ -69,8 +69,8 @@ class Opening:
     async def lent(self, *, much: bool = False) -> AsyncIterator[Session]:
         """Lend a session, shared with other readers, to one who opens the folder with each flight (`looks.flight`).
 
-        Who reads alone shares it with nobody. `much` is whether more is expected than a connection brings in the time that another one takes to open. A
-        refused command inside the block becomes a `FolderError`.
+        Who reads alone shares it with nobody. `much` is whether more is expected than a connection brings in the time
+        that another one takes to open. A refused command inside the block becomes a `FolderError`.
         """
         pool = self._pool
         lent = pool.session(self.name) if self._alone else pool.reading(self.name, much=much)

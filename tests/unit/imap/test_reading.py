@@ -45,8 +45,8 @@ class Reader:
 
 
 @asynccontextmanager
-async def pool_of(*talks, kind=None):
-    """A pool with a session for each of `talks`, which plays the server's part once the greeting was said."""
+async def pool_of(*talks, kind=None, size=None):
+    """A pool with a session for each of `talks`, `size` at a time, which plays the server's part once the greeting was said."""
 
     def whole(talk):
         async def play(server):
@@ -66,7 +66,7 @@ async def pool_of(*talks, kind=None):
             session.kind = kind or session.kind
             return session
 
-        pool = Pool(connect, len(talks))
+        pool = Pool(connect, size or len(talks))
         try:
             yield pool
         finally:
@@ -328,7 +328,7 @@ async def test_who_reads_alone_is_not_hurt_by_what_breaks_the_connection_of_anot
         select, fetch = await server.command('SELECT "B"'), await server.command(f"UID FETCH 1 {WHOLE}")
         server.say(*opened(), f"{select} OK done", whole("B", 1), f"{fetch} OK done")
 
-    async with pool_of(breaks, talk) as pool:
+    async with pool_of(breaks, talk, size=1) as pool:
         a, b = Reader(pool, "A", 1, alone=True), Reader(pool, "B", 1, alone=True)
         await a.fails(ConnectionLost)
         await b.task
