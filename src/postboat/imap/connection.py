@@ -61,7 +61,8 @@ class Connection:
             self.gate,
         )
         self._answers = Answers(self._pipeline, self._abilities, self._log, self._concluded)
-        self._failure: PostboatError | None = None
+        self.failure: PostboatError | None = None
+        """Why it ended; None while it stands."""
         self.is_one_too_many = False
         """Whether the server said so when it ended or refused to use this connection."""
 
@@ -120,7 +121,7 @@ class Connection:
     @property
     def alive(self) -> bool:
         """Whether the connection stands, as far as this side knows."""
-        return self._failure is None
+        return self.failure is None
 
     @property
     def busy(self) -> bool:
@@ -251,8 +252,8 @@ class Connection:
             await self.run(commands.starttls())
         except CommandFailed as error:
             raise CertificateRefused(f"TLS is required, but the server refuses STARTTLS: {error.text}") from error
-        if self._failure is not None:
-            raise CertificateRefused(str(self._failure)) from self._failure
+        if self.failure is not None:
+            raise CertificateRefused(str(self.failure)) from self.failure
         try:
             await self._carrier.start_tls(context, server_hostname, self._watchdog.timeout)
         except BaseException as error:
@@ -287,8 +288,8 @@ class Connection:
         on_untagged: Callable[[Response], None] | None,
         on_continuation: Callable[[bytes], None] | None = None,
     ) -> Call:
-        if self._failure is not None:
-            raise ConnectionLost(str(self._failure))
+        if self.failure is not None:
+            raise ConnectionLost(str(self.failure))
         if not self.busy:
             self._watchdog.sign()
         self._standing.send(command, first=not self.busy)
@@ -301,7 +302,7 @@ class Connection:
         return call
 
     def _write(self, data: bytes) -> None:
-        if self._failure is None:
+        if self.failure is None:
             self._carrier.write(data)
 
     # Coming in
@@ -314,22 +315,22 @@ class Connection:
     def _take(self, pieces: Iterable[bytes]) -> None:
         try:
             for piece in pieces:
-                if self._failure is not None:
+                if self.failure is not None:
                     return
                 self._answers.feed(piece)
         except ConnectionLost as error:
             self._fail(error)
         bye = self._answers.bye
         if bye is not None and not self._pipeline.calls("LOGOUT"):
-            if self._failure is None:
+            if self.failure is None:
                 self._hear("", bye)
             self._fail(ConnectionLost(f"the server closed the connection: {bye.text}"))
 
     def _catch_up(self) -> None:
         """Take what was left to be inflated when the server was held up."""
-        if self._failure is None:
+        if self.failure is None:
             self._take(self._carrier.arrived(b""))
-        if self._failure is None:
+        if self.failure is None:
             self._carrier.resume()
 
     def _concluded(self, name: str, condition: Condition) -> None:
@@ -354,7 +355,7 @@ class Connection:
         """Take the greeting over."""
         greeting = await self._answers.greeting()
         if greeting.status not in ("OK", "PREAUTH"):
-            text = str(self._failure or greeting.text or greeting.status)
+            text = str(self.failure or greeting.text or greeting.status)
             self._fail(ConnectionLost(text))
             raise ServerUnreachable(f"the server does not talk to us: {text}")
         self.greeting = greeting
@@ -362,7 +363,7 @@ class Connection:
 
     def _hold_up(self, hold: bool) -> None:
         """Stop reading from the server, or go on."""
-        if hold is self._carrier.held_up or self._failure is not None:
+        if hold is self._carrier.held_up or self.failure is not None:
             return
         self._watchdog.sign()
         self._carrier.hold_up(hold)
@@ -386,8 +387,8 @@ class Connection:
 
     def _fail(self, error: PostboatError, *, at_once: bool = True) -> None:
         """End the connection: the first error is the one that counts."""
-        if self._failure is None:
-            self._failure = error
+        if self.failure is None:
+            self.failure = error
             self._standing.ended()
             self._watchdog.rest()
             self._pipeline.fail(str(error))

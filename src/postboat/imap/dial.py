@@ -162,7 +162,10 @@ class _Caller:
         arrival = Arrival(connection, session, self._remote.remotehost, lesson, self._behind)
         try:
             mechanism = await self._sign_in(line, user, password, arrival, lesson)
-            self._memory.learn(await arrival.complete(self._place, user, mechanism, line.offered))
+            learnt = await arrival.complete(self._place, user, mechanism, line.offered)
+            if connection.failure is not None:  # with the answer, or right behind it
+                raise ConnectionLost(str(connection.failure))
+            self._memory.learn(learnt)
         except SignInRefused:
             await arrival.refused()
             raise

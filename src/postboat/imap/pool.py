@@ -310,6 +310,7 @@ class Pool(Generic[S]):
         await self.patience.before_connecting()
         try:
             session = await self._connect()
+            _require_alive(session)
         except Exception as error:
             self._failures, self._failure = self._failures + 1, error
             raise
@@ -343,3 +344,12 @@ class Pool(Generic[S]):
         if session in self._open:
             self._open.discard(session)
             session.abort()
+
+
+def _require_alive(session: Poolable) -> None:
+    """A session that ends with the sign-in is one that could not be opened; to open the next at once has no end."""
+    if session.alive:
+        return
+    session.abort()
+    text = "the server ended the connection right after the sign-in"
+    raise TooManyConnections(text) if session.is_one_too_many else ServerUnreachable(text)

@@ -341,6 +341,17 @@ async def test_a_server_that_hangs_up_during_the_sign_in_is_unreachable():
 # Passwords
 
 
+async def test_a_server_that_lets_us_in_and_hangs_up_at_once_is_unreachable_and_says_why():
+    async def dismisses(server):
+        server.say(f"* OK [{CAPABILITIES}] hello")
+        tag = await server.command("AUTHENTICATE .*")
+        server.say(f"{tag} OK [CAPABILITY IMAP4rev1] in", "* BYE shutting down")
+
+    async with serving(dismisses) as port:
+        with pytest.raises(ServerUnreachable, match=f"localhost:{port}: .*shutting down"):
+            await connect(remote(port), Giver("secret"))
+
+
 async def test_after_a_refusal_the_password_is_asked_for_again_with_the_reason():
     async def talk(server):
         server.say(f"* OK [{CAPABILITIES}] hello")

@@ -261,6 +261,40 @@ async def test_a_server_that_is_gone_with_all_its_connections_is_unreachable():
     assert pool.size == 2
 
 
+async def stillborn(server, pool, lent):
+    """What becomes of a borrower whose server ends further sessions as soon as they are open."""
+
+    async def connect():
+        session = await server.connect()
+        await asyncio.sleep(0)
+        session.alive = False
+        return session
+
+    pool._connect = connect
+    async with asyncio.timeout(1), lent as session:
+        return session
+
+
+@pytest.mark.parametrize("kind", ["session", "reading"])
+async def test_a_server_that_ends_each_session_at_once_is_not_called_for_ever(kind):
+    server = Server()
+    pool = Pool(server.connect, 2)
+    with pytest.raises(ServerUnreachable, match="ended the connection right after the sign-in"):
+        await stillborn(server, pool, getattr(pool, kind)())
+    assert (server.asked, pool.size, pool.open_now) == (1, 2, 0)
+
+
+@pytest.mark.parametrize("kind", ["session", "reading"])
+async def test_a_further_session_that_ends_at_once_is_done_without(kind):
+    server = Server(depth=1)
+    pool = Pool(server.connect, 2)
+    async with pool.session() as only:
+        late = asyncio.create_task(stillborn(server, pool, getattr(pool, kind)()))
+        await settle()
+        assert (server.asked, pool.size, pool.open_now, late.done()) == (2, 1, 1, False)
+    assert await late is only
+
+
 async def test_too_many_connections_is_an_error_when_none_of_them_is_ours():
     pool = Pool(Server(TooManyConnections("limit")).connect, 3)
     with pytest.raises(TooManyConnections):
