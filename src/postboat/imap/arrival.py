@@ -5,7 +5,8 @@ itself, ENABLE, and what the caller wants to ask at once (`Behind`). A server th
 it has let us in.
 
 Some servers lose what comes behind a sign-in. That shows when a command that is sent later is answered earlier; such a
-connection is given up, and nothing is sent behind that mechanism any more.
+connection is given up, and nothing is sent behind that mechanism any more. A connection that ends proves nothing: the
+server is called again, with nothing behind the sign-in this once.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from postboat.errors import ConnectionLost, PostboatError
+from postboat.errors import PostboatError
 from postboat.imap.memory import Lesson
 from postboat.imap.sasl import Deaf
 from postboat.imap.wire import commands
@@ -96,9 +97,7 @@ class Arrival:
             self._ask(session.capabilities)
         elif self._enabling is None:
             self._enable(session.capabilities)
-        deaf_behind = self._lesson.deaf_behind if self._lesson is not None else frozenset()
-        if await self._is_refused_as_a_stranger():
-            deaf_behind |= {mechanism}
+        deaf_behind = frozenset({mechanism} if await self._is_refused_as_a_stranger() else ())
         session.enabled &= session.capabilities
         return Lesson(place, user, mechanism, session.capabilities, offered, announces, deaf_behind)
 
@@ -114,17 +113,13 @@ class Arrival:
 
     async def _heard(self, first: Answer) -> None:
         """Wait for an answer to what was sent behind the sign-in, or for the proof that none will come."""
-        try:
-            done, _ = await asyncio.wait({first}, timeout=PATIENCE)
-            if not done:
-                later = self._connection.send(commands.noop())
-                await asyncio.wait({first, later}, return_when=asyncio.FIRST_COMPLETED)
-            if first.done():
-                first.result()
-                return
-        except ConnectionLost as error:
-            raise Deaf(str(error)) from error
-        raise Deaf("the server lost what was sent behind the sign-in")
+        done, _ = await asyncio.wait({first}, timeout=PATIENCE)
+        if not done:
+            later = self._connection.send(commands.noop())
+            await asyncio.wait({first, later}, return_when=asyncio.FIRST_COMPLETED)
+        if not first.done():
+            raise Deaf("the server lost what was sent behind the sign-in")
+        first.result()
 
     async def _is_refused_as_a_stranger(self) -> bool:
         """Whether ENABLE works only when it comes later; it is then asked again, and its answer is known."""

@@ -21,7 +21,7 @@ from postboat.imap.arrival import Arrival
 from postboat.imap.auth import postponed, sign_in
 from postboat.imap.line import greeted
 from postboat.imap.memory import ServerMemory
-from postboat.imap.sasl import Deaf
+from postboat.imap.sasl import CallAgain, Deaf
 from postboat.imap.session import Session
 from postboat.imap.wire import commands
 
@@ -127,8 +127,8 @@ class _Caller:
                 except SignInRefused as error:
                     refusal = error
                     self._memory.forget()
-                except Deaf:
-                    # The password is right, and nothing will go out behind it now.
+                except CallAgain:
+                    # Nobody refused the password, and nothing will go out behind it now.
                     await line.drop()
                     line = await self._greeted()
                     return await self._admitted(line, *given)
@@ -173,10 +173,13 @@ class _Caller:
             if lesson is not None:
                 self._memory.correct(deaf_behind=lesson.deaf_behind | {lesson.mechanism})
             raise
-        except ConnectionLost:
-            if arrival.is_ahead:
-                self._memory.forget()
-            raise
+        except ConnectionLost as error:
+            if not arrival.is_ahead:
+                raise
+            self._memory.forget()
+            if connection.is_one_too_many or postponed(str(error)):
+                raise
+            raise CallAgain(str(error)) from error
         line.is_taken = True
         return session
 

@@ -74,7 +74,8 @@ class ServerMemory:
         """Put a lesson in place of the last one; where the server is another by now, what it failed in is forgiven."""
         before = self.recall(lesson.place, lesson.user)
         if before is not None and before.capabilities == lesson.capabilities:
-            lesson = replace(lesson, lists_all=before.lists_all, delimiter=before.delimiter)
+            deaf_behind = before.deaf_behind | lesson.deaf_behind
+            lesson = replace(lesson, deaf_behind=deaf_behind, lists_all=before.lists_all, delimiter=before.delimiter)
         self._lesson = lesson
 
     def forget(self) -> None:

@@ -13,8 +13,12 @@ if TYPE_CHECKING:
 CANCEL = b"*"
 
 
-class Deaf(ConnectionLost):
-    """The server lost, or misunderstood, what was sent behind a sign-in; the connection is of no use."""
+class CallAgain(ConnectionLost):
+    """The connection ended when something was sent behind the sign-in: to be tried again with nothing behind it."""
+
+
+class Deaf(CallAgain):
+    """The server proved to lose, or misunderstand, what is sent behind a sign-in; the connection is of no use."""
 
 
 class SaslExchange:

@@ -10,6 +10,7 @@ from tests.fakes.dialogue import serving
 from postboat.config.schema import RemoteConfig, Secret
 from postboat.errors import ServerUnreachable, SignInRefused
 from postboat.imap import arrival
+from postboat.imap.auth import TooManyConnections
 from postboat.imap.dial import connect
 from postboat.imap.memory import Lesson, ServerMemory
 from postboat.imap.wire import commands
@@ -432,12 +433,48 @@ async def test_a_server_that_hangs_up_over_what_comes_behind_is_called_again():
         sign_in, _ = await flight(server, PLAIN, "ENABLE QRESYNC")
         server.say(f"{sign_in} OK [CAPABILITY {CAN}] in", "* BYE improper command pipelining")
 
-    async def again(server):
-        await welcomes(server, sign_in=LOGIN)
-
-    async with arriving(hangs_up, again) as (session, memory, at):
+    async with arriving(hangs_up, welcomes) as (session, memory, at):
         assert session.enabled == {"QRESYNC"}
-        assert memory.recall(at.place, "me").deaf_behind == {"PLAIN"}
+        assert memory.recall(at.place, "me").deaf_behind == frozenset()
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_one_lost_connection_does_not_speak_against_the_mechanism(answered):
+    """The next sign-in is as fast as before."""
+
+    async def is_cut(server):
+        server.say(GREETING)
+        sign_in, _ = await flight(server, PLAIN, "ENABLE QRESYNC")
+        if answered:
+            server.say(f"{sign_in} OK [CAPABILITY {CAN}] in")
+        server.writer.close()
+
+    async def talk(server):
+        server.say(GREETING)
+        sign_in, enable = await flight(server, PLAIN, "ENABLE QRESYNC")
+        server.say(f"{sign_in} OK [CAPABILITY {CAN}] in", "* ENABLED QRESYNC", f"{enable} OK")
+        await server.farewell()
+
+    passwords = Passwords("secret", "secret")
+    async with serving(is_cut, welcomes, talk) as port:
+        memory = ServerMemory()
+        memory.learn(lesson(port))
+        for _ in range(2):
+            session = await connect(remote(port), passwords, memory=memory)
+            assert session.enabled == {"QRESYNC"}
+            session.abort()
+    assert passwords.refusals == [None, None]
+
+
+async def test_who_is_one_too_many_does_not_call_again_at_once():
+    async def dismisses(server):
+        server.say(GREETING)
+        sign_in, _ = await flight(server, PLAIN, "ENABLE QRESYNC")
+        server.say(f"{sign_in} OK [CAPABILITY {CAN}] in", "* BYE Too many connections")
+
+    with pytest.raises(TooManyConnections):
+        async with arriving(dismisses, welcomes):
+            pass
 
 
 async def test_a_server_that_takes_the_next_command_for_an_answer_never_gets_the_password_as_a_command():

@@ -64,14 +64,15 @@ def test_a_lesson_is_about_one_user_of_one_server(place, user):
 
 def test_where_the_server_is_another_by_now_what_it_failed_in_is_tried_again():
     memory = remembering()
-    memory.learn(replace(LESSON, capabilities=frozenset({"IMAP4REV1"}), lists_all=True, delimiter=None))
-    assert (memory.lists_all, memory.delimiter) == (True, None)
+    memory.learn(replace(LESSON, capabilities=frozenset({"IMAP4REV1"}), deaf_behind=frozenset(), lists_all=True))
+    assert (memory.lists_all, memory.recall(LESSON.place).deaf_behind) == (True, frozenset())
 
 
 def test_what_was_corrected_stays_so_while_the_server_is_the_same():
     memory = remembering()
-    memory.learn(replace(LESSON, lists_all=True, delimiter=None))
+    memory.learn(replace(LESSON, deaf_behind=frozenset({"PLAIN"}), lists_all=True, delimiter=None))
     assert (memory.lists_all, memory.delimiter) == (False, "/")
+    assert memory.recall(LESSON.place).deaf_behind == {"CRAM-MD5", "PLAIN"}
 
 
 def test_the_password_is_nowhere_in_it():
