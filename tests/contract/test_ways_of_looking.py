@@ -257,3 +257,35 @@ async def test_a_mod_sequence_that_went_back_with_the_index_is_noticed(dovecot: 
     assert after.highestmodseq < before.highestmodseq
     assert (changes.vanished, changes.reflagged) == ({"3"}, {"5": {FLAGGED}})
     assert "delta doubted" in taken
+
+
+@pytest.mark.parametrize("kind", ["dovecot", "cyrus"])
+async def test_changes_of_folders_in_turn_over_one_connection_are_believed(
+    kind: str, request: pytest.FixtureRequest, taken: Taken
+) -> None:
+    """The servers say where the last mailbox ends, so that nothing of it is taken for the next."""
+    account = request.getfixturevalue(kind).account()
+    worlds = [ImapWorld(account, folder, connections=1) for folder in ("One", "Two")]
+    for world in worlds:
+        await world.open()
+    try:
+        for world in worlds:
+            await world.deliver([b"Subject: %d\r\n\r\nbody\r\n" % n for n in range(3)])
+        worlds[1].pool, own = worlds[0].pool, worlds[1].pool
+        lives = [Life(world, random.Random(0)) for world in worlds]
+        for life in lives:
+            life.known.agree(await life.world.replica().changes(life.known))
+        taken.clear()
+        for flags in ({SEEN}, {FLAGGED}):
+            for life in lives:
+                await life.world.set_flags(["1"], frozenset(flags))
+                await life.world.deliver([b"Subject: new\r\n\r\nbody\r\n"])
+                changes = await life.world.replica().changes(life.known)
+                assert (changes.reflagged, len(changes.appeared)) == ({"1": flags}, 1)
+                life.known.agree(changes)
+        assert worlds[0].pool.opened == 1
+        worlds[1].pool = own
+    finally:
+        for world in worlds:
+            await world.close()
+    assert taken == {"qresync", "delta"}

@@ -218,8 +218,10 @@ class _Conversation:
         if name not in self.server.boxes:
             self.box = None
             return Answer(tagged=b"NO [NONEXISTENT] no such mailbox")
+        closed = [b"OK [CLOSED] the last one"] if self.enabled and self.box is not None else []
         box = self.box = self.server.boxes[name]
         told = [
+            *closed,
             b"FLAGS (" + " ".join(sorted(SYSTEM.union(*(mail.flags for mail in box.mail)))).encode() + b")",
             b"%d EXISTS" % len(box.mail),
             b"OK [UIDVALIDITY %d] valid" % box.uidvalidity,

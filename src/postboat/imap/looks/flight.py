@@ -36,6 +36,7 @@ class Flight:
         self.refused: CommandFailed | None = None
         """The first refusal among the answers, once the flight has landed."""
         self._session, self._opening = session, opening
+        self._before = session.selection
         self._hearing = ExitStack()
         self._selections: list[Selection] = []
         self._asked: list[tuple[Command, asyncio.Future[Condition]]] = []
@@ -83,14 +84,21 @@ class Flight:
         await self._all_answered()
         for command, answer in self._asked:
             self._note_refusal(command, answer.result())
+        if self.heard.is_mixed and self._follows_another():
+            self.heard.listing.understood = False
         self.heard.end()
         return opened[0]
 
     def _open(self, since: tuple[int, int] | None = None) -> None:
-        opening, take = self._opening, self.heard.selecting
+        opening, take = self._opening, self.heard.selecting_since if since else self.heard.selecting
         selection = self._session.open(opening.name, read_only=opening.read_only, fresh=True, since=since, take=take)
         self._selections.append(selection)
         self._hearing.enter_context(selection.heard_by(self.heard.behind))
+
+    def _follows_another(self) -> bool:
+        """Whether another mailbox was selected until this flight came."""
+        before = self._before.known if self._before is not None else None
+        return before is not None and before.name != self._opening.name
 
     async def _all_answered(self) -> None:
         """The session is not given back with questions in the air."""

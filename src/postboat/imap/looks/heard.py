@@ -47,8 +47,11 @@ class Heard:
         """Flags in use in the mailbox."""
         self.searched: list[UidSet] = []
         self.esearched: list[ESearched] = []
+        self.is_mixed = False
+        """Whether a SELECT told of messages, and not where its own begin."""
         self._gone: list[Range] = []
         self._selecting: list[Response] = []
+        self._is_closed = False
 
     @property
     def understood(self) -> bool:
@@ -56,12 +59,23 @@ class Heard:
         return self.listing.understood
 
     def selecting(self, response: Response) -> None:
-        """Take what comes in answer to a SELECT; all that came before `[CLOSED]` was about the mailbox before."""
-        if isinstance(response, Condition):
-            if response.code is not None and response.code.name == "CLOSED":
-                self._selecting.clear()
-        else:
+        """Take what comes in answer to a SELECT; all that came before `[CLOSED]` was about the mailbox before.
+
+        By itself a SELECT tells of no message, so what it tells of any is about that mailbox, too.
+        """
+        if _is_closed(response):
+            self._selecting.clear()
+        elif not isinstance(response, Condition | Fetched | Vanished):
             self._selecting.append(response)
+
+    def selecting_since(self, response: Response) -> None:
+        """Take what comes in answer to a SELECT that asked for changes (RFC 7162 section 3.2.5)."""
+        if _is_closed(response):
+            self._selecting.clear()
+            self._is_closed, self.is_mixed = True, False
+        elif not isinstance(response, Condition):
+            self._selecting.append(response)
+            self.is_mixed |= isinstance(response, Fetched | Vanished) and not self._is_closed
 
     def behind(self, response: Response) -> None:
         """Take what comes behind the answer to the SELECT."""
@@ -123,3 +137,7 @@ class Heard:
             flags = self.listing.flags
             for uid in list(uids) if len(uids) <= len(flags) else [uid for uid in flags if uid in uids]:
                 flags.pop(uid, None)
+
+
+def _is_closed(response: Response) -> bool:
+    return isinstance(response, Condition) and response.code is not None and response.code.name == "CLOSED"

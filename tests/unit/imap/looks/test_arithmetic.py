@@ -27,11 +27,11 @@ def selected(uidnext: int | None = 12, highestmodseq: int | None = 110) -> Selec
 def heard(*behind: Response, exists: int = 6, flagged: tuple[int, ...] = (10, 11), gone: str = "3") -> Heard:
     """By default two messages came and one of five went."""
     told = Heard()
-    told.selecting(Exists(exists))
+    told.selecting_since(Exists(exists))
     if gone:
-        told.selecting(Vanished(UidSet.parse(gone), earlier=True))
+        told.selecting_since(Vanished(UidSet.parse(gone), earlier=True))
     for uid in flagged:
-        told.selecting(Fetched(1, uid, NO_FLAGS, modseq=105))
+        told.selecting_since(Fetched(1, uid, NO_FLAGS, modseq=105))
     for response in behind:
         told.behind(response)
     told.end()

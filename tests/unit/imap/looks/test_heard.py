@@ -17,13 +17,31 @@ def shown(uid: int | None, *flags: str, modseq: int | None = 5) -> Fetched:
 def test_what_comes_before_closed_was_about_the_mailbox_before() -> None:
     heard = Heard()
     for response in (Exists(99), shown(1, SEEN), Vanished(UidSet.of([2])), Unknown(b"*")):
-        heard.selecting(response)
-    heard.selecting(Condition("OK", ResponseCode("CLOSED")))
+        heard.selecting_since(response)
+    heard.selecting_since(Condition("OK", ResponseCode("CLOSED")))
     for response in (Exists(3), shown(2), Vanished(UidSet.of([7]), earlier=True)):
-        heard.selecting(response)
+        heard.selecting_since(response)
     heard.end()
     assert (heard.exists, heard.at_select, heard.listing.flags) == (3, 3, {2: NO_FLAGS})
     assert (heard.vanished, heard.understood, heard.removals) == (UidSet.of([7]), True, 0)
+
+
+def test_a_select_by_itself_tells_of_no_message() -> None:
+    heard = Heard()
+    for response in (Exists(3), shown(1, SEEN), Vanished(UidSet.of([2]))):
+        heard.selecting(response)
+    heard.end()
+    assert (heard.exists, heard.listing.flags, heard.vanished, heard.is_mixed) == (3, {}, UidSet(), False)
+
+
+def test_changes_are_mixed_with_those_of_the_mailbox_before_unless_they_begin_somewhere() -> None:
+    closed, told = Condition("OK", ResponseCode("CLOSED")), Vanished(UidSet.of([7]), earlier=True)
+    for said, is_mixed in (((told,), True), ((closed, told), False), ((told, closed, told), False), ((), False)):
+        heard = Heard()
+        for response in said:
+            heard.selecting_since(response)
+        heard.end()
+        assert heard.is_mixed is is_mixed
 
 
 def test_the_count_at_the_select_stays_while_messages_come_and_go() -> None:
@@ -38,7 +56,7 @@ def test_the_count_at_the_select_stays_while_messages_come_and_go() -> None:
 def test_earlier_removals_do_not_change_the_count() -> None:
     heard = Heard()
     heard.selecting(Exists(3))
-    heard.selecting(Vanished(EVERYTHING, earlier=True))
+    heard.selecting_since(Vanished(EVERYTHING, earlier=True))
     heard.end()
     assert (heard.exists, heard.vanished) == (3, EVERYTHING)
 
@@ -54,7 +72,7 @@ def test_a_removal_now_takes_back_what_was_shown_before_without_counting_a_range
 
 def test_the_later_flags_count() -> None:
     heard = Heard()
-    heard.selecting(shown(1, SEEN))
+    heard.selecting_since(shown(1, SEEN))
     heard.behind(shown(1))
     heard.end()
     assert heard.listing.flags == {1: NO_FLAGS}

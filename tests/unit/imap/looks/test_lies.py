@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.contract.worlds import Baseline
-from tests.fakes.lying_server import WAYS, Answer, LyingServer
+from tests.fakes.lying_server import WAYS, Answer, LyingServer, Mailbox
 
 from postboat.errors import FolderError, KeysRenewed
 from postboat.imap.looks import esearch
@@ -237,3 +237,59 @@ async def test_no_lie_removes_or_hides_a_message_for_good(way: str, lie: str) ->
         shore.server.lies.clear()
         await shore.look(pool)
     assert shore.known.flags_by_key == shore.there()
+
+
+STRAYS: dict[str, bytes] = {
+    "flags of one that is there, too": b"1 FETCH (UID 1 FLAGS (\\Deleted) MODSEQ (50))",
+    "flags of one that is not": b"1 FETCH (UID 99 FLAGS () MODSEQ (50))",
+    "flags of one that has just come": b"1 FETCH (UID 14 FLAGS (\\Deleted) MODSEQ (50))",
+    "a removal": b"VANISHED 9",
+    "a removal of one that is gone, too": b"VANISHED 2",
+    "a removal by number": b"3 EXPUNGE",
+    "a count": b"99 EXISTS",
+}
+"""What a server may have kept back about a mailbox until another one is selected."""
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("closed", [True, False])
+@pytest.mark.parametrize("stray", STRAYS)
+async def test_what_is_said_of_the_mailbox_before_is_not_taken_for_the_next(way: str, stray: str, closed: bool) -> None:
+    shore = Shore(way)
+    shore.server.boxes["Before"] = Mailbox(uidvalidity=8)
+    tell = preceded_by(STRAYS[stray])
+    async with shore.server.pool() as pool:
+        await shore.look(pool)
+        shore.change()
+        await ImapMailbox(pool, "Before").changes(Baseline())
+        shore.server.lies["SELECT"] = lambda a, c: tell(a if closed else without(b"[CLOSED]")(a, c), c)
+        await shore.look(pool)
+        assert shore.known.flags_by_key == shore.there()
+
+
+@pytest.mark.parametrize(("closed", "is_believed"), [(True, True), (False, False)])
+async def test_changes_told_behind_another_mailbox_are_believed_where_the_server_says_that_it_closed_it(
+    closed: bool, is_believed: bool
+) -> None:
+    shore = Shore("qresync")
+    shore.server.boxes["Before"] = Mailbox(uidvalidity=8)
+    async with shore.server.pool() as pool:
+        await shore.look(pool)
+        await ImapMailbox(pool, "Before").changes(Baseline())
+        shore.server.inbox.flag(5, SEEN)
+        shore.server.lies["SELECT"] = (lambda a, _: a) if closed else without(b"[CLOSED]")
+        shore.server.said.clear()
+        await shore.look(pool)
+    assert (len(shore.server.commands("SELECT")) == 1) is is_believed
+    assert shore.known.flags_by_key == shore.there()
+
+
+async def test_changes_of_the_mailbox_that_is_selected_already_are_believed_without_that() -> None:
+    shore = Shore("qresync")
+    async with shore.server.pool() as pool:
+        await shore.look(pool)
+        shore.server.inbox.flag(5, SEEN)
+        shore.server.lies["SELECT"] = without(b"[CLOSED]")
+        shore.server.said.clear()
+        await shore.look(pool)
+    assert len(shore.server.commands("SELECT")) == 1
