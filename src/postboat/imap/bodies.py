@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed
 from postboat.imap.headers import is_notice
+from postboat.imap.wire.framer import ProtocolViolation
 from postboat.imap.wire.uid_set import UidSet
 from postboat.model import Content, Gone, Unreadable
 
@@ -26,6 +27,57 @@ WHOLE = "UID FLAGS INTERNALDATE BODY.PEEK[]"
 NOT_SENT = "the server lists it but does not send it"
 EMPTY = "the server sends it empty though it is not"
 NOTICE = "the server sends a notice in its place"
+DISPUTED = "the server sends different messages in its place"
+
+SEVERAL = 4
+"""How many times the stated size may come: servers count wrongly, and an answer may be sent a second time."""
+FLOOR = 16 << 20
+"""Octets that may come in any case."""
+UNSTATED = 1 << 20
+"""Octets that a message is expected to have when the server does not say."""
+
+
+class Arrivals:
+    """What comes of messages that were asked for: one body for each, however often the server sends it.
+
+    The first is the one that is kept: an equal one says nothing new and is dropped at once, so that no more is held
+    than was asked for. Where another one differs, either may be another message's, and neither is believed. `sizes` are
+    those that the server stated, in octets by UID.
+    """
+
+    def __init__(self, wanted: UidSet, sizes: Mapping[int, int]) -> None:
+        self._wanted = wanted
+        self._room = FLOOR + SEVERAL * sum(sizes.get(uid) or UNSTATED for uid in wanted)
+        self._bodies: dict[int, Fetched | None] = {}
+        """None stands for bodies that differ."""
+        self.sizes: dict[int, int] = {}
+        """Those told now."""
+
+    @property
+    def bodies(self) -> list[Fetched]:
+        """Messages that came with their body."""
+        return [message for message in self._bodies.values() if message is not None]
+
+    @property
+    def disputed(self) -> list[int]:
+        """UIDs for which different bodies came."""
+        return [uid for uid, message in self._bodies.items() if message is None]
+
+    def take(self, message: Fetched) -> None:
+        """Take what was told of a message, if it is wanted; ProtocolViolation when the server does not stop."""
+        uid, body = message.uid, message.body
+        if uid is None or uid not in self._wanted:
+            return
+        if message.size is not None:
+            self.sizes[uid] = message.size
+        if not isinstance(body, bytes):
+            return
+        self._room -= len(body)
+        if self._room < 0:
+            raise ProtocolViolation("the server does not stop to send messages again")
+        kept = self._bodies.setdefault(uid, message)
+        if kept is not None and kept.body != body:
+            self._bodies[uid] = None
 
 
 class Bodies:
@@ -74,12 +126,17 @@ class Bodies:
         """Fetch a set; when the server refuses it, halve it until the messages to blame stand alone."""
         if not wanted:
             return
+        arrivals = Arrivals(wanted, self._sizes)
+        refusal: CommandFailed | None = None
         try:
-            await session.fetch(wanted, WHOLE, self.take)
+            await session.fetch(wanted, WHOLE, arrivals.take)
         except CommandFailed as failure:
             if failure.status != "NO":
                 raise
-            await self._fetch_halves(session, self.missing(wanted), failure)
+            refusal = failure
+        self.take(arrivals)
+        if refusal is not None:
+            await self._fetch_halves(session, self.missing(wanted), refusal)
 
     async def _fetch_halves(self, session: Session, wanted: UidSet, failure: CommandFailed) -> None:
         uids = list(wanted)
@@ -90,10 +147,15 @@ class Bodies:
         elif uids and uids[0] in await present_of(session, wanted):
             self._read[uids[0]] = Unreadable(str(uids[0]), f"the server does not send it: {failure.text}")
 
-    def take(self, message: Fetched) -> None:
-        """Take what came of a message, if it is its body and fit for it."""
-        if message.uid is None or not isinstance(message.body, bytes):
-            return
+    def take(self, arrivals: Arrivals) -> None:
+        """Take the bodies that came and are fit for their messages."""
+        for message in arrivals.bodies:
+            self._take(message)
+        self._unfit |= dict.fromkeys(arrivals.disputed, DISPUTED)
+
+    def _take(self, message: Fetched) -> None:
+        assert message.uid is not None
+        assert isinstance(message.body, bytes)
         if not message.body and self._sizes.get(message.uid, 0) > 0:
             self._unfit[message.uid] = EMPTY
         elif is_notice(message.body):

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed, FolderError
-from postboat.imap.bodies import WHOLE, Bodies, fetch_all
+from postboat.imap.bodies import WHOLE, Arrivals, Bodies, fetch_all
 from postboat.imap.headers import digest, header_of, message_id
 from postboat.imap.large import LARGE, read_large
 from postboat.imap.looks.listing import holds_of
@@ -72,10 +72,10 @@ async def _learn_sizes(opening: Opening, sizes: dict[int, int], unknown: UidSet)
     """Ask for the sizes of messages, in octets as the server states them."""
     if not unknown:
         return
-    flight = await _flight(opening, unknown, "UID RFC822.SIZE")
+    flight = await _flight(opening, unknown, "UID RFC822.SIZE", {})
     if flight.refusal is not None:
         raise FolderError(f"the server refused {flight.refusal}") from flight.refusal
-    sizes.update((each.uid, each.size) for each in flight.arrived if each.uid is not None and each.size is not None)
+    sizes.update(flight.arrived.sizes)
 
 
 async def _read_small(
@@ -85,10 +85,9 @@ async def _read_small(
     if not uids:
         return []
     wanted = UidSet.of(uids)
-    flight = await _flight(opening, wanted, WHOLE, octets=sum(sizes.get(uid, 0) for uid in uids))
+    flight = await _flight(opening, wanted, WHOLE, sizes)
     bodies = Bodies(holds_of(flight.selected), sizes)
-    for message in flight.arrived:
-        bodies.take(message)
+    bodies.take(flight.arrived)
     if bodies.missing(wanted):
         await _finish(opening, bodies, wanted, flight.refusal)
     return bodies.of(uids)
@@ -105,23 +104,24 @@ class _Flight:
     """What came of questions that went out with the SELECT, in a mailbox that proved to be the right one."""
 
     selected: Selected
-    arrived: list[Fetched]
+    arrived: Arrivals
     refusal: CommandFailed | None
     """The first of the questions that was not granted."""
 
 
 @patiently
-async def _flight(opening: Opening, wanted: UidSet, items: str, *, octets: int = 0) -> _Flight:
-    """Send SELECT and FETCH together, and wait for both.
+async def _flight(opening: Opening, wanted: UidSet, items: str, sizes: Mapping[int, int]) -> _Flight:
+    """Send SELECT and FETCH together, and wait for both. `sizes` of messages are those known before.
 
     Raises `FolderGone` or `FolderError` when the mailbox is not the right one: what came is then of another mailbox,
     or of messages that have nothing but their number in common with those wanted.
     """
-    arrived: list[Fetched] = []
+    arrived = Arrivals(wanted, sizes)
+    octets = sum(sizes.get(uid, 0) for uid in wanted)
 
     def hear(response: Response) -> None:
-        if isinstance(response, Fetched) and response.uid in wanted:
-            arrived.append(response)
+        if isinstance(response, Fetched):
+            arrived.take(response)
 
     async with opening.opened_for_reading(octets=octets) as (session, selection):
         with selection.heard_by(hear):

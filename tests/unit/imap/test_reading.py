@@ -7,6 +7,8 @@ import pytest
 from tests.fakes.dialogue import serving
 
 from postboat.errors import ConnectionLost, FolderError, FolderGone
+from postboat.imap import bodies
+from postboat.imap.bodies import DISPUTED, Arrivals
 from postboat.imap.connection import Connection
 from postboat.imap.large import LARGE
 from postboat.imap.opening import Opening
@@ -14,6 +16,8 @@ from postboat.imap.pool import Pool
 from postboat.imap.reading import read_messages
 from postboat.imap.server_kind import ServerKind
 from postboat.imap.session import Session
+from postboat.imap.wire.responses import Fetched
+from postboat.imap.wire.uid_set import UidSet
 from postboat.model import SEEN, Content, Gone, Unreadable
 
 WHOLE = r"\(UID FLAGS INTERNALDATE BODY.PEEK\[\]\)"
@@ -243,6 +247,63 @@ async def test_what_a_flight_left_open_is_asked_over_a_session_alone():
         reader = Reader(pool, "A", 1, 2, 3)
         await reader.task
     assert reader.found == {**read("A", 1, 3), 2: Gone("2")}
+
+
+async def test_a_body_that_is_repeated_is_kept_once_and_the_first_is_it():
+    async def talk(server):
+        select, fetch = await server.command("SELECT .*"), await server.command("UID FETCH .*")
+        server.say(*opened(), f"{select} OK done", *[whole("A", 1), whole("A", 2)] * 3, f"{fetch} OK done")
+
+    async with pool_of(talk) as pool:
+        reader = Reader(pool, "A", 1, 2)
+        await reader.task
+    assert reader.found == read("A", 1, 2)
+
+
+def test_messages_of_unstated_size_may_be_as_large_as_small_ones_are():
+    arrivals = Arrivals(UidSet([(1, 50)]), {})
+    for uid in range(1, 51):
+        arrivals.take(Fetched(uid, uid, body=b"x" * LARGE))
+    assert len(arrivals.bodies) == 50
+
+
+def test_of_a_body_that_is_repeated_no_second_one_is_held():
+    arrivals, first = Arrivals(UidSet.of([1]), {}), Fetched(1, 1, body=b"body")
+    for again in (first, Fetched(1, 1, body=b"body"), Fetched(1, 2, body=b"not wanted")):
+        arrivals.take(again)
+    assert [id(each) for each in arrivals.bodies] == [id(first)]
+
+
+async def test_of_different_bodies_for_one_message_none_is_believed_and_it_is_asked_for_alone():
+    async def talk(server):
+        select, fetch = await server.command("SELECT .*"), await server.command("UID FETCH 1:3 .*")
+        server.say(*opened(), f"{select} OK done", whole("A", 1), whole("A", 2), whole("A", 3))
+        server.say(whole("B", 2), whole("B", 3), whole("A", 2), f"{fetch} OK done")
+        await server.answer("NOOP", "OK done")
+        await server.answer("UID SEARCH UID 2:3", "* SEARCH 2 3", "OK done")
+        await server.answer("UID FETCH 2:3 .*", whole("A", 2), whole("A", 3), whole("B", 3), whole("B", 1), "OK done")
+
+    async with pool_of(talk) as pool:
+        reader = Reader(pool, "A", 1, 2, 3)
+        await reader.task
+    assert reader.found == {**read("A", 1, 2), 3: Unreadable("3", DISPUTED)}
+
+
+@pytest.mark.parametrize("alone", [False, True])
+async def test_a_server_that_does_not_stop_to_repeat_a_body_is_given_up(monkeypatch, alone):
+    monkeypatch.setattr(bodies, "FLOOR", 1000)
+
+    async def talk(server):
+        select, fetch = await server.command("SELECT .*"), await server.command("UID FETCH .*")
+        server.say(*opened(), f"{select} OK done")
+        if alone:
+            server.say(f"{fetch} BAD one after the other, please")
+            await server.command("UID FETCH 1 .*")
+        server.say(*[whole("A", 1)] * 100)
+
+    async with pool_of(talk) as pool:
+        failure = await Reader(pool, "A", 1).fails(ConnectionLost)
+    assert "does not stop to send messages again" in str(failure)
 
 
 async def test_a_server_that_does_not_understand_a_flight_is_asked_step_by_step():
