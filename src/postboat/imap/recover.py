@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from bisect import bisect_left
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -102,7 +103,11 @@ async def token_for(content: Content, validity: str, uidnext: int) -> Token:
 
 
 async def candidates_from(session: Session, uidnext: int, taken: Collection[int]) -> list[Candidate]:
-    """The selected mailbox's messages from `uidnext` on, but for those `taken`, oldest first."""
+    """The selected mailbox's messages from `uidnext` on, but for those `taken`, oldest first.
+
+    What others take while the answer is on its way is left out, too: nobody else has a message that is taken of these
+    before the next `await`.
+    """
     found: dict[int, Candidate] = {}
 
     def each(message: Fetched) -> None:
@@ -113,7 +118,7 @@ async def candidates_from(session: Session, uidnext: int, taken: Collection[int]
         found[message.uid] = Candidate(message.uid, message.size, lenient_digest(header), date, message_id(header))
 
     await session.fetch(f"{uidnext}:{HIGHEST_UID}", "UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER]", each)
-    return [found[uid] for uid in sorted(found)]
+    return [found[uid] for uid in sorted(found) if uid not in taken]
 
 
 async def find_stored(session: Session, tokens: Mapping[Key, Token], taken: Collection[int]) -> dict[Key, int]:
@@ -136,17 +141,18 @@ async def find_stored(session: Session, tokens: Mapping[Key, Token], taken: Coll
     return match(tokens, candidates)
 
 
-def match(tokens: Mapping[Key, Token], candidates: Sequence[Candidate]) -> dict[Key, int]:
+def match(tokens: Mapping[Key, Token], candidates: Sequence[Candidate], *, oldest: bool = False) -> dict[Key, int]:
     """UIDs of the messages that are certainly the tokens' ones, each given out once.
 
+    Of identical messages the newest are they, whose pairing is less likely to be written down already; or the `oldest`.
     A message that is stored for sure may have got another header from the server: one of its Message-ID is it, or the
     only one of its date and size.
     """
     matched: dict[Key, int] = {}
     for trait in _CERTAIN:
-        _match_by(trait, tokens, candidates, matched)
+        _match_by(trait, tokens, candidates, matched, oldest=oldest)
     stored = {key: token for key, token in tokens.items() if token.stored}
-    _match_by(lambda m: m.message_id or None, stored, candidates, matched)
+    _match_by(lambda m: m.message_id or None, stored, candidates, matched, oldest=oldest)
     rest, free = _unmatched(stored, candidates, matched)
     for key, token in rest.items():
         alike = [c.uid for c in free if (c.size, c.date) == (token.size, token.date)]
@@ -161,8 +167,10 @@ def match_just_stored(tokens: Mapping[Key, Token], candidates: Sequence[Candidat
 
     Later this would be no proof, for other mail may have come in their place; nor is it now when one of them cannot be
     what was sent. Those that may not have been stored are not counted.
+
+    Of identical messages the oldest are taken: those that came later are left to who began later to store them.
     """
-    matched = match(tokens, candidates)
+    matched = match(tokens, candidates, oldest=True)
     rest, free = _unmatched({key: token for key, token in tokens.items() if token.stored}, candidates, matched)
     if len(rest) == len(free) and all(map(_may_be, rest.values(), free)):
         matched.update(zip(rest, (c.uid for c in free), strict=True))
@@ -185,20 +193,20 @@ def _match_by(
     tokens: Mapping[Key, Token],
     candidates: Iterable[Candidate],
     matched: dict[Key, int],
+    *,
+    oldest: bool,
 ) -> None:
-    """Give candidates to tokens of equal trait, the last candidates to the last tokens.
-
-    Among identical messages the newer ones are those whose pairing is less likely to be written down already.
-    """
+    """Give candidates, by rising UID, to tokens of equal trait in their order: the newest, or the `oldest` first."""
     given = set(matched.values())
     free: dict[Hashable, list[int]] = defaultdict(list)
     for candidate in candidates:
         if candidate.uid not in given:
             free[trait(candidate)].append(candidate.uid)
-    for key, token in reversed(list(tokens.items())):
+    for key, token in list(tokens.items())[:: 1 if oldest else -1]:
         waiting = free.get(trait(token), []) if trait(token) is not None else []
-        if key not in matched and waiting and waiting[-1] >= token.uidnext:
-            matched[key] = waiting.pop()
+        first = bisect_left(waiting, token.uidnext)
+        if key not in matched and first < len(waiting):
+            matched[key] = waiting.pop(first if oldest else -1)
 
 
 def _unmatched(

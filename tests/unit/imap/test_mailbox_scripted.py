@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.contract.worlds import Baseline
@@ -14,6 +15,7 @@ from postboat.errors import ConnectionLost, FolderError, FolderGone, KeysRenewed
 from postboat.imap.folders import ImapFolders
 from postboat.imap.mailbox import ImapMailbox
 from postboat.imap.recover import Token
+from postboat.imap.session import Session
 from postboat.imap.uploads import NOT_FOUND
 from postboat.imap.wire.uid_set import UidSet
 from postboat.model import (
@@ -588,6 +590,23 @@ async def test_without_uidplus_stored_messages_are_found_by_their_headers() -> N
     async with mailbox(server) as box:
         outcomes = await store(box, content("a", TWO), content("b", ONE), content("c", ONE))
     assert outcomes == [Stored("a", "2"), Stored("b", "3"), Stored("c", "4")]
+
+
+async def test_two_batches_of_equal_messages_are_never_given_one_uid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have seen both messages before either of them is told which is its own."""
+    fetch, both = Session.fetch, asyncio.Barrier(2)
+
+    async def fetch_together(*words: Any) -> Any:
+        await both.wait()
+        answer = await fetch(*words)
+        await both.wait()
+        return answer
+
+    monkeypatch.setattr(Session, "fetch", fetch_together)
+    server = LyingServer(POOR)
+    async with mailbox(server, size=2) as box:
+        stored = await asyncio.gather(store(box, content("a", ONE)), store(box, content("b", ONE)))
+    assert {outcome.key for outcomes in stored for outcome in outcomes} == {"1", "2"}
 
 
 async def test_without_uidnext_too() -> None:
