@@ -57,10 +57,11 @@ class Scene:
         self._number = 0
 
     async def calm(self) -> None:
-        """Sync until there is nothing to do, and nothing looks recently touched."""
+        """Sync until there is nothing to do, nothing looks recently touched, and the server is known well."""
         (await self.voyage.sync()).assert_clean()
         settle(self.voyage)
-        await self.voyage.sync()
+        for _ in range(3):
+            await self.voyage.sync()
 
     async def run(self) -> Sailed:
         """The run that is recorded."""

@@ -108,6 +108,8 @@ class _Caller:
     ) -> None:
         self._remote, self._wire_log, self._memory, self._behind = remote, wire_log, memory, behind
         self._place = place(remote)
+        self._lost_with: Lesson | None = None
+        """By which lesson something went out behind a sign-in whose connection then ended."""
 
     async def signed_in(self, password: PasswordGiver) -> Session:
         """Sign in, asking again for the password while it is refused and another one can be given."""
@@ -131,11 +133,25 @@ class _Caller:
                     # Nobody refused the password, and nothing will go out behind it now.
                     await line.drop()
                     line = await self._greeted()
-                    return await self._admitted(line, *given)
+                    session = await self._admitted(line, *given)
+                    self._note_loss()
+                    return session
             raise refusal or SignInRefused("there is no password to offer")
         finally:
             if not line.is_taken:
                 await line.drop()
+
+    def _note_loss(self) -> None:
+        """Suspect a mechanism behind which a connection was lost, once it is known to work with nothing behind it.
+
+        A line may be cut at any moment. Twice in a row, it is the server.
+        """
+        lost = self._lost_with
+        if lost is None:
+            return
+        again = lost.mechanism in lost.lost_behind
+        deaf_behind = lost.deaf_behind | ({lost.mechanism} if again else frozenset())
+        self._memory.correct(deaf_behind=deaf_behind, lost_behind=lost.lost_behind | {lost.mechanism})
 
     async def _greeted(self) -> Line:
         """Reach the server; when its greeting does not tell its capabilities, those of last time are guessed."""
@@ -177,6 +193,7 @@ class _Caller:
             if not arrival.is_ahead:
                 raise
             self._memory.forget()
+            self._lost_with = lesson
             if connection.is_one_too_many or postponed(str(error)):
                 raise
             raise CallAgain(str(error)) from error

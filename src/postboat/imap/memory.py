@@ -12,7 +12,7 @@ from typing import Any
 
 from postboat.values import dataclass
 
-_FORM = 1
+_FORM = 2
 """Changes when a text of before can no longer be read."""
 
 
@@ -33,6 +33,8 @@ class Lesson:
     """Whether it tells its capabilities at the sign-in without being asked."""
     deaf_behind: frozenset[str] = field(default=frozenset())
     """Mechanisms behind which commands of the same flight were lost (Cyrus 3.6: AUTHENTICATE, but not LOGIN)."""
+    lost_behind: frozenset[str] = field(default=frozenset())
+    """Mechanisms behind which the connection was lost, last time that anything went out behind them."""
     lists_all: bool = True
     """Whether its extended LIST shows what its plain LIST shows."""
     delimiter: str | None = None

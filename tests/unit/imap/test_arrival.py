@@ -466,6 +466,24 @@ async def test_one_lost_connection_does_not_speak_against_the_mechanism(answered
     assert passwords.refusals == [None, None]
 
 
+async def test_a_connection_lost_twice_in_a_row_speaks_against_the_mechanism():
+    """So it is at Cyrus: each call would cost two connections, for ever."""
+
+    async def is_cut(server):
+        server.say(GREETING)
+        await flight(server, PLAIN, "ENABLE QRESYNC")
+        server.writer.close()
+
+    passwords = Passwords("secret", "secret")
+    async with serving(is_cut, welcomes, is_cut, welcomes) as port:
+        memory = ServerMemory()
+        memory.learn(lesson(port))
+        for deaf_behind in (frozenset(), {"PLAIN"}):
+            session = await connect(remote(port), passwords, memory=memory)
+            session.abort()
+            assert memory.recall(f"127.0.0.1:{port}", "me").deaf_behind == deaf_behind
+
+
 async def test_who_is_one_too_many_does_not_call_again_at_once():
     async def dismisses(server):
         server.say(GREETING)

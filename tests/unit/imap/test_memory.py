@@ -87,11 +87,11 @@ def test_the_password_is_nowhere_in_it():
         "{",
         "[]",
         "null",
-        json.dumps({"form": 1}),
+        json.dumps({"form": 2}),
         *(
             json.dumps({**json.loads(remembering().text()), **wrong})
             for wrong in (
-                {"form": 2},
+                {"form": 1},
                 {"capabilities": "IMAP4REV1"},
                 {"capabilities": [1]},
                 {"announces": "yes"},
