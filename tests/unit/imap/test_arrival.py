@@ -481,7 +481,7 @@ async def test_a_connection_lost_twice_in_a_row_speaks_against_the_mechanism():
         for deaf_behind in (frozenset(), {"PLAIN"}):
             session = await connect(remote(port), passwords, memory=memory)
             session.abort()
-            assert memory.recall(f"127.0.0.1:{port}", "me").deaf_behind == deaf_behind
+            assert memory.recall(lesson(port).place, "me").deaf_behind == deaf_behind
 
 
 async def test_who_is_one_too_many_does_not_call_again_at_once():
