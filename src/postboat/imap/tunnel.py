@@ -26,6 +26,7 @@ class Tunnel(asyncio.SubprocessProtocol):
         self._complaints = b""
         self._ended = asyncio.Event()
         self._transport: asyncio.SubprocessTransport | None = None
+        self._given_up = False
 
     @classmethod
     async def start(cls, command: str) -> tuple[Self, socket.socket]:
@@ -66,6 +67,7 @@ class Tunnel(asyncio.SubprocessProtocol):
     def process_exited(self) -> None:
         """The process is reaped; its last words may still be under way, or never end (a child in the background)."""
         asyncio.get_running_loop().call_later(_LAST_WORDS, self._ended.set)
+        self._release()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The process is reaped and its standard error read to its end."""
@@ -91,7 +93,18 @@ class Tunnel(asyncio.SubprocessProtocol):
     def kill(self) -> None:
         """End the command at once; the event loop reaps it."""
         self._signal(signal.SIGKILL)
-        if self._transport is not None:
+        self._given_up = True
+        stderr = self._transport.get_pipe_transport(2) if self._transport is not None else None
+        if stderr is not None:
+            stderr.close()
+        self._release()
+
+    def _release(self) -> None:
+        """Close what is left of a command that was given up, once it is reaped.
+
+        A transport that is closed earlier may reap it itself, and the event loop then misses its child.
+        """
+        if self._given_up and self._transport is not None and self._transport.get_returncode() is not None:
             self._transport.close()
 
     async def _ends_within(self, seconds: float) -> bool:

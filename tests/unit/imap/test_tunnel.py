@@ -1,5 +1,6 @@
 import asyncio
 import os
+import subprocess
 import time
 
 import pytest
@@ -68,6 +69,20 @@ async def test_killing_does_not_wait_and_leaves_no_process():
     async with asyncio.timeout(5):
         while is_running(pids[0]):  # reaped by init, not by us
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("command", ["sleep 1000", "exit 1"])
+async def test_nobody_but_the_event_loop_reaps_a_command_that_is_killed(command, monkeypatch, caplog):
+    """Else it misses its child, and says so on the terminal."""
+    polled = []
+    monkeypatch.setattr(subprocess.Popen, "poll", lambda process: polled.append(process.pid))
+    tunnel, sock = await Tunnel.start(f"echo $$; {command}")
+    pid = int(await read(sock))
+    tunnel.kill()
+    sock.close()
+    await tunnel.end()
+    assert not is_running(pid)
+    assert (polled, caplog.messages) == ([], [])
 
 
 async def test_a_child_left_in_the_background_does_not_hold_up_the_end():
