@@ -18,6 +18,7 @@ from postboat.imap.refusals import require_ok
 from postboat.imap.sasl import Deaf, SaslExchange
 from postboat.imap.standing import AUTH, SELECTED, Standing
 from postboat.imap.streaming import LiteralStream
+from postboat.imap.tcp import in_words
 from postboat.imap.watchdog import Watchdog
 from postboat.imap.wire import commands
 from postboat.imap.wire.responses import Condition
@@ -381,7 +382,7 @@ class Connection:
         if bye is not None:
             for call in self._pipeline.calls("LOGOUT"):
                 call.finish(Condition("OK", text=bye.text))
-        why = bye.text if bye is not None else error
+        why = bye.text if bye is not None else error and in_words(error)
         self._fail(ConnectionLost(f"the connection was lost: {why}" if why else "the server closed the connection"))
         self._carrier.note_gone()
 

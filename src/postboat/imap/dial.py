@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -23,6 +22,7 @@ from postboat.imap.line import greeted
 from postboat.imap.memory import ServerMemory
 from postboat.imap.sasl import CallAgain, Deaf
 from postboat.imap.session import Session
+from postboat.imap.tcp import in_words
 from postboat.imap.wire import commands
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def _why(error: OSError) -> str:
     if isinstance(error, socket.gaierror):
         return f"the name is not known ({error.strerror or error})"
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed ({error.reason or error}); is this port meant for ssl = true?"
-    return (os.strerror(error.errno) if error.errno else str(error) or type(error).__name__).lower()
+        return f"{in_words(error)}; is this port meant for ssl = true?"
+    return in_words(error)
 
 
 class _Caller:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import socket
+import ssl
 from collections import deque
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,14 @@ if TYPE_CHECKING:
 
 STAGGER = 0.25
 """Seconds an address is given before the next one is tried beside it (RFC 8305 section 5)."""
+
+_WORDS = (
+    (ConnectionResetError, "the connection was reset"),
+    (ConnectionAbortedError, "the connection was aborted"),
+    (ConnectionRefusedError, "the connection was refused"),
+    (BrokenPipeError, "the other side closed the connection"),
+    (TimeoutError, "no answer in time"),
+)
 
 Address = tuple[int, Any]
 """Address family and socket address."""
@@ -46,6 +56,15 @@ def is_loopback(address: object) -> bool:
     except ValueError:
         return False
     return (getattr(ip, "ipv4_mapped", None) or ip).is_loopback
+
+
+def in_words(error: Exception) -> str:
+    """What went wrong on a line, for people; asyncio raises some errors without a number or a text."""
+    if isinstance(error, ssl.SSLError):  # its number is no system's
+        return f"TLS failed ({getattr(error, 'reason', None) or error.strerror or error})"
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()
+    return str(error) or next((words for kind, words in _WORDS if isinstance(error, kind)), "the line failed")
 
 
 async def _race(waiting: deque[Address]) -> socket.socket:

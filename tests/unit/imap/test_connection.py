@@ -544,6 +544,20 @@ async def test_a_lost_connection_fails_all_that_waits(end):
             connection.send(commands.noop())
 
 
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (ConnectionResetError(), "the connection was lost: the connection was reset"),
+        (None, "the server closed the connection"),
+    ],
+)
+async def test_why_a_connection_was_lost_is_told_in_words(error, why):
+    async with connected(f"{PREAUTH}C: NOOP\nclose") as (connection, _):
+        connection._lost(error)
+        with pytest.raises(ConnectionLost, match=f"^{why}$"):
+            connection.send(commands.noop())
+
+
 async def test_bye_fails_all_that_waits_with_the_servers_words():
     async with connected(PREAUTH + "C: NOOP\nS: * BYE Session invalidated - AccessTokenExpired") as (connection, _):
         with pytest.raises(ConnectionLost, match="AccessTokenExpired"):

@@ -301,6 +301,15 @@ async def test_an_unknown_host_is_unreachable():
         await connect(config, Giver("secret"))
 
 
+async def test_an_error_that_says_nothing_of_itself_is_told_in_words(monkeypatch):
+    async def reach(host, port):
+        raise ConnectionResetError
+
+    monkeypatch.setattr(tcp, "reach", reach)
+    with pytest.raises(ServerUnreachable, match=r"^localhost:993: the connection was reset$"):
+        await connect(remote(993), Giver("secret"))
+
+
 async def test_a_silent_server_is_given_up():
     async def talk(server):
         await server.farewell()

@@ -1,5 +1,7 @@
 import asyncio
+import errno
 import socket
+import ssl
 
 import pytest
 
@@ -82,6 +84,23 @@ async def test_when_no_address_answers_the_reason_is_told(monkeypatch):
 async def test_an_unknown_or_impossible_name_is_a_resolvers_error(name):
     with pytest.raises(socket.gaierror):
         await tcp.reach(name, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ECONNRESET, "whatever"), "connection reset by peer"),
+        (ConnectionResetError(), "the connection was reset"),
+        (ConnectionAbortedError(), "the connection was aborted"),
+        (ConnectionAbortedError("SSL handshake is taking too long"), "SSL handshake is taking too long"),
+        (BrokenPipeError(), "the other side closed the connection"),
+        (TimeoutError(), "no answer in time"),
+        (OSError(), "the line failed"),
+        (ssl.SSLError(1, "wrong version number"), "TLS failed (wrong version number)"),
+    ],
+)
+def test_what_went_wrong_is_told_in_words_whatever_the_error_says_of_itself(error, words):
+    assert tcp.in_words(error) == words
 
 
 async def test_giving_up_ends_all_attempts(monkeypatch):
