@@ -94,9 +94,11 @@ def assemble(
 
 
 def _owner(remote: RemoteConfig) -> str:
-    """Whose mailbox on which server it is: UIDs of another one mean other messages, whatever their UIDVALIDITY."""
-    server = remote.preauthtunnel or remote.transporttunnel or f"{remote.remotehost}:{remote.remoteport}"
-    return f"{_user(remote)}@{server}"
+    """Whose mailbox on which server it is: UIDs of another one mean other messages, whatever their UIDVALIDITY.
+
+    The port is no part of it: going from 143 to 993 changes nothing about the mail.
+    """
+    return f"{_user(remote)}@{remote.preauthtunnel or remote.transporttunnel or remote.remotehost}"
 
 
 def _user(remote: RemoteConfig) -> str:
