@@ -5,8 +5,22 @@ from tests.servers.recorder import Recording, commands_of
 
 
 def recording(*turns):
-    """What a client says begins with ">", what a server says with "<"."""
-    return Recording([("up" if turn[0] == ">" else "down", turn[1:].encode()) for turn in turns])
+    """What a client says begins with ">", what a server says with "<"; each is heard before the next is said."""
+    made = Recording()
+    for turn in turns:
+        made.left(turn[1:].encode(), up=turn[0] == ">")
+        made.arrived(turn[1:].encode(), up=turn[0] == ">")
+    return made
+
+
+def test_what_is_said_while_an_answer_is_on_its_way_is_no_round_trip_more():
+    spoken = recording("<* OK hello\r\n", ">A1 NOOP\r\n")
+    spoken.left(b"A1 OK\r\n", up=False)
+    spoken.left(b"A2 NOOP\r\n", up=True)
+    assert spoken.round_trips == 1
+    spoken.arrived(b"A1 OK\r\n", up=False)
+    spoken.left(b"A3 NOOP\r\n", up=True)
+    assert spoken.round_trips == 2
 
 
 @pytest.mark.parametrize(
@@ -14,7 +28,7 @@ def recording(*turns):
     [
         ((), 0),
         (("<* OK hello\r\n",), 0),
-        ((">A1 NOOP\r\n",), 0),
+        ((">A1 NOOP\r\n",), 1),
         (("<* OK hello\r\n", ">A1 NOOP\r\n", "<A1 OK\r\n"), 1),
         (("<* OK hello\r\n", ">A1 NOOP\r\n", ">A2 NOOP\r\n", "<A1 OK\r\n", "<A2 OK\r\n"), 1),
         (("<* OK hello\r\n", ">A1 NOOP\r\n", "<A1 OK\r\n", ">A2 NOOP\r\n", "<A2 OK\r\n"), 2),
