@@ -9,7 +9,7 @@ from tests.fakes.memory_ledger import FusedLedger
 from tests.fakes.memory_replica import SERVER_HOLDS, Fuse, MemoryReplica, never
 
 from postboat.model import NO_FLAGS, Policy, Side
-from postboat.sync.folder_pair import FolderPair, sync_folder_pair
+from postboat.sync.folder_pair import FolderPair, look, settle
 from postboat.sync.observe import observe
 from postboat.sync.plan import make_plan
 
@@ -44,7 +44,11 @@ class MemoryWorld:
 
     async def sync(self, fuse: Callable[[str], None] = never) -> Counts:
         self.events.clear()
-        return await sync_folder_pair(self.pair(fuse), self.events.append)
+        return await self.sync_pair(self.pair(fuse))
+
+    async def sync_pair(self, pair: FolderPair) -> Counts:
+        """One folder by itself, from the look to the record."""
+        return await settle(pair, await look(pair, self.events.append), self.events.append)
 
     async def agree(self, *numbers: int, flags: Iterable[str] = NO_FLAGS) -> None:
         """Bring both sides to hold these messages, known to the ledger."""

@@ -55,11 +55,6 @@ class FolderPair:
         return self.remote if side is Side.REMOTE else self.local
 
 
-async def sync_folder_pair(pair: FolderPair, publish: Publish) -> Counts:
-    """Make both replicas of one folder agree, as far as the policy allows; return what was done."""
-    return await settle(pair, await look(pair, publish), publish)
-
-
 async def look(pair: FolderPair, publish: Publish) -> Observed:
     """Find out what changed on both sides; nothing is changed yet but what an interrupted run left behind."""
     publish(FolderStarted(pair.account, pair.name))

@@ -19,7 +19,6 @@ from postboat.events import (
     MessageFailed,
 )
 from postboat.model import DELETED, DRAFT, FLAGGED, NO_FLAGS, SEEN, Intent, Pairing, Policy, Side, Stored, Unsettled
-from postboat.sync.folder_pair import sync_folder_pair
 
 REMOTE, LOCAL = Side
 
@@ -137,7 +136,7 @@ async def test_an_upload_whose_connection_broke_is_not_sent_again_in_the_same_ru
     with pytest.raises(Died):
         await world.sync(dying_at_point("before store"))
     hasty = replace(world.pair(), again=True)
-    done = await sync_folder_pair(hasty, world.events.append)
+    done = await world.sync_pair(hasty)
     assert done.failed == 1, "it is told, and the run is not called in step"
     assert len(world.remote.messages) == 1 and key in world.local.messages
     await world.sync()
