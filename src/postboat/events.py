@@ -153,6 +153,33 @@ class MessageCameBack(FolderEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class PlanHeld(FolderEvent):
+    """Deletions look like an accident and wait for the user's word. `folder` is "" when all folders are gone."""
+
+    on: str
+    """The side ("remote" or "local") that still has the messages."""
+    suspicion: str
+    """The value of a `model.Suspicion`."""
+    count: int
+    """How many messages would be deleted."""
+    of: int
+    """How many messages there were."""
+    subjects: tuple[str, ...] = ()
+    """Of a few of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesAside(FolderEvent):
+    """So many messages failed in earlier runs and are not due to be tried again before `due`."""
+
+    count: int
+    due: float
+    """Seconds since the epoch: the earliest of them."""
+    reason: str
+    """Why the first of them failed."""
+
+
+@dataclass(frozen=True, slots=True)
 class FolderFinished(FolderEvent):
     """A folder is in step but for `done.failed` messages."""
 
@@ -175,6 +202,10 @@ class AccountFinished(AccountEvent):
     failed_folders: int
     seconds: float
     lost_folders: int = 0
+    held: int = 0
+    """Messages whose deletion waits for the user's word."""
+    aside: int = 0
+    """Messages that failed before and are not due to be tried again yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,6 +253,78 @@ class Reflagging:
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """A copy that failed for what the message is or what a side makes of it: not tried again before its time."""
+
+    to: Side
+    origin: Key
+    reason: str
+    """For people."""
+    tries: int = 1
+    not_before: float = 0
+    """When it is due again, in seconds since the epoch."""
+
+
+class Suspicion(Enum):
+    """Why deletions look like an accident, and wait for the user's word."""
+
+    EMPTIED = "emptied"
+    """All messages of a folder would go."""
+    MANY_OF_FOLDER = "many of the folder"
+    MANY_OF_ACCOUNT = "many of the account"
+    FOLDER_GONE = "folder gone"
+    """The folder itself is gone from one side."""
+    ALL_GONE = "all folders gone"
+    """Every folder is gone from one side: a missing root, an empty listing."""
+    OTHER_DISK = "other disk"
+    """The root of the Maildirs lies on another file system than before."""
+    UNMARKED = "unmarked"
+    """The root of the Maildirs lacks the marker that it had."""
+
+
+class Verdict(Enum):
+    """What the user said of deletions that were held."""
+
+    WAITING = "waiting"
+    CONFIRMED = "confirmed"
+    """They are meant: carry them out."""
+    RESTORE = "restore"
+    """They are not: bring the messages back to the side that lost them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Deletions in one folder that were not carried out."""
+
+    on: Side
+    """The side that still has the messages, from which they would be deleted."""
+    suspicion: Suspicion
+    count: int
+    """How many messages would go."""
+    of: int
+    """How many messages the folder held when both sides last agreed."""
+    keys: frozenset[Key] = frozenset()
+    """Remote keys of their pairings; empty when the whole folder is gone from the other side."""
+    subjects: tuple[str, ...] = ()
+    """A few of their subjects, for people."""
+    verdict: Verdict = Verdict.WAITING
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many messages a run may delete without asking. Folders for trash and junk count towards none of it."""
+
+    account: int = 200
+    """Of all folders of an account together."""
+    folder: int = 20
+    """Of one folder, when it is also more than `share` of it."""
+    share: int = 25
+    """Percent of a folder's messages."""
+    whole: int = 5
+    """A folder that held so many messages may not be emptied."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fingerprint:
     """What two copies of one message have in common, wherever they lie."""
 

@@ -8,11 +8,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
     from postboat.model import (
+        Aside,
         Changes,
         Content,
         Fingerprint,
         Flags,
         Gone,
+        Held,
         Intent,
         Key,
         Marked,
@@ -80,6 +82,13 @@ class Replica(Protocol):
 
     async def fingerprints(self, keys: Collection[Key]) -> Mapping[Key, Fingerprint]:
         """Fingerprints of messages, for pairing twins; keys that vanished are left out."""
+        ...
+
+    async def headers(self, keys: Collection[Key]) -> Mapping[Key, bytes]:
+        """What the headers of messages say of sender, subject and date, for showing; what cannot be read is left out.
+
+        Only the fields From, Subject and Date need be there; lines end in CRLF.
+        """
         ...
 
     def read(self, keys: Sequence[Key]) -> AsyncIterator[Content | Gone | Unreadable]:
@@ -150,14 +159,30 @@ class FolderLedger(Protocol):
     async def open(self, validity: Mapping[Side, str]) -> bool:
         """Check the validities against the recorded ones, writing them when they are new.
 
-        When a recorded validity differs, all pairings, intents and checkpoints of the folder are dropped (their
+        When a recorded validity differs, all pairings, intents, asides, holds and checkpoints of the folder are dropped (their
         keys mean nothing any more) and the new validities recorded. Returns False in that case, else True.
         An empty validity (folder does not exist yet) matches anything and is not written.
         """
         ...
 
     async def start_over(self) -> None:
-        """Drop all pairings, intents and checkpoints of the folder, keeping its validities."""
+        """Drop all pairings, intents, asides, holds and checkpoints of the folder, keeping its validities."""
+        ...
+
+    async def held(self) -> Sequence[Held]:
+        """The deletions that were held in this folder, at most one entry for each side, with the user's verdict."""
+        ...
+
+    async def hold(self, on: Side, held: Held | None) -> None:
+        """Write down what is held on a side in the place of what was; None: nothing is any more."""
+        ...
+
+    async def asides(self) -> Sequence[Aside]:
+        """The copies that were put aside and have not succeeded since."""
+        ...
+
+    async def put_aside(self, asides: Sequence[Aside], taken_back: Sequence[Aside] = ()) -> None:
+        """Write down copies that failed, in the place of those of the same origin, and drop those `taken_back`."""
         ...
 
     async def pairings(self, side: Side, keys: Collection[Key]) -> Mapping[Key, Pairing]:
