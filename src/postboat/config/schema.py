@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING
 
+from postboat.model import Limits
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ class LocalConfig(RepositoryConfig):
     layout: str = "flat"
     """`flat`: hierarchy as `sep` inside one directory name; `nested`: as directories; `maildir++`: INBOX is the root,
     every other folder a directory that begins with a dot."""
+    keepdeleted: float = 30
+    """Days for which messages removed here are kept in the state directory; 0: not at all."""
     sep: str = "."
     """Separator of hierarchy levels in directory names; "/" means `nested`."""
 
@@ -145,6 +148,8 @@ class AccountConfig:
     autorefresh: float | None = None
     """Minutes between syncs; None: once."""
     quick: int = 0
+    limits: Limits | None = Limits()
+    """How much may be deleted without asking (`maxdeletes` and its kin); None: anything (`maxdeletes = no`)."""
 
 
 @dataclass(frozen=True, slots=True)

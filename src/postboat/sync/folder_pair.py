@@ -9,6 +9,7 @@ is settled, since a message that is gone here and new there was moved.
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import field
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,10 @@ from postboat.sync.tally import counts_of
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from postboat.events import Publish
+    from postboat.model import Suspicion
     from postboat.operations import Plan
     from postboat.sync.plan import Observed
     from postboat.sync.ports import FolderLedger, Replica
@@ -46,6 +50,12 @@ class FolderPair:
     """How many transfers of this folder may be under way at once."""
     transfers: Budget = field(default_factory=Budget)
     """Bounds the octets that transfers of all folders sharing it hold in memory."""
+    exempt: bool = False
+    """Whether it is for trash or junk, which may be emptied as one likes."""
+    doubts: frozenset[Suspicion] = frozenset()
+    """What makes any deletion on the remote side doubtful, however small: the local root is not what it was."""
+    clock: Callable[[], float] = time.time
+    """Seconds since the epoch."""
     again: bool = False
     """Whether the folder was begun in this run already and its connection broke: what was under way then may arrive
     on the server even now, and is not sent a second time before the next run."""
