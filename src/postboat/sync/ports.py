@@ -160,8 +160,8 @@ class FolderLedger(Protocol):
         """Check the validities against the recorded ones, writing them when they are new.
 
         When a recorded validity differs, all pairings, intents, asides, holds and checkpoints of the folder are
-        dropped (their keys mean nothing any more) and the new validities recorded. Returns False in that case, else True.
-        An empty validity (folder does not exist yet) matches anything and is not written.
+        dropped (their keys mean nothing any more) and the new validities recorded. Returns False in that case,
+        else True. An empty validity (folder does not exist yet) matches anything and is not written.
         """
         ...
 
