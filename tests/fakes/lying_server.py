@@ -91,6 +91,15 @@ class Answer:
 
     untagged: list[bytes] = field(default_factory=list)
     tagged: bytes = b"OK done"
+    octets: bytes | None = None
+    """Sent as they are in place of all that, with the command's tag for each `%t`."""
+    is_last: bool = False
+    """Whether the connection ends behind it."""
+
+    def sent(self, tag: bytes) -> bytes:
+        if self.octets is not None:
+            return self.octets.replace(b"%t", tag)
+        return b"".join(b"* " + one + b"\r\n" for one in self.untagged) + tag + b" " + self.tagged + b"\r\n"
 
 
 Lie = Callable[[Answer, bytes], Answer | None]
@@ -107,6 +116,8 @@ class LyingServer:
         self.said: list[bytes] = []
         self._writers: list[asyncio.StreamWriter] = []
         self._conversations: list[asyncio.Task[None]] = []
+        self.greeting: bytes | None = None
+        """Sent as it is in place of a friendly one."""
         self.keeps_date = True
         self.alters: Callable[[bytes], bytes] = lambda wire: wire
         """What becomes of a message that is appended."""
@@ -120,39 +131,46 @@ class LyingServer:
         return [line.decode("latin-1") for line in self.said if line.decode("latin-1").startswith(verbs)]
 
     @asynccontextmanager
-    async def pool(self, size: int = 1) -> AsyncIterator[Pool[Session]]:
-        """Listen, and give a pool of sessions to it."""
+    async def listening(self) -> AsyncIterator[int]:
+        """Listen on a port of loopback."""
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        remote = RemoteConfig(
-            name="remote",
-            remotehost="127.0.0.1",
-            remoteport=port,
-            remoteuser="me",
-            ssl=False,
-            starttls=False,
-            timeout=5,
-        )
-
-        async def password(_refused: str | None) -> tuple[str, Secret]:
-            return "me", Secret("pw")
-
-        pool: Pool[Session] = Pool(lambda: connect(remote, password), size)
         try:
-            yield pool
+            yield server.sockets[0].getsockname()[1]
         finally:
-            await pool.close()
             server.close()
             for writer in self._writers:
                 writer.close()
             await asyncio.gather(*self._conversations)
+
+    @asynccontextmanager
+    async def pool(self, size: int = 1) -> AsyncIterator[Pool[Session]]:
+        """Listen, and give a pool of sessions to it."""
+        async with self.listening() as port:
+            remote = RemoteConfig(
+                name="remote",
+                remotehost="127.0.0.1",
+                remoteport=port,
+                remoteuser="me",
+                ssl=False,
+                starttls=False,
+                timeout=5,
+            )
+
+            async def password(_refused: str | None) -> tuple[str, Secret]:
+                return "me", Secret("pw")
+
+            pool: Pool[Session] = Pool(lambda: connect(remote, password), size)
+            try:
+                yield pool
+            finally:
+                await pool.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)
         if (task := asyncio.current_task()) is not None:
             self._conversations.append(task)
         try:
-            writer.write(f"* PREAUTH [CAPABILITY {self.capabilities}] ready\r\n".encode())
+            writer.write(self.greeting or f"* PREAUTH [CAPABILITY {self.capabilities}] ready\r\n".encode())
             conversation = _Conversation(self, writer)
             while line := await _command(reader, writer):
                 tag, _, command = line.partition(b" ")
@@ -165,11 +183,9 @@ class LyingServer:
                         answer = lie(answer, command)
                 if answer is None:
                     break
-                for one in answer.untagged:
-                    writer.write(b"* " + one + b"\r\n")
-                writer.write(tag + b" " + answer.tagged + b"\r\n")
+                writer.write(answer.sent(tag))
                 await writer.drain()
-                if command == b"LOGOUT":
+                if answer.is_last or command == b"LOGOUT":
                     break
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
