@@ -13,7 +13,7 @@ from postboat.model import FolderName
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-    from postboat.model import Intent, Pairing, Side
+    from postboat.model import Aside, Held, Intent, Pairing, Side
 
 ARCHIVE = FolderName(("Archive",))
 
@@ -66,3 +66,15 @@ class FusedLedger(FolderLedger):
         self.fuse("before save_checkpoints")
         await super().save_checkpoints(checkpoints)
         self.fuse("after save_checkpoints")
+
+    async def hold(self, on: Side, held: Held | None) -> None:
+        self.fuse("before hold")
+        await super().hold(on, held)
+        self.fuse("after hold")
+
+    async def put_aside(self, asides: Sequence[Aside], taken_back: Sequence[Aside] = ()) -> None:
+        if asides or taken_back:
+            self.fuse("before put_aside")
+        await super().put_aside(asides, taken_back)
+        if asides or taken_back:
+            self.fuse("after put_aside")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from postboat.model import Flags, FolderName, Intent, Key, Pairing, Side
+    from postboat.model import Aside, Flags, FolderName, Held, Intent, Key, Pairing, Side, Verdict
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,6 +90,24 @@ class AccountLedger:
     async def layout(self, present: str) -> str:
         """How the local folders were laid out so far; `present` when nothing was synced yet, and remembered then."""
         return await self.run(self._tables.layout, present)
+
+    async def store_standing(self, present: str) -> str:
+        """Where the local root stood when messages were last agreed on; `present` before, and remembered then."""
+        return await self.run(self._tables.standing, present)
+
+    async def stand(self, present: str) -> None:
+        """Remember where the local root stands, in the place of what `store_standing` answered so far."""
+        await self.run(self._tables.stand, present)
+
+    async def holds(self) -> list[tuple[FolderName, FolderName, Held]]:
+        """All deletions that are held, with their folders' remote and local names."""
+        return [(*pair, held) for pair, held in await self.run(self._tables.holds)]
+
+    async def decide(
+        self, verdict: Verdict, remote: FolderName | None = None
+    ) -> list[tuple[FolderName, FolderName, Held]]:
+        """Write down what the user says of what is held in a remote folder, None: in all; return what it is on."""
+        return [(*pair, held) for pair, held in await self.run(self._tables.decide, verdict, remote)]
 
     def folder(self, remote: FolderName, local: FolderName) -> FolderLedger:
         """The ledger of one pair of folders; nothing is written until there is something to write."""
@@ -172,6 +190,23 @@ class FolderLedger:
     async def pairings(self, side: Side, keys: Collection[Key]) -> Mapping[Key, Pairing]:
         """The pairings of messages that `side` calls `keys`."""
         return await self._run(self._tables.pairings, self._pair, side, list(keys)) if keys else {}
+
+    async def held(self) -> Sequence[Held]:
+        """The deletions that are held, at most one entry for each side."""
+        return await self._run(self._tables.held, self._pair)
+
+    async def hold(self, on: Side, held: Held | None) -> None:
+        """Write down what is held on a side, verdict and all, in the place of what was; None drops it."""
+        await self._run(self._tables.hold, self._pair, on, held)
+
+    async def asides(self) -> Sequence[Aside]:
+        """The copies that were put aside and have not succeeded since."""
+        return await self._run(self._tables.asides, self._pair)
+
+    async def put_aside(self, asides: Sequence[Aside], taken_back: Sequence[Aside] = ()) -> None:
+        """Write down copies that failed, in the place of those of the same origin, and drop those `taken_back`."""
+        if asides or taken_back:
+            await self._run(self._tables.put_aside, self._pair, list(asides), list(taken_back))
 
     async def intents(self) -> Sequence[Intent]:
         """Copies begun and not recorded, in the order in which they were intended."""

@@ -7,12 +7,13 @@ another charset) is kept as bytes.
 from __future__ import annotations
 
 import json
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from postboat.model import NO_FLAGS, Flags, FolderName, Side
+from postboat.model import NO_FLAGS, Flags, FolderName, Held, Key, Side, Suspicion, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Column = int | str | bytes
 
@@ -54,12 +55,16 @@ class KnownFolder(NamedTuple):
     has_intents: bool
     validity: Mapping[Side, str | None]
     checkpoint: Mapping[Side, str | None]
+    verdicts: Mapping[Side, Verdict] = {}
+    """Sides on which deletions are held, with what the user said of them."""
 
     @classmethod
-    def of(cls, pair: PairOfFolders, has_pairings: bool, has_intents: bool, row: FolderRow) -> KnownFolder:
-        """Put it together from what the tables hold."""
+    def of(
+        cls, pair: PairOfFolders, has_pairings: bool, has_intents: bool, verdicts: str | None, row: FolderRow
+    ) -> KnownFolder:
+        """Put it together from what the tables hold; `verdicts` as `verdicts_from_column` reads them."""
         validity, checkpoint = ({side: read(side) for side in Side} for read in (row.validity, row.checkpoint))
-        return cls(*pair, has_pairings, has_intents, validity, checkpoint)
+        return cls(*pair, has_pairings, has_intents, validity, checkpoint, verdicts_from_column(verdicts))
 
 
 def to_column(text: str) -> Column:
@@ -90,6 +95,50 @@ def name_to_column(name: FolderName) -> str:
 def name_from_column(column: str) -> FolderName:
     """The inverse of `name_to_column`."""
     return FolderName(tuple(json.loads(column)))
+
+
+def verdicts_from_column(column: str | None) -> dict[Side, Verdict]:
+    """Sides and verdicts from "side verdict,side verdict"; None is none."""
+    pairs = (one.split(" ") for one in column.split(",")) if column else ()
+    return {Side(side): Verdict(verdict) for side, verdict in pairs}
+
+
+def keys_to_column(keys: Iterable[Key]) -> str:
+    """Keys as a JSON array in which [first, last] stands for a run of numbers: a whole folder takes a few bytes."""
+    columns = [to_column(key) for key in keys]
+    numbers = sorted(column for column in columns if isinstance(column, int))
+    names = sorted(key for key, column in zip(keys, columns, strict=True) if not isinstance(column, int))
+    return json.dumps([*_runs(numbers), *names], separators=(",", ":"))
+
+
+def keys_from_column(column: str) -> frozenset[Key]:
+    """The inverse of `keys_to_column`."""
+    keys: list[Key] = []
+    for one in json.loads(column):
+        if isinstance(one, str):
+            keys.append(one)
+        else:
+            first, last = one
+            keys += map(str, range(first, last + 1))
+    return frozenset(keys)
+
+
+def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    for _, run in groupby(enumerate(numbers), key=lambda place: place[1] - place[0]):
+        members = [number for _, number in run]
+        yield members[0], members[-1]
+
+
+def held_to_columns(held: Held) -> tuple[Column, ...]:
+    """What is held as the columns from `on_side` on."""
+    told = (held.on.value, held.verdict.value, held.suspicion.value, held.count, held.of)
+    return (*told, json.dumps(held.subjects), keys_to_column(held.keys))
+
+
+def held_from_columns(on: str, verdict: str, suspicion: str, count: int, whole: int, subjects: str, keys: str) -> Held:
+    """The inverse of `held_to_columns`."""
+    told = (Side(on), Suspicion(suspicion), count, whole)
+    return Held(*told, keys_from_column(keys), tuple(json.loads(subjects)), Verdict(verdict))
 
 
 class FlagColumns:

@@ -53,13 +53,42 @@ _FIRST = (
 
 _SECOND = ("ALTER TABLE meta ADD COLUMN server TEXT",)
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
+_THIRD = (
+    "ALTER TABLE meta ADD COLUMN standing TEXT",
+    """
+    CREATE TABLE hold (
+        folder INTEGER NOT NULL REFERENCES folder ON DELETE CASCADE,
+        on_side TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        suspicion TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        whole INTEGER NOT NULL,
+        subjects TEXT NOT NULL,
+        keys TEXT NOT NULL,
+        PRIMARY KEY (folder, on_side)
+    )
+    """,  # keys last: they may fill many pages, which whoever reads the rest leaves unread
+    """
+    CREATE TABLE aside (
+        folder INTEGER NOT NULL REFERENCES folder ON DELETE CASCADE,
+        to_side TEXT NOT NULL,
+        origin NOT NULL,
+        reason NOT NULL,
+        tries INTEGER NOT NULL,
+        not_before REAL NOT NULL,
+        PRIMARY KEY (folder, to_side, origin)
+    ) WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)
 VERSION = len(MIGRATIONS)
 
 FOLDERS = """
     SELECT remote, local,
         EXISTS (SELECT 1 FROM pairing WHERE pairing.folder = folder.id),
         EXISTS (SELECT 1 FROM intent WHERE intent.folder = folder.id),
+        (SELECT group_concat(on_side || ' ' || verdict) FROM hold WHERE hold.folder = folder.id),
         id, remote_validity, local_validity, remote_checkpoint, local_checkpoint
     FROM folder ORDER BY id
 """
@@ -71,10 +100,21 @@ ADD_FOLDER = "INSERT INTO folder (remote, local) VALUES (?, ?)"
 EMPTY_FOLDER = (
     "DELETE FROM pairing WHERE folder = ?",
     "DELETE FROM intent WHERE folder = ?",
+    "DELETE FROM hold WHERE folder = ?",
+    "DELETE FROM aside WHERE folder = ?",
     "UPDATE folder SET remote_checkpoint = NULL, local_checkpoint = NULL WHERE id = ?",
 )
 
 COUNT = "SELECT COUNT(*) FROM pairing WHERE folder = ?"
+
+_HOLD_COLUMNS = "on_side, verdict, suspicion, count, whole, subjects, keys"
+HOLDS = f"SELECT remote, local, {_HOLD_COLUMNS} FROM hold JOIN folder ON folder = id ORDER BY id, on_side"
+HOLDS_OF = f"SELECT {_HOLD_COLUMNS} FROM hold WHERE folder = ? ORDER BY on_side"
+PUT_HOLD = f"INSERT OR REPLACE INTO hold (folder, {_HOLD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+DROP_HOLD = "DELETE FROM hold WHERE folder = ? AND on_side = ?"
+DECIDE = "UPDATE hold SET verdict = ? WHERE folder = (SELECT id FROM folder WHERE remote = ? AND local = ?)"
+
+ASIDES = "SELECT to_side, origin, reason, tries, not_before FROM aside WHERE folder = ? ORDER BY to_side, origin"
 
 INTENTS = "SELECT to_side, origin, token, flags, mark FROM intent WHERE folder = ? ORDER BY id"
 
@@ -116,6 +156,19 @@ def drop_intents(rows: int) -> str:
             ON folder = done.column1 AND to_side = done.column2 AND origin = done.column3 AND token = done.column4
         )
     """
+
+
+@cache
+def add_asides(rows: int) -> str:
+    """Write copies that failed, in the place of those of the same messages."""
+    columns = "folder, to_side, origin, reason, tries, not_before"
+    return f"INSERT OR REPLACE INTO aside ({columns}) VALUES {_rows('?1, ?, ?, ?, ?, ?', rows)}"
+
+
+@cache
+def drop_asides(rows: int) -> str:
+    """Remove what is written down of as many copies that failed."""
+    return f"DELETE FROM aside WHERE (folder, to_side, origin) IN (VALUES {_rows('?1, ?, ?', rows)})"
 
 
 def flags_by(side: str) -> str:

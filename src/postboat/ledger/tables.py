@@ -14,16 +14,19 @@ from postboat.ledger.rows import (
     KnownFolder,
     PairOfFolders,
     from_column,
+    held_from_columns,
+    held_to_columns,
     name_from_column,
     name_to_column,
     to_column,
 )
-from postboat.model import Flags, Intent, Key, Pairing, Side
+from postboat.model import Aside, Flags, Held, Intent, Key, Pairing, Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from postboat.ledger.database import Database, Transaction
+    from postboat.model import FolderName, Verdict
 
 _KEYS_AT_ONCE = 500
 """SQLite allows 999 variables in a statement, or more, as it was built."""
@@ -32,7 +35,7 @@ _ROWS_AT_ONCE = 150
 
 
 class Tables:
-    """Folders, pairings and intents of one account."""
+    """Folders, pairings, intents, holds and asides of one account."""
 
     def __init__(self, database: Database) -> None:
         self._transaction = database.transaction
@@ -49,9 +52,10 @@ class Tables:
                 PairOfFolders(name_from_column(remote), name_from_column(local)),
                 bool(pairings),
                 bool(intents),
+                verdicts,
                 FolderRow(*row),
             )
-            for remote, local, pairings, intents, *row in rows
+            for remote, local, pairings, intents, verdicts, *row in rows
         ]
 
     def layout(self, present: str) -> str:
@@ -63,6 +67,21 @@ class Tables:
                 transaction.execute("UPDATE meta SET layout = ?", (present,))
                 return present
         return str(recorded)
+
+    def standing(self, present: str) -> str:
+        """Where the local root stood so far; written down as `present` while nothing is, or no folder has pairings."""
+        with self._transaction() as transaction:
+            (recorded,) = transaction.execute("SELECT standing FROM meta").fetchone()
+            (used,) = transaction.execute("SELECT EXISTS (SELECT 1 FROM pairing)").fetchone()
+            if recorded is None or not used:
+                transaction.execute("UPDATE meta SET standing = ?", (present or None,))
+                return present
+        return str(recorded)
+
+    def stand(self, present: str) -> None:
+        """Write down where the local root stands from now on."""
+        with self._transaction() as transaction:
+            transaction.execute("UPDATE meta SET standing = ?", (present or None,))
 
     def remembered(self) -> str | None:
         """What was last remembered about the server."""
@@ -76,7 +95,7 @@ class Tables:
             transaction.execute("UPDATE meta SET server = ?", (text,))
 
     def start_over(self, pair: PairOfFolders) -> FolderRow:
-        """Drop the pairings, intents and checkpoints of a pair of folders, not its validities."""
+        """Drop the pairings, intents, holds, asides and checkpoints of a pair of folders, not its validities."""
         with self._transaction() as transaction:
             folder = _folder(transaction, pair)
             for statement in schema.EMPTY_FOLDER:
@@ -191,6 +210,55 @@ class Tables:
         keys = to_column(intent.origin), to_column(intent.token)
         return (intent.to.value, *keys, self._flags.to_column(intent.flags), to_column(intent.mark))
 
+    # ---- what waits: for the user's word, for its time ----------------------------------------------------------
+
+    def holds(self) -> list[tuple[PairOfFolders, Held]]:
+        """All that is held, by the age of the folders."""
+        with self._transaction("DEFERRED") as transaction:
+            rows = transaction.execute(schema.HOLDS).fetchall()
+        return [
+            (PairOfFolders(name_from_column(remote), name_from_column(local)), held_from_columns(*row))
+            for remote, local, *row in rows
+        ]
+
+    def decide(self, verdict: Verdict, remote: FolderName | None) -> list[tuple[PairOfFolders, Held]]:
+        """Write the user's verdict on what is held in a remote folder, None: in all; return what it is on."""
+        with self._transaction() as transaction:
+            concerned = [pair for pair, _ in self.holds() if remote in (None, pair.remote)]
+            for pair in concerned:
+                transaction.execute(schema.DECIDE, (verdict.value, *_names(pair)))
+            return [(pair, held) for pair, held in self.holds() if pair in concerned]
+
+    def held(self, pair: PairOfFolders) -> list[Held]:
+        """What is held in a pair of folders."""
+        with self._reading(pair) as (transaction, folder):
+            rows = transaction.execute(schema.HOLDS_OF, (folder,)).fetchall()
+        return [held_from_columns(*row) for row in rows]
+
+    def hold(self, pair: PairOfFolders, on: Side, held: Held | None) -> None:
+        """Write down what is held on a side in the place of what was; None drops it."""
+        with self._transaction() as transaction:
+            if held is None:
+                transaction.execute(schema.DROP_HOLD, (_row(transaction, pair).id, on.value))
+            else:
+                transaction.execute(schema.PUT_HOLD, (_folder(transaction, pair), *held_to_columns(held)))
+
+    def asides(self, pair: PairOfFolders) -> list[Aside]:
+        """Copies that failed, each with when it is due."""
+        with self._reading(pair) as (transaction, folder):
+            rows = transaction.execute(schema.ASIDES, (folder,)).fetchall()
+        return [
+            Aside(Side(to), from_column(origin), from_column(reason), tries, not_before)
+            for to, origin, reason, tries, not_before in rows
+        ]
+
+    def put_aside(self, pair: PairOfFolders, asides: Sequence[Aside], taken_back: Sequence[Aside]) -> None:
+        """Drop, then write asides in the place of those of the same messages."""
+        with self._transaction() as transaction:
+            folder = _folder(transaction, pair)
+            _each(transaction, schema.drop_asides, folder, ((a.to.value, to_column(a.origin)) for a in taken_back))
+            _each(transaction, schema.add_asides, folder, map(_aside_row, asides))
+
     # ---- inside -----------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -218,6 +286,10 @@ def _folder(transaction: Transaction, pair: PairOfFolders) -> int:
     return folder
 
 
+def _aside_row(aside: Aside) -> tuple[Column | float, ...]:
+    return (aside.to.value, to_column(aside.origin), to_column(aside.reason), aside.tries, aside.not_before)
+
+
 def _names(pair: PairOfFolders) -> tuple[str, str]:
     return name_to_column(pair.remote), name_to_column(pair.local)
 
@@ -229,7 +301,7 @@ def _chunks(keys: Collection[Key]) -> Iterator[list[Column]]:
 
 
 def _each(
-    transaction: Transaction, statement: Callable[[int], str], folder: int, rows: Iterable[tuple[Column, ...]]
+    transaction: Transaction, statement: Callable[[int], str], folder: int, rows: Iterable[tuple[Column | float, ...]]
 ) -> None:
     """Execute a statement about a folder for all rows, as many at a time as `statement` is told to take."""
     remaining = iter(rows)

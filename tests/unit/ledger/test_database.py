@@ -93,16 +93,17 @@ def test_a_newer_version_is_refused_and_says_so(made: Path) -> None:
     assert "newer version" in str(error) and error.retry is Retry.NEVER
 
 
-def test_a_ledger_of_the_first_version_keeps_all_that_it_holds(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", range(1, schema.VERSION))
+def test_a_ledger_of_an_older_version_keeps_all_that_it_holds(tmp_path: Path, version: int) -> None:
     old = tmp_path / "old.ledger"
     with closing(sqlite3.connect(old)) as connection, connection:
-        for statement in schema.MIGRATIONS[0]:
+        for statement in (s for migration in schema.MIGRATIONS[:version] for s in migration):
             connection.execute(statement)
         connection.execute("INSERT INTO meta (account, layout) VALUES ('test', 'flat .')")
         connection.execute("INSERT INTO folder VALUES (1, '[\"INBOX\"]', '[\"INBOX\"]', '17', 'abc', 'r', 'l')")
         connection.execute("INSERT INTO pairing VALUES (1, 7, 'a.host', '\\Seen', '', '1-2-3')")
         connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
-        connection.execute("PRAGMA user_version = 1")
+        connection.execute(f"PRAGMA user_version = {version}")
     for _ in range(2):
         with closing(opened(old)) as database:
             expected = Pairing("7", "a.host", frozenset({SEEN}), "", "1-2-3")
@@ -112,6 +113,7 @@ def test_a_ledger_of_the_first_version_keeps_all_that_it_holds(tmp_path: Path) -
             assert database.known() == [KnownFolder(*PAIR, True, False, VALID, checkpoints)]
             assert database.remembered() in (None, "words")
             database.remember("words")
+            assert database.standing("m1 d1") == "m1 d1" and database.held(PAIR) == database.asides(PAIR) == []
     with closing(sqlite3.connect(old)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
 
