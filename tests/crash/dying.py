@@ -53,6 +53,17 @@ class Death:
         if self.passed == self._moment:
             os.kill(os.getpid(), self._signal)
 
+    def lurks_everywhere(self) -> None:
+        """Make every moment one at which something gets effective, or known."""
+        for name in DISK:
+            self.lurks_in(os, name)
+        for name in ("move", "sync_filesystem"):
+            self.lurks_in(system, name)
+        for name in ("_write", "_received"):
+            self.lurks_in(Connection, name)
+        self.lurks_in_creations()
+        self.lurks_in_transactions()
+
     def lurks_in(self, owner: Any, name: str) -> None:
         """Make every call of `owner.name` a moment."""
         original: Callable[..., Any] = getattr(owner, name)
@@ -93,14 +104,7 @@ class Death:
 def run(number: int, moment: int, counted: Path, words: list[str]) -> int:
     """Run Postboat with death about."""
     death = Death(number, moment)
-    for name in DISK:
-        death.lurks_in(os, name)
-    for name in ("move", "sync_filesystem"):
-        death.lurks_in(system, name)
-    for name in ("_write", "_received"):
-        death.lurks_in(Connection, name)
-    death.lurks_in_creations()
-    death.lurks_in_transactions()
+    death.lurks_everywhere()
     code = main(words)
     if not moment:
         counted.write_text(str(death.passed))

@@ -133,13 +133,7 @@ class Voyage:
     def server_folders(self) -> set[str]:
         """Names of the selectable folders on the server, decoded."""
         with self.phone() as phone:
-            listed = phone.list()[1]
-        rows = [re.match(rb'\((?P<attributes>[^)]*)\) (?:"."|NIL) "?(?P<name>.*?)"?$', row) for row in listed if row]
-        return {
-            utf7.decode(re.sub(r"\\(.)", r"\1", row["name"].decode()))
-            for row in rows
-            if row and b"\\Noselect" not in row["attributes"]
-        }
+            return folders_of(phone)
 
     # ---- the disk ---------------------------------------------------------------------------------------------
 
@@ -175,6 +169,17 @@ class Voyage:
         """Both sides hold the same messages under the same flags."""
         for folder in folders or ("INBOX",):
             assert self.on_disk(folder) == self.on_server(folder), folder
+
+
+def folders_of(phone: imaplib.IMAP4) -> set[str]:
+    """Names of the selectable folders that a client is shown, decoded."""
+    listed = phone.list()[1]
+    rows = [re.match(rb'\((?P<attributes>[^)]*)\) (?:"."|NIL) "?(?P<name>.*?)"?$', row) for row in listed if row]
+    return {
+        utf7.decode(re.sub(r"\\(.)", r"\1", row["name"].decode()))
+        for row in rows
+        if row and b"\\Noselect" not in row["attributes"]
+    }
 
 
 def append(phone: imaplib.IMAP4, folder: str, message: bytes, flags: str = "", date: str | None = None) -> None:

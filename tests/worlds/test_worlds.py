@@ -1,0 +1,56 @@
+"""Worlds on real servers: a few in every run of the tests, a thousand for each server by `make worlds`."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+from tests.servers.cyrus import CyrusServer
+from tests.servers.dovecot import DovecotServer
+from tests.worlds.machine import Worlds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.real
+
+HOW_MANY = int(os.environ.get("POSTBOAT_WORLDS", "8"))
+SEED = int(os.environ.get("POSTBOAT_SEED", random.randrange(1 << 32)))
+STEPS = 16
+
+
+@pytest.fixture(params=["dovecot", "dovecot_plain", "cyrus"])
+def server(request) -> Iterator[DovecotServer | CyrusServer]:
+    """A server of its own for each thousand worlds."""
+    with _started(request.param) as server:
+        yield server
+
+
+def _started(name: str) -> DovecotServer | CyrusServer:
+    if name == "cyrus":
+        return CyrusServer()
+    return DovecotServer(capability="IMAP4rev1" if name == "dovecot_plain" else None)
+
+
+def test_whatever_happens_nothing_is_lost_and_both_sides_agree(server, request, capsys):
+    counted = [0, 0]
+    machine = type("Machine", (Worlds,), {"server": server, "counted": counted})
+    how = settings(
+        max_examples=HOW_MANY,
+        stateful_step_count=STEPS,
+        deadline=None,
+        database=None,
+        print_blob=True,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    seed(SEED)(machine)
+    try:
+        run_state_machine_as_test(machine, settings=how)
+    finally:
+        with capsys.disabled():
+            print(f"\n{request.node.name}: seed {SEED}: {counted[0]} worlds, {counted[1]} operations")
