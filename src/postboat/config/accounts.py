@@ -11,6 +11,7 @@ from postboat.config.options import Options
 from postboat.config.python_options import PythonNames
 from postboat.config.repositories import is_local, local_repository, remote_repository
 from postboat.config.schema import AccountConfig, Config
+from postboat.model import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,9 +99,10 @@ class Builder:
         remote = self._remote(remote_options, utf8) if remote_options else None
         autorefresh = options.number("autorefresh", 0, "minutes") or None
         quick = options.whole("quick", 0, -1)
+        limits = _limits(options)
         if local is not None and "utf8foldernames" not in options.section.entries:
             self._check_utf7(options, local.localfolders)
-        return AccountConfig(name, local, remote, autorefresh, quick) if local and remote else None
+        return AccountConfig(name, local, remote, autorefresh, quick, limits) if local and remote else None
 
     def _local(self, options: Options, utf8: bool) -> LocalConfig | None:
         self._checked.add((options.section.name, True))
@@ -183,6 +185,22 @@ class Builder:
                 self._general.wrong(
                     "metadata", f"{metadata} is where account {account.name} keeps its mail; use another"
                 )
+
+
+def _limits(options: Options) -> Limits | None:
+    """How much may be deleted without asking; None: all of it. A mistake leaves the defaults in force."""
+    default = Limits()
+    account = options.whole_or_no("maxdeletes", default.account)
+    folder = options.whole("maxdeletesfolder", default.folder, 0)
+    share = options.whole("maxdeletespercent", default.share, 0, 100)
+    if account is not None:
+        return Limits(account, folder, share)
+    for option in ("maxdeletesfolder", "maxdeletespercent"):
+        if options.has(option):
+            options.warn(
+                option, "has no effect, since maxdeletes says that no number of deletions is to be asked about"
+            )
+    return None
 
 
 def _directories(path: Path) -> list[str]:

@@ -15,11 +15,12 @@ def _words(text: str) -> frozenset[str]:
 
 
 GENERAL = _words("accounts maxsyncaccounts ui metadata pythonfile socktimeout fsync")
-ACCOUNT = _words("localrepository remoterepository autorefresh quick utf8foldernames")
+ACCOUNT = _words("""
+    localrepository remoterepository autorefresh quick utf8foldernames maxdeletes maxdeletesfolder maxdeletespercent""")
 REPOSITORY = _words(
     "type nametrans folderfilter folderincludes foldersort createfolders readonly sync_deletes include exclude"
 )
-MAILDIR = REPOSITORY | _words("localfolders sep layout")
+MAILDIR = REPOSITORY | _words("localfolders sep layout keepdeleted")
 IMAP = REPOSITORY | _words("""
     rename strip_prefix remotehost remotehosteval remoteport remoteporteval remoteuser remoteusereval
     remotepass remotepasseval remotepassfile ssl starttls sslcacertfile sslclientcert sslclientkey cert_fingerprint

@@ -39,6 +39,14 @@ def load(path: Path | None, *, overrides: Sequence[str] = (), accounts: Sequence
     return config
 
 
+def account_names(path: Path | None) -> list[str]:
+    """Names of all accounts that a file has, listed or not and checked or not; `path` None looks in the usual places.
+
+    Raises `ConfigError` if there is no file to be read.
+    """
+    return read(path or find(), Problems()).names("account")
+
+
 def find() -> Path:
     """The first configuration that is there. Raises `ConfigError` naming the places if none is."""
     own = paths.config_file()

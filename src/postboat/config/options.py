@@ -20,6 +20,7 @@ _TRUTH = {
     **dict.fromkeys(("yes", "true", "on", "1"), True),
     **dict.fromkeys(("no", "false", "off", "0"), False),
 }
+_NO = frozenset({"no", "false", "off"})
 _UNSET = re.compile(r"\$(?:\{[^}]+\}|\w+)")
 
 
@@ -125,6 +126,20 @@ class Options:
             return value
         bounds = f"{low} or more" if high is None else f"from {low} to {high}"
         self.wrong(option, f"must be a whole number, {bounds}, not {shown(entry.value)}")
+        return default
+
+    def whole_or_no(self, option: str, default: int) -> int | None:
+        """A whole number that is not negative, or None for "no"."""
+        entry = self.entry(option)
+        if entry is None:
+            return default
+        if entry.value is False or (entry.text and str(entry.value).strip().lower() in _NO):
+            return None
+        value = _as_number(entry, int)
+        if isinstance(value, int) and value >= 0:
+            return value
+        no = "no" if entry.text else "false"
+        self.wrong(option, f"must be a whole number, 0 or more, or {no}, not {shown(entry.value)}")
         return default
 
     def number(self, option: str, default: float, unit: str) -> float:

@@ -55,6 +55,7 @@ def local_repository(options: Options, python: PythonNames, *, utf8foldernames: 
         localfolders=path,
         layout=layout,
         sep=sep,
+        keepdeleted=options.number("keepdeleted", 30, "days"),
     )
 
 

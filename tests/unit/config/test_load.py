@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from postboat.config.load import load
+from postboat.config.load import account_names, load
 from postboat.errors import ConfigError
+from postboat.model import Limits
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
 TOP = """\
@@ -110,8 +111,8 @@ def test_every_option_of_the_example_may_be_uncommented(read, home, tmp_path):
 def test_a_value_of_each_kind_is_read(read, home):
     config = read(
         general='maxsyncaccounts = 2\nui = ["tk", "tty"]\nfsync = false\nsocktimeout = 30\nmetadata = "~/state"',
-        account="autorefresh = 2.5\nquick = 3",
-        local='sep = "/"\nreadonly = true',
+        account="autorefresh = 2.5\nquick = 3\nmaxdeletes = 50\nmaxdeletesfolder = 0\nmaxdeletespercent = 100",
+        local='sep = "/"\nreadonly = true\nkeepdeleted = 0.5',
         remote="""
             remotepass = "x"
             auth_mechanisms = ["PLAIN"]
@@ -136,6 +137,8 @@ def test_a_value_of_each_kind_is_read(read, home):
         home / "state",
     )
     assert (account.autorefresh, account.quick) == (2.5, 3)
+    assert account.limits == Limits(account=50, folder=0, share=100)
+    assert account.local.keepdeleted == 0.5
     assert (account.local.layout, account.local.sep, account.local.readonly) == ("nested", "/", True)
     remote = account.remote
     assert remote.password.remotepass.reveal() == "x"
@@ -145,6 +148,26 @@ def test_a_value_of_each_kind_is_read(read, home):
     assert (remote.rules.strip_prefix, remote.rules.rename) == ("INBOX.", {"Sent Items": "Sent"})
     assert remote.rules.folderincludes == ("a",)
     assert not (remote.createfolders or remote.sync_deletes or remote.expunge)
+
+
+def ini_of(home, *, account="", local=""):
+    """A configuration in OfflineIMAP's notation."""
+    return f"""\
+[general]
+accounts = A
+[Account A]
+localrepository = L
+remoterepository = R
+{account}
+[Repository L]
+type = Maildir
+localfolders = {home}/mail
+{local}
+[Repository R]
+type = IMAP
+remotehost = imap.example.org
+remoteuser = me
+"""
 
 
 def test_both_formats_have_one_meaning(read, home):
@@ -174,6 +197,47 @@ folderincludes = ['a', 'b']
         remote='ssl = false\nkeepalive = 60\nauth_mechanisms = ["PLAIN", "LOGIN"]\nfolderincludes = ["a", "b"]',
     )
     assert read(ini, name="rc").accounts == toml.accounts
+
+
+@pytest.mark.parametrize(
+    ("lines", "limits"),
+    [
+        ("", Limits()),
+        ("maxdeletes = false", None),
+        ("maxdeletes = 0", Limits(account=0)),
+        ("maxdeletesfolder = 7", Limits(folder=7)),
+        ("maxdeletespercent = 0", Limits(share=0)),
+    ],
+)
+def test_limits_are_what_is_written_and_the_rest_by_default(read, lines, limits):
+    (account,) = read(account=lines).accounts
+    assert account.limits == limits
+
+
+@pytest.mark.parametrize("word", ["no", "No", "off", "false"])
+def test_no_limit_is_told_in_offlineimaps_words(read, home, word):
+    (account,) = read(ini_of(home, account=f"maxdeletes = {word}"), name="rc").accounts
+    assert account.limits is None
+
+
+def test_a_zero_is_a_limit_and_not_a_no(read, home):
+    config = read(ini_of(home, account="maxdeletes = 0", local="keepdeleted = 0"), name="rc")
+    assert config.accounts[0].limits == Limits(account=0)
+    assert config.accounts[0].local.keepdeleted == 0
+
+
+def test_a_wrong_limit_is_told_in_offlineimaps_words(problems, home):
+    told = problems(ini_of(home, account="maxdeletes = never", local="keepdeleted = no"), name="rc")
+    assert told == [
+        "rc:6: Account A.maxdeletes: must be a whole number, 0 or more, or no, not 'never'",
+        "rc:10: Repository L.keepdeleted: must be a number of days, 0 or more, not 'no'",
+    ]
+
+
+def test_limits_that_maxdeletes_takes_away_are_named(read):
+    config = read(account="maxdeletes = false\nmaxdeletesfolder = 5")
+    assert len(config.warnings) == 1
+    assert "account.A.maxdeletesfolder: has no effect, since maxdeletes" in config.warnings[0]
 
 
 def test_the_port_follows_ssl(read):
@@ -257,6 +321,14 @@ def test_only_the_accounts_asked_for_are_returned(read, home):
     text = text.replace('accounts = ["A"]', 'accounts = ["A", "B"]')
     assert [account.name for account in read(text).accounts] == ["A", "B"]
     assert [account.name for account in read(text, accounts=["B"]).accounts] == ["B"]
+
+
+def test_every_account_of_a_file_has_a_name_though_it_is_not_listed(home):
+    path = home / "config.toml"
+    path.write_text(text_of(home, account="[account.'B:C']\nmaxdeletes = 'wrong'"))
+    assert account_names(path) == ["A", "B:C"]
+    path.write_text("[broken")
+    assert account_names(path) == [], "what is wrong is for `load` to tell"
 
 
 def test_an_unknown_account_is_told(problems):
@@ -374,6 +446,17 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(problems):
         ("account", "maxconnections = 3", "is not known here; it belongs to an IMAP repository"),
         ("account", "quick = -2", "must be a whole number, -1 or more"),
         ("account", "autorefresh = nan", "must be a number of minutes"),
+        ("account", "maxdeletes = -1", "account.A.maxdeletes: must be a whole number, 0 or more, or false, not -1"),
+        ("account", "maxdeletes = true", "must be a whole number, 0 or more, or false, not True"),
+        ("account", "maxdeletes = 'no'", "must be a whole number, 0 or more, or false, not 'no'"),
+        ("account", "maxdeletes = 2.5", "must be a whole number, 0 or more, or false, not 2.5"),
+        ("account", "maxdeletesfolder = false", "must be a whole number, 0 or more, not False"),
+        ("account", "maxdeletespercent = 101", "must be a whole number, from 0 to 100, not 101"),
+        ("account", "maxdelete = 5", "is not known; did you mean maxdeletes?"),
+        ("account", "keepdeleted = 5", "is not known here; it belongs to a Maildir repository"),
+        ("local", "maxdeletes = 5", "is not known here; it belongs to an account"),
+        ("local", "keepdeleted = 'a week'", "repository.L.keepdeleted: must be a number of days, 0 or more, not 'a w"),
+        ("local", "keepdeleted = -1", "must be a number of days, 0 or more, not -1"),
         ("local", "layout = 'nestd'", "must be one of flat, nested, maildir++, not 'nestd'; did you mean nested?"),
         ("local", "layout = 'flat'\nsep = '/'", "flat does not go with sep"),
         ("local", "layout = 'maildir++'\nsep = '-'", 'must be "." with layout maildir++'),
