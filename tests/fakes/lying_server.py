@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from postboat.config.schema import RemoteConfig, Secret
@@ -264,7 +265,10 @@ class _Conversation:
 
     def status(self, rest: bytes) -> Answer:
         name = _words(rest)[0]
-        return Answer([b'STATUS "%s" (UIDNEXT %d)' % (name.encode(), self.server.boxes[name].uidnext)])
+        if name not in self.server.boxes:
+            return Answer(tagged=b"NO [NONEXISTENT] no such mailbox")
+        box = self.server.boxes[name]
+        return Answer([b'STATUS "%s" (MESSAGES %d UIDNEXT %d)' % (name.encode(), len(box.mail), box.uidnext)])
 
     def uid_fetch(self, rest: bytes) -> Answer:
         uids, items = rest.split(b" ", 1)
@@ -286,6 +290,11 @@ class _Conversation:
             told.append(b"RFC822.SIZE %d" % len(mail.wire))
         if b"BODY.PEEK[]" in items:
             told.append(b"BODY[] {%d}\r\n" % len(mail.wire) + mail.wire)
+        if fields := re.search(rb"BODY\.PEEK(\[HEADER\.FIELDS \(([^)]*)\)\])", items):
+            wanted = tuple(name.lower() + b":" for name in fields[2].split())
+            lines = mail.wire.partition(b"\r\n\r\n")[0].split(b"\r\n")
+            header = b"".join(line + b"\r\n" for line in lines if line.lower().startswith(wanted)) + b"\r\n"
+            told.append(b"BODY%s {%d}\r\n" % (fields[1], len(header)) + header)
         if b"BODY.PEEK[HEADER]" in items:
             header = mail.wire.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
             told.append(b"BODY[HEADER] {%d}\r\n" % len(header) + header)
@@ -380,7 +389,7 @@ class _Conversation:
 
     def list(self, rest: bytes) -> Answer:
         pattern = _words(rest)[-1]
-        names = [name for name in self.server.boxes if pattern in ("*", name)]
+        names = [name for name in self.server.boxes if fnmatchcase(name, pattern)]
         return Answer([b'LIST () "/" "%s"' % name.encode("latin-1") for name in names])
 
     def lsub(self, rest: bytes) -> Answer:
@@ -394,6 +403,14 @@ class _Conversation:
         if name in self.server.boxes:
             return Answer(tagged=b"NO [ALREADYEXISTS] it is there")
         self.server.boxes[name] = Mailbox()
+        return Answer()
+
+    def delete(self, rest: bytes) -> Answer:
+        gone = self.server.boxes.pop(_words(rest)[0], None)
+        return Answer(tagged=b"OK deleted" if gone is not None else b"NO [NONEXISTENT] no such mailbox")
+
+    def unselect(self, _: bytes) -> Answer:
+        self.box = None
         return Answer()
 
 

@@ -1,4 +1,4 @@
-"""The folders of a server: listed once a run, created one level at a time, never removed.
+"""The folders of a server: listed once a run, created one level at a time, deleted when they are empty.
 
 Inside Postboat a folder's name is made of Unicode parts. Its *wire name* is what the server sent, and a folder that
 exists is always addressed by it, so that no decoding and encoding can turn one folder into another.
@@ -15,6 +15,8 @@ from postboat.imap.enquiry import KEEPS_MODSEQ, Enquiry, Wanted, enquire
 from postboat.imap.listing import create, folded, means_inbox, subscribe
 from postboat.imap.memory import ServerMemory
 from postboat.imap.patience import patiently
+from postboat.imap.removing import delete_empty
+from postboat.imap.roles import marked, role_of
 from postboat.imap.wire import utf7
 from postboat.model import INBOX, FolderName, Glimpse
 from postboat.values import dataclass
@@ -49,6 +51,8 @@ class RemoteFolder:
     """Whether the user is subscribed to it; always so when that was not asked."""
     glimpse: Glimpse | None = None
     """What the listing tells of its messages; None when it does not."""
+    role: str = ""
+    """`roles.TRASH`, `roles.JUNK`, or "" for all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +161,13 @@ class ImapFolders:
         delimiter = next((one.delimiter for one in found.mailboxes.values() if one.delimiter), delimiter)
         folders: dict[FolderName, RemoteFolder] = {}
         problems: list[str] = []
+        roles = frozenset[str]().union(*(marked(one.attributes) for one in listed))
         for one in listed:
             subscribed = not subscribed_only or means_inbox(one) or folded(one.name) in found.subscriptions
             numbers = found.numbers.get(folded(one.name), {})
             try:
-                folder = self._folder(one, subscribed, self._glimpse(numbers, keeps_modseq=keeps_modseq))
+                glimpse = self._glimpse(numbers, keeps_modseq=keeps_modseq)
+                folder = self._folder(one, roles, subscribed=subscribed, glimpse=glimpse)
             except ValueError as problem:
                 problems.append(f"folder {one.name!r} is left alone: {problem}")
                 continue
@@ -172,15 +178,19 @@ class ImapFolders:
                 problems.append(f"folder {one.name!r}: its name is not valid modified UTF-7 and is used as it is")
         return RemoteFolders(delimiter, self._decode(prefix), tuple(folders.values()), tuple(problems))
 
-    def _folder(self, listed: Listed, subscribed: bool, glimpse: Glimpse | None) -> RemoteFolder:
-        """Raises ValueError when the name has an empty level."""
+    def _folder(
+        self, listed: Listed, roles: frozenset[str], *, subscribed: bool, glimpse: Glimpse | None
+    ) -> RemoteFolder:
+        """`roles` are those that some folder is marked with. Raises ValueError when the name has an empty level."""
+        name = FolderName.of(*self._parts(listed))
         return RemoteFolder(
-            FolderName.of(*self._parts(listed)),
+            name,
             "INBOX" if means_inbox(listed) else listed.name,
             not listed.attributes & NOT_SELECTABLE,
             listed.attributes & SPECIAL_USES,
             subscribed,
             glimpse,
+            role_of([_decoded(part) or part for part in name.parts], listed.attributes, roles),
         )
 
     def _glimpse(self, numbers: Mapping[str, int], *, keeps_modseq: bool) -> Glimpse | None:
@@ -267,6 +277,21 @@ class ImapFolders:
             above = FolderName(name.parts[:count])
             if not above.is_inbox and listing.find(above) is None:
                 yield self.wire_name(above, listing)
+
+    @patiently
+    async def delete(self, name: FolderName, listing: RemoteFolders) -> None:
+        """Delete a folder that is empty, and the subscription to it; one that is gone already is as good as deleted.
+
+        Raises `FolderError` for the INBOX, for one that holds messages or folders, and when the server refuses.
+        """
+        if name.is_inbox:
+            raise FolderError("the INBOX is never deleted")
+        folder = listing.find(name)
+        if folder is None:
+            return
+        if not folder.selectable:
+            raise FolderError(f"folder {folder.wire!r} is not deleted: it is none that holds messages")
+        await delete_empty(self._pool, folder.wire, listing.delimiter)
 
     def mailbox(
         self,

@@ -16,7 +16,7 @@ from postboat.imap.marking import change_flags, remove
 from postboat.imap.moving import CANNOT, Moving
 from postboat.imap.opening import Opening
 from postboat.imap.patience import patiently
-from postboat.imap.reading import fingerprints_of, read_messages
+from postboat.imap.reading import fingerprints_of, headers_of, read_messages
 from postboat.imap.recover import Token, find_stored, next_uid, token_for
 from postboat.imap.uploads import NOT_FOUND, Uploads
 from postboat.model import Changes, Refused, Stored, Unsettled
@@ -118,6 +118,14 @@ class ImapMailbox:
             return {}
         async with self._opening.opened(fresh=True) as (session, _):
             return await fingerprints_of(session, sorted(map(int, keys)))
+
+    @patiently
+    async def headers(self, keys: Collection[Key]) -> Mapping[Key, bytes]:
+        """Sender, subject and date of messages; what is gone or refused is left out."""
+        if not keys:
+            return {}
+        async with self._opening.opened() as (session, _):
+            return await headers_of(session, sorted(map(int, keys)))
 
     async def read(self, keys: Sequence[Key]) -> AsyncIterator[Content | Gone | Unreadable]:
         """Yield small messages once all of them came, then each large one as a stream.

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from postboat.imap.wire.responses import Response
     from postboat.model import Content, Gone, Key, Unreadable
 
+SHOWN = 1 << 16
+"""Octets of a header that are looked at for showing."""
+
 
 async def read_messages(
     opening: Opening, sizes: dict[int, int], uids: Sequence[int]
@@ -151,3 +154,19 @@ async def fingerprints_of(session: Session, uids: Sequence[int]) -> dict[Key, Fi
 
     await fetch_all(session, UidSet.of(uids), "UID RFC822.SIZE BODY.PEEK[HEADER]", take)
     return {str(uid): found[uid] for uid in uids if uid in found}
+
+
+async def headers_of(session: Session, uids: Sequence[int]) -> dict[Key, bytes]:
+    """What headers say of sender, subject and date; what is gone, or the server does not send, is left out."""
+    found: dict[Key, bytes] = {}
+    wanted = UidSet.of(uids)
+
+    def take(message: Fetched) -> None:
+        if message.uid is not None and message.uid in wanted and message.header is not None:
+            found[str(message.uid)] = header_of(message.header)[:SHOWN]
+
+    try:
+        await session.fetch(wanted, "UID BODY.PEEK[HEADER.FIELDS (FROM SUBJECT DATE)]", take)
+    except CommandFailed:
+        pass  # they are only to be shown
+    return found

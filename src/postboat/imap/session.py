@@ -237,6 +237,17 @@ class Session:
         """Select a mailbox unless it is selected in this way. Raises as `select`."""
         return await self.open(name, read_only=read_only).mailbox()
 
+    async def unselect(self) -> None:
+        """Have no mailbox selected any more, or the INBOX for reading where the server knows no UNSELECT (RFC 3691).
+
+        Never CLOSE: that removes what others marked. Raises `CommandFailed`, and as `select`.
+        """
+        if "UNSELECT" in self.capabilities:
+            self._selection = None
+            await self.run(commands.unselect())
+        else:
+            await self.select("INBOX", read_only=True)
+
     async def not_opened(self, name: str, failure: CommandFailed) -> FolderError:
         """What a refused SELECT means; when the refusal does not tell, the list of mailboxes does."""
         if is_gone(failure) or (failure.status == "NO" and not failure.code and not await self._is_listed(name)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.fakes.lying_server import Answer, LyingServer
+from tests.fakes.lying_server import Answer, LyingServer, Mailbox
 
 from postboat.errors import AccountError, FolderError
 from postboat.imap.folders import ImapFolders, RemoteFolder, RemoteFolders
@@ -52,6 +52,18 @@ async def test_names_are_split_at_the_delimiter_and_decoded() -> None:
     assert found.folders[2].special_use == {"\\all"}
     assert found.folders[3].wire == 'Entw&APw-rfe/2024.1 &- "more"'
     assert not found.problems
+
+
+async def test_roles_are_told_by_marks_and_elsewhere_by_names() -> None:
+    found = await listed(
+        'LIST (\\Junk) "/" "Strange"',
+        'LIST () "/" "Spam"',
+        'LIST () "/" "Gel&APY-scht"',
+        'LIST () "/" "INBOX/Papierkorb"',
+    )
+    assert [folder.role for folder in found.folders] == ["", "junk", "", "trash", "trash"]
+    encoded = await listed('LIST () "/" "Gel&APY-scht"', utf8=False)
+    assert encoded.folders[1].role == "trash"
 
 
 async def test_an_encoded_delimiter_makes_no_level() -> None:
@@ -223,3 +235,82 @@ async def test_a_refused_creation_is_told() -> None:
     async with server.pool() as pool:
         with pytest.raises(FolderError, match="excess whitespace"):
             await ImapFolders(pool).create(FolderName.of("a "), LISTING)
+
+
+async def deleted(server: LyingServer, name: str, *, listing: RemoteFolders | None = None) -> None:
+    async with server.pool(2) as pool:
+        folders = ImapFolders(pool)
+        await folders.delete(FolderName.of(*name.split("/")), listing or await folders.list())
+
+
+async def test_an_empty_folder_is_deleted_with_its_subscription() -> None:
+    server = LyingServer()
+    server.boxes["Old"] = Mailbox()
+    await deleted(server, "Old")
+    assert server.commands("DELETE", "UNSUBSCRIBE") == ['DELETE "Old"', 'UNSUBSCRIBE "Old"']
+    assert set(server.boxes) == {"INBOX"}
+
+
+@pytest.mark.parametrize("name", ["INBOX", "Full", "Above"])
+async def test_what_holds_messages_or_folders_and_the_inbox_are_never_deleted(name: str) -> None:
+    server = LyingServer()
+    server.boxes |= {"Full": Mailbox(), "Above": Mailbox(), "Above/Below": Mailbox()}
+    server.boxes["Full"].put(b"Subject: new\r\n\r\n")
+    with pytest.raises(FolderError, match=r"INBOX is never|holds 1 messages|folders inside"):
+        await deleted(server, name)
+    assert not server.commands("DELETE")
+
+
+async def test_a_folder_made_inside_it_since_the_listing_keeps_a_folder() -> None:
+    server = LyingServer()
+    server.boxes |= {"Above": Mailbox(), "above/Below": Mailbox()}
+    old = RemoteFolders("/", folders=(RemoteFolder(FolderName.of("Above"), "Above"),))
+    server.lies["LIST"] = lists('LIST () "/" "above/Below"')
+    with pytest.raises(FolderError, match="folders inside"):
+        await deleted(server, "Above", listing=old)
+    assert not server.commands("DELETE")
+
+
+async def test_a_folder_whose_messages_are_not_told_is_left() -> None:
+    server = LyingServer()
+    server.boxes["Old"] = Mailbox()
+    server.lies["STATUS"] = lambda _, __: Answer([b'STATUS "Old" ()'])
+    with pytest.raises(FolderError, match="does not tell"):
+        await deleted(server, "Old")
+    assert not server.commands("DELETE")
+
+
+@pytest.mark.parametrize("told_by", ["STATUS", "DELETE", "listing"])
+async def test_a_folder_that_is_gone_is_as_good_as_deleted(told_by: str) -> None:
+    server = LyingServer()
+    if told_by == "DELETE":
+        server.boxes["Old"] = Mailbox()
+        server.lies["DELETE"] = lambda _, __: Answer(tagged=b"NO [NONEXISTENT] somebody was faster")
+    listed_then = () if told_by == "listing" else (RemoteFolder(FolderName.of("Old"), "Old"),)
+    await deleted(server, "Old", listing=RemoteFolders("/", folders=listed_then))
+    assert len(server.commands("DELETE")) == (told_by == "DELETE")
+
+
+async def test_a_refused_deletion_is_told() -> None:
+    server = LyingServer()
+    server.boxes["Old"] = Mailbox()
+    server.lies["DELETE"] = lambda _, __: Answer(tagged=b"NO [CANNOT] not this one")
+    with pytest.raises(FolderError, match="not this one"):
+        await deleted(server, "Old")
+
+
+@pytest.mark.parametrize(("offered", "leaves_by"), [("UNSELECT", "UNSELECT"), ("", 'EXAMINE "INBOX"')])
+async def test_no_session_has_a_folder_selected_when_it_is_deleted(offered: str, leaves_by: str) -> None:
+    server = LyingServer(f"IMAP4REV1 {offered}".strip())
+    server.boxes["Old"] = Mailbox()
+    async with server.pool(3) as pool:
+        folders = ImapFolders(pool)
+        async with pool.session() as one, pool.session() as two, pool.session() as three:
+            await one.select("Old")
+            await two.select("INBOX")
+            await three.select("Old", read_only=True)
+        await folders.delete(FolderName.of("Old"), await folders.list())
+        async with pool.session() as one, pool.session() as two, pool.session() as three:
+            assert "Old" not in {one.mailbox, two.mailbox, three.mailbox}
+    said = server.commands("UNSELECT", "EXAMINE", "CLOSE", "DELETE")
+    assert said == ['EXAMINE "Old"', leaves_by, leaves_by, 'DELETE "Old"']

@@ -1036,3 +1036,29 @@ async def test_an_expunge_that_does_nothing_is_noticed() -> None:
     server.lies["UID EXPUNGE"] = nothing
     async with mailbox(server) as box:
         assert await box.delete(["1"], expunge=True) == [Marked("1")]
+
+
+async def test_a_few_headers_cost_three_lines_of_each() -> None:
+    server = LyingServer()
+    server.inbox.put(b"From: me\r\nX-Long: " + b"x" * 900 + b"\r\nSubject: one\r\n\r\nbody\r\n")
+    server.inbox.put(TWO)
+    async with mailbox(server) as box:
+        assert await box.headers(["1", "2", "9"]) == {"1": b"From: me\r\nSubject: one\r\n", "2": b"Subject: two\r\n"}
+        assert await box.headers([]) == {}
+    (asked,) = server.commands("UID FETCH")
+    assert asked == "UID FETCH 1:2,9 (UID BODY.PEEK[HEADER.FIELDS (FROM SUBJECT DATE)])"
+
+
+async def test_headers_that_a_server_refuses_or_sends_of_other_messages_are_left_out() -> None:
+    server = LyingServer()
+    server.inbox.put(ONE)
+    server.inbox.put(TWO)
+    server.lies["UID FETCH"] = lambda answer, _: Answer(
+        [
+            *answer.untagged,
+            b'2 FETCH (UID 2 BODY[HEADER.FIELDS (FROM SUBJECT DATE)] "Subject: x\r\n")'.replace(b"\r\n", b""),
+        ],
+        b"NO [SERVERBUG] two sections are too many",
+    )
+    async with mailbox(server) as box:
+        assert await box.headers(["1"]) == {"1": b"Subject: one\r\n"}

@@ -206,9 +206,24 @@ def create(name: str) -> Command:
     return _command("CREATE", _mailbox(name))
 
 
+def delete(name: str) -> Command:
+    """DELETE, which takes the messages of the mailbox with it."""
+    return _command("DELETE", _mailbox(name))
+
+
 def subscribe(name: str) -> Command:
     """SUBSCRIBE."""
     return _command("SUBSCRIBE", _mailbox(name))
+
+
+def unsubscribe(name: str) -> Command:
+    """UNSUBSCRIBE."""
+    return _command("UNSUBSCRIBE", _mailbox(name))
+
+
+def unselect() -> Command:
+    """UNSELECT, which removes nothing, unlike CLOSE (RFC 3691)."""
+    return _command("UNSELECT")
 
 
 def uid_fetch(uids: UidSet | str, items: Iterable[str] | str, changed_since: int | None = None) -> Command:
