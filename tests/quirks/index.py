@@ -1,0 +1,19 @@
+"""Which of the 118 known oddities of servers concern syncing, and where those are tested.
+
+The numbers are those of the list that the tests are named after: `test_quirk_NN_<what we do>`. A number is in exactly
+one place: such tests in this directory, or one of the tables below.
+"""
+
+FIRST, LAST = 1, 118
+
+OUTSIDE_SYNCING = {
+    17: "quotas are never asked for, so their numbers are never read",
+    59: "about IDLE, which no run that syncs once sends",
+}
+"""Oddities of what Postboat never says or hears while it syncs, and why."""
+
+TESTED_ELSEWHERE: dict[int, tuple[str, ...]] = {}
+"""Tests of other directories that play the dialogue, as `file::name`."""
+
+STILL_TO_COME = frozenset(range(1, LAST + 1)) - OUTSIDE_SYNCING.keys() - TESTED_ELSEWHERE.keys()
+"""Numbers that nobody has looked at yet; empty in the end."""

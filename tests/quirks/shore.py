@@ -1,0 +1,153 @@
+"""Whole runs of the program, and single mailboxes of it, against a server whose words a test knows.
+
+`sailing` is an account on a server that keeps mail and has its provider's manners; `scripted` and `talked` are for a
+dialogue of which every word is given.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from tests.contract.worlds import Baseline
+from tests.fakes.lying_server import Answer, LyingServer
+from tests.fakes.scripted_server import serve
+from tests.real.voyage import Voyage, digest
+from tests.servers.process import Account
+
+from postboat.config.schema import RemoteConfig, Secret
+from postboat.imap.dial import connect
+from postboat.imap.pool import Pool
+from postboat.model import NO_FLAGS, Content
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from tests.fakes.scripted_server import ScriptedServer
+
+    from postboat.imap.mailbox import ImapMailbox
+    from postboat.imap.session import Session
+    from postboat.model import Flags, Gone, Key, Unreadable
+
+CHANGING = ("APPEND", "UID STORE", "UID EXPUNGE", "EXPUNGE", "UID MOVE", "UID COPY", "CREATE", "DELETE", "RENAME")
+
+
+def mail(number: int, text: str = "hello") -> bytes:
+    """A message in wire form."""
+    return f"Message-ID: <{number}@example.org>\r\nSubject: message {number}\r\n\r\n{text}\r\n".encode()
+
+
+class Ship(Voyage):
+    """One account of `server`, synced by the real service over real sockets."""
+
+    def __init__(self, home: Path, server: LyingServer, port: int, **remote) -> None:
+        options = {"timeout": 5, "maxconnections": 1}
+        super().__init__(home, Account("127.0.0.1", port, "me", "pw"), **(options | remote))
+        self.server = server
+
+    async def sync(self, *args, **kwargs):
+        """One run; what was asked of the server before is forgotten."""
+        self.server.said.clear()
+        return await super().sync(*args, **kwargs)
+
+    def ashore(self, folder: str = "INBOX") -> list[bytes]:
+        """Digests of the messages on disk, in order of their names."""
+        return sorted(digest(file.read_bytes()) for file in self.files(folder))
+
+    def aboard(self, folder: str = "INBOX") -> list[bytes]:
+        """Digests of the messages on the server."""
+        return sorted(digest(mail.wire) for mail in self.server.boxes[folder].mail)
+
+    def assert_in_step(self, *folders: str) -> None:
+        """Both sides hold the same messages, each as often as the other."""
+        for folder in folders or ("INBOX",):
+            assert self.ashore(folder) == self.aboard(folder), folder
+
+    def asked_to_change(self) -> list[str]:
+        """Commands of the last run that change anything on the server."""
+        return self.server.commands(*CHANGING)
+
+    async def assert_at_rest(self, code: int = 0) -> None:
+        """A run from here does nothing and asks for nothing to be done."""
+        sailed = await self.sync()
+        assert sailed.code == code, sailed.events
+        assert not self.asked_to_change()
+
+
+@asynccontextmanager
+async def sailing(home: Path, server: LyingServer, **remote) -> AsyncIterator[Ship]:
+    """An account of the server, not synced yet."""
+    async with server.listening() as port:
+        yield Ship(home, server, port, **remote)
+
+
+def provider(capabilities: str, *messages: bytes, greeting: str = "ready") -> LyingServer:
+    """A server that greets as its provider's does, signed in already, and holds messages."""
+    server = LyingServer(capabilities)
+    server.greeting = f"* PREAUTH [CAPABILITY {capabilities}] {greeting}\r\n".encode()
+    for each in messages:
+        server.inbox.put(each)
+    return server
+
+
+@asynccontextmanager
+async def scripted(*scripts: str, host: str = "127.0.0.1") -> AsyncIterator[tuple[Pool[Session], ScriptedServer]]:
+    """A pool of one session to a server that expects exactly these dialogues, one for each connection."""
+
+    async def password(_: str | None) -> tuple[str, Secret]:
+        return "me", Secret("pw")
+
+    async with serve(*scripts) as server:
+        remote = RemoteConfig(
+            name="r",
+            remotehost=host,
+            remoteport=server.port,
+            remoteuser="me",
+            ssl=False,
+            starttls=False,
+            timeout=5,
+        )
+        pool: Pool[Session] = Pool(lambda: connect(remote, password), 1)
+        try:
+            yield pool, server
+        finally:
+            for session in list(pool._open):
+                session.abort()
+
+
+async def read(box: ImapMailbox, *keys: Key) -> list[Content | Gone | Unreadable]:
+    """All that reading gives."""
+    async with aclosing(box.read(keys)) as items:  # type: ignore[type-var]
+        return [item async for item in items]
+
+
+async def store(box: ImapMailbox, *contents: Content):
+    """Intend and store."""
+    return await box.store(contents, await box.intend(contents))
+
+
+def content(key: Key, wire: bytes, flags: Flags = NO_FLAGS, date: float | None = 1_577_836_800.0) -> Content:
+    """A message on its way to the server."""
+    return Content(key, flags, date, len(wire), wire)
+
+
+def knows(*uids: int, flags: Flags = NO_FLAGS, checkpoint: str | None = None) -> Baseline:
+    """What was agreed on messages of these UIDs."""
+    return Baseline({str(uid): flags for uid in uids}, checkpoint=checkpoint, validity="7")
+
+
+def once(lie: Callable[[Answer, bytes], Answer | None]) -> Callable[[Answer, bytes], Answer | None]:
+    """Lie the first time only."""
+    told: list[bytes] = []
+
+    def maybe(answer: Answer, command: bytes) -> Answer | None:
+        told.append(command)
+        return lie(answer, command) if len(told) == 1 else answer
+
+    return maybe
+
+
+def refusing(text: bytes) -> Callable[[Answer, bytes], Answer]:
+    """A lie: this tagged answer, and nothing else."""
+    return lambda _answer, _command: Answer(tagged=text)
