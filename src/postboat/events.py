@@ -169,6 +169,24 @@ class PlanHeld(FolderEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class PlanDecided(FolderEvent):
+    """The user's word on held deletions was written down: the sync that follows carries it out."""
+
+    on: str
+    """The side ("remote" or "local") that still has the messages."""
+    verdict: str
+    """The value of a `model.Verdict`."""
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesPutBack(FolderEvent):
+    """Messages deleted from the Maildir were put back into it, as new ones, for the user wants them."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class MessagesAside(FolderEvent):
     """So many messages failed in earlier runs and are not due to be tried again before `due`."""
 
