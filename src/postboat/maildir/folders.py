@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
 import stat
 import time
@@ -16,6 +17,8 @@ from postboat.maildir.identity import FILE as IDENTITY
 from postboat.maildir.layout import DEEPEST, SUBDIRECTORIES, Layout
 from postboat.maildir.names import NameMaker, printable
 from postboat.maildir.place import BELOW, folder_error, in_thread, open_below
+from postboat.maildir.removing import remove_folder
+from postboat.maildir.standing import standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from postboat.maildir.delivery import Post
     from postboat.maildir.mailbox import MaildirMailbox, Warn
+    from postboat.maildir.quarantine import Quarantine
     from postboat.model import FolderName, Glimpse
 
 
@@ -51,6 +55,8 @@ class MaildirStore:
         names: NameMaker | None = None,
         clock: Callable[[], float] = time.time,
         warn: Warn = lambda _text: None,
+        new_id: Callable[[], str] = lambda: secrets.token_hex(8),
+        quarantine: Quarantine | None = None,
     ) -> None:
         self.root = root
         self.layout = Layout(layout, sep)
@@ -59,6 +65,9 @@ class MaildirStore:
         self._names = names or NameMaker(clock, os.getpid(), socket.gethostname())
         self._clock = clock
         self._warn = warn
+        self._new_id = new_id
+        self.quarantine = quarantine
+        """Where messages go that are removed; None: nowhere."""
         self._post: Post | None = None
         self._creating = asyncio.Lock()
         self._found: dict[FolderName, str] = {}
@@ -68,6 +77,10 @@ class MaildirStore:
     async def exists(self) -> bool:
         """Whether the root is there, be it empty. When folders were known and it is not, a disk may be missing."""
         return await in_thread(self.root.is_dir)
+
+    async def standing(self) -> str:
+        """What tells the root from another directory in its place: see `standing.standing`; "" when it is missing."""
+        return await in_thread(standing, self.root, self._new_id, read_only=self._read_only)
 
     async def list(self) -> Listed:
         """Find the directories that have cur, new and tmp. A missing root lists as empty: ask `exists` too.
@@ -86,6 +99,21 @@ class MaildirStore:
         async with self._creating:  # two at once might each see a directory that the other has not filled yet
             await in_thread(self._create, directory, known=name in self._found or directory in self._told)
             self._found[name] = directory
+
+    async def remove(self, name: FolderName) -> bool:
+        """Remove a folder's directories durably, unless anything is left in them; returns whether they are gone.
+
+        What is left, and why, is told as a warning. The INBOX stays. Raises `FolderError`.
+        """
+        if self._read_only:
+            raise FolderError(f"{self.root / self.directory(name)}: is read-only for Postboat and was to be removed")
+        left = "the INBOX always stays" if name.is_inbox else ""
+        left = left or await in_thread(remove_folder, self.root, self.directory(name))
+        if left:
+            self._warn(f"{self.root / self.directory(name)}: is not removed: {printable(left)}")
+            return False
+        self._found.pop(name, None)
+        return True
 
     async def disown(self, name: FolderName) -> None:
         """Take the identifier from what is left of a folder that lost its directories: made anew, it is a new one.
@@ -122,6 +150,7 @@ class MaildirStore:
             read_only=self._read_only,
             warn=self._warn,
             post=self._post,
+            quarantine=None if self.quarantine is None else self.quarantine.batch(name),
         )
 
     def directory(self, name: FolderName) -> str:

@@ -31,43 +31,43 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def read_identity(fd: int, directory: str = "") -> str:
+def read_identity(fd: int, directory: str = "", *, file: str = FILE) -> str:
     """The identity of the folder open as `fd`, or in `directory` (with its slash) below that.
 
     It is "" when the folder has no identifier, or none that is ours. Raises `OSError`.
     """
     try:
-        fd = os.open(directory + FILE, _READ, dir_fd=fd)
+        fd = os.open(directory + file, _READ, dir_fd=fd)
     except FileNotFoundError:
         return ""
     try:
         text = os.read(fd, 64).decode("ascii", "replace").strip()
-        file = examine(fd)
-        born = file.born or os.fstat(fd).st_ctime_ns
+        found = examine(fd)
+        born = found.born or os.fstat(fd).st_ctime_ns
     finally:
         os.close(fd)
-    return f"{text}-{file.number}-{born}" if _VALID.fullmatch(text) else ""
+    return f"{text}-{found.number}-{born}" if _VALID.fullmatch(text) else ""
 
 
-def ensure_identity(folder: OpenFolder, make: Callable[[], str]) -> str:
-    """The folder's identity, its identifier made durably (16 hex digits from `make`) when it has none.
+def ensure_identity(fd: int, make: Callable[[], str], *, file: str = FILE) -> str:
+    """The identity of the folder open as `fd`, made durably (16 hex digits from `make`) when it has none.
 
     Raises `OSError`.
     """
-    found = read_identity(folder.fd)
+    found = read_identity(fd, file=file)
     if found:
         return found
     made = make()
-    draft = f"{FILE}.{made}"
-    fd = os.open(draft, _CREATE, 0o600, dir_fd=folder.fd)
+    draft = f"{file}.{made}"
+    written = os.open(draft, _CREATE, 0o600, dir_fd=fd)
     try:
-        os.write(fd, made.encode("ascii") + b"\n")
-        os.fsync(fd)
+        os.write(written, made.encode("ascii") + b"\n")
+        os.fsync(written)
     finally:
-        os.close(fd)
-    os.rename(draft, FILE, src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
-    os.fsync(folder.fd)
-    return read_identity(folder.fd)  # only now: the renaming was its last change
+        os.close(written)
+    os.rename(draft, file, src_dir_fd=fd, dst_dir_fd=fd)
+    os.fsync(fd)
+    return read_identity(fd, file=file)  # only now: the renaming was its last change
 
 
 class SameFolder:

@@ -10,7 +10,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from postboat.errors import FolderError, FolderGone, MessageError, StoreMissing
 from postboat.maildir import changing, reader
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
     from postboat.maildir.names import NameMaker
     from postboat.maildir.place import OpenFolder
+    from postboat.maildir.quarantine import Batch
     from postboat.model import Fingerprint, Flags, Intent, Key, Reflagging
+
+T = TypeVar("T")
 
 _READ_AT_ONCE = 16
 _FINGERPRINT_AT_ONCE = 128
@@ -46,7 +49,7 @@ class MaildirMailbox:
 
     `root` is the directory above which symbolic links are the user's business; below it none is followed. `warn` is
     told once of each file that is left alone. `read_only` writes nothing at all, not even the folder's identifier.
-    `post` delivers for several folders together.
+    `post` delivers for several folders together. What is deleted goes to the `quarantine`, or nowhere without one.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class MaildirMailbox:
         warn: Warn = lambda _text: None,
         new_id: Callable[[], str] = lambda: secrets.token_hex(8),
         post: Post | None = None,
+        quarantine: Batch | None = None,
     ) -> None:
         root = path.parent if root is None else root
         directory = path.relative_to(root).as_posix()
@@ -72,6 +76,7 @@ class MaildirMailbox:
         self._new_id = new_id
         self._where = Whereabouts(clock)
         self._same = SameFolder(self._place)
+        self._quarantine = quarantine
         self._writer = Writer(self._same, post or Post(fsync=fsync), fsync=fsync)
         self._warned: set[str] = set()
 
@@ -120,8 +125,12 @@ class MaildirMailbox:
         """Hash headers and measure messages; those that are gone or unreadable are left out."""
         prints: dict[Key, Fingerprint] = {}
         for slice_ in _slices(list(keys), _FINGERPRINT_AT_ONCE):
-            prints |= await in_thread(self._fingerprints, slice_)
+            prints |= await in_thread(self._taken, slice_, reader.fingerprint)
         return prints
+
+    async def headers(self, keys: Collection[Key]) -> Mapping[Key, bytes]:
+        """From, Subject and Date of messages; those that are gone or unreadable are left out."""
+        return await in_thread(self._taken, list(keys), reader.shown_header)
 
     async def read(self, keys: Sequence[Key]) -> AsyncIterator[Content | Gone | Unreadable]:
         """Yield every message once; those above `reader.SMALL` octets as a stream."""
@@ -185,7 +194,7 @@ class MaildirMailbox:
         with self._place.open() as folder:
             if self._read_only:
                 return read_identity(folder.fd) or UNMARKED
-            return ensure_identity(folder, self._new_id)
+            return ensure_identity(folder.fd, self._new_id)
 
     def _stands(self, checkpoint: str | None) -> bool:
         """Whether the folder is as it was at the checkpoint."""
@@ -205,20 +214,21 @@ class MaildirMailbox:
                 found = again.without(again.vanished - found.vanished)
             return found.measured(lambda entry: _mark_and_size(folder, entry))
 
-    def _fingerprints(self, keys: Sequence[Key]) -> dict[Key, Fingerprint]:
-        prints: dict[Key, Fingerprint] = {}
+    def _taken(self, keys: Sequence[Key], take: Callable[[OpenFolder, Entry], T]) -> dict[Key, T]:
+        """What `take` finds in each message that can be read."""
+        taken: dict[Key, T] = {}
         with self._same.open() as folder:
 
-            def take(key: Key, entry: Entry) -> None:
+            def act(key: Key, entry: Entry) -> None:
                 try:
-                    prints[key] = reader.fingerprint(folder, entry)
+                    taken[key] = take(folder, entry)
                 except FileNotFoundError:
                     raise
                 except OSError:
                     pass  # reading it for the transfer says what is wrong with it
 
-            self._where.visit(folder, keys, take)
-        return prints
+            self._where.visit(folder, keys, act)
+        return taken
 
     def _read(self, keys: Sequence[Key]) -> list[Content | reader.Large | Gone | Unreadable]:
         found: list[Content | reader.Large | Gone | Unreadable] = []

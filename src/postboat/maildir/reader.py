@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from postboat.maildir.content import HeaderHash, ToWire, WireSize, to_wire
@@ -22,6 +23,9 @@ SMALL = 1 << 20
 """Octets on disk up to which a message is read whole."""
 PIECE = 512 * 1024
 """Octets on disk of one piece of a large message."""
+_HEADER = 64 * 1024
+"""Octets on disk in which the fields that are shown are looked for."""
+_SHOWN = re.compile(rb"(?<=\n)(?:from|subject|date)[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*", re.IGNORECASE)
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -103,6 +107,16 @@ def fingerprint(folder: OpenFolder, entry: Entry) -> Fingerprint:
     finally:
         os.close(fd)
     return Fingerprint(header.digest(), size.octets, header.named)
+
+
+def shown_header(folder: OpenFolder, entry: Entry) -> bytes:
+    """The fields From, Subject and Date of a message, in wire form. Raises `OSError`."""
+    fd, _ = open_message(folder, entry)
+    try:
+        header, _, _ = (b"\r\n" + to_wire(os.pread(fd, _HEADER, 0))).partition(b"\r\n\r\n")
+    finally:
+        os.close(fd)
+    return b"".join(_SHOWN.findall(header + b"\r\n"))
 
 
 def _measure(fd: int) -> int:

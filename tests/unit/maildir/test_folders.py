@@ -210,3 +210,72 @@ async def test_a_directory_without_mail_may_become_a_folder(tmp_path, there):
         (tmp_path / "Work" / sub).mkdir()
     await MaildirStore(tmp_path).create(FolderName(("Work",)))
     assert (await MaildirStore(tmp_path).list()).names == [FolderName(("Work",))]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_empty_folder_is_removed_and_can_be_made_again(tmp_path, kind):
+    store, name = MaildirStore(tmp_path, kind), FolderName(("A", "b.c"))
+    await store.create(name)
+    await store.create(FolderName(("A", "d")))
+    before = await store.mailbox(name).validity()
+    assert await store.remove(name)
+    assert await store.remove(name), "one that is gone already is no matter"
+    assert (await store.list()).names == [FolderName(("A", "d"))]
+    await store.create(name)
+    assert await store.mailbox(name).validity() not in ("", before)
+
+
+@pytest.mark.parametrize(
+    "kept", ["cur/message", "new/message", "tmp/draft", "notes.txt", "dovecot-uidlist", "child/cur/message"]
+)
+async def test_a_folder_with_anything_in_it_is_left_as_it_is_and_told(tmp_path, kept):
+    told = []
+    store, name = MaildirStore(tmp_path, "nested", warn=told.append), FolderName(("A",))
+    await store.create(name)
+    before = await store.mailbox(name).validity()
+    (tmp_path / "A" / kept).parent.mkdir(exist_ok=True, parents=True)
+    (tmp_path / "A" / kept).write_text("x")
+    assert not await store.remove(name)
+    assert (tmp_path / "A" / kept).read_text() == "x"
+    assert sorted(os.listdir(tmp_path / "A")) == sorted({".postboat-id", "cur", "new", "tmp", kept.partition("/")[0]})
+    assert await store.mailbox(name).validity() == before
+    [text] = told
+    assert "is not removed" in text
+
+
+async def test_mail_that_comes_while_a_folder_is_removed_keeps_it(tmp_path, monkeypatch):
+    store, name, rmdir = MaildirStore(tmp_path), FolderName(("A",)), os.rmdir
+    await store.create(name)
+
+    def deliver_first(directory, *, dir_fd):
+        if directory == "cur":
+            (tmp_path / "A" / "cur" / "message:2,S").write_text("x")
+        rmdir(directory, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "rmdir", deliver_first)
+    assert not await store.remove(name)
+    assert sorted(os.listdir(tmp_path / "A")) == ["cur", "new", "tmp"]
+    assert (await store.list()) == ([name], [])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_inbox_is_never_removed(tmp_path, kind):
+    store = MaildirStore(tmp_path, kind)
+    await store.create(INBOX)
+    assert not await store.remove(INBOX)
+    assert (await store.list()).names == [INBOX]
+
+
+async def test_a_read_only_store_removes_no_folder(tmp_path):
+    await MaildirStore(tmp_path).create(FolderName(("A",)))
+    with pytest.raises(FolderError, match="read-only"):
+        await MaildirStore(tmp_path, read_only=True).remove(FolderName(("A",)))
+
+
+async def test_a_link_in_a_folders_place_is_not_removed(tmp_path):
+    await MaildirStore(tmp_path).create(FolderName(("A",)))
+    (tmp_path / "A").rename(tmp_path.with_name("elsewhere"))
+    (tmp_path / "A").symlink_to(tmp_path.with_name("elsewhere"))
+    with pytest.raises(FolderError):
+        await MaildirStore(tmp_path).remove(FolderName(("A",)))
+    assert (tmp_path / "A" / "cur").is_dir()

@@ -1,0 +1,91 @@
+"""Removing a folder: only what makes it a Maildir, and only when there is nothing else in it.
+
+Everything here blocks.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from postboat.errors import StoreMissing
+from postboat.maildir.identity import FILE as IDENTITY
+from postboat.maildir.layout import SUBDIRECTORIES
+from postboat.maildir.place import BELOW, folder_error, open_below
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_OURS = (IDENTITY, "maildirfolder")
+_EMPTIED = ("tmp", "new", "cur")
+"""The order in which directories go: without tmp/ nobody can deliver any more, and so the others stay empty."""
+
+
+def remove_folder(root: Path, directory: str) -> str:
+    """Remove a folder's directories; returns why it is left as it was, or "" when it is gone. Raises `FolderError`."""
+    above, _, last = directory.rpartition("/")
+    try:
+        opened = [open_below(root, above)]
+    except (FileNotFoundError, StoreMissing):
+        return ""
+    except OSError as error:
+        raise folder_error(error, root / above) from error
+    try:
+        opened.append(os.open(last, BELOW, dir_fd=opened[0]))
+        return _foreign(opened[1]) or _remove(opened[0], opened[1], last)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise folder_error(error, root / directory) from error
+    finally:
+        for fd in opened:
+            os.close(fd)
+
+
+def _foreign(folder: int) -> str:
+    """What is in the folder that is neither ours nor an empty directory of a Maildir."""
+    others = sorted(_names(folder) - {*SUBDIRECTORIES, *_OURS})
+    if others:
+        return f"it contains {others[0]!r}, which is not Postboat's"
+    for name in SUBDIRECTORIES:
+        with suppress(FileNotFoundError):
+            fd = os.open(name, BELOW, dir_fd=folder)
+            try:
+                if _names(fd):
+                    return f"{name}/ is not empty"
+            finally:
+                os.close(fd)
+    return ""
+
+
+def _names(fd: int) -> set[str]:
+    with os.scandir(fd) as entries:
+        return {entry.name for entry in entries}
+
+
+def _remove(above: int, folder: int, name: str) -> str:
+    removed: list[str] = []
+    try:
+        for part in _EMPTIED:
+            with suppress(FileNotFoundError):
+                os.rmdir(part, dir_fd=folder)
+                removed.append(part)
+    except OSError as error:
+        for part in removed:
+            os.mkdir(part, 0o700, dir_fd=folder)
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return "mail came meanwhile"
+        raise
+    for file in _OURS:
+        with suppress(FileNotFoundError):
+            os.unlink(file, dir_fd=folder)
+    try:
+        os.rmdir(name, dir_fd=above)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return "another program put something into it meanwhile"
+    os.fsync(above)
+    return ""
