@@ -27,9 +27,9 @@ Census = dict[str, dict[str, Counter[tuple[bytes, str]]]]
 
 
 async def prepare(voyage: Voyage) -> None:
-    """Both sides hold ten messages and agree on them."""
+    """Both sides hold fourteen messages and agree on them."""
     voyage.create("Archive")
-    voyage.deliver(*map(message, range(10)))
+    voyage.deliver(*map(message, range(13)))
     voyage.deliver(message(90), folder="Archive")
     (await voyage.sync()).assert_clean()
 
@@ -48,6 +48,9 @@ def _change_on_disk(voyage: Voyage) -> None:
         file.rename(file.parent.parent / "cur" / f"{file.name}:2,S")
     moved = voyage.file_of(message(7))
     moved.rename(voyage.folder("Archive") / "cur" / f"{moved.name}:2,R")
+    copied = voyage.file_of(message(12))  # moved by a program that copies
+    voyage.drop(message(12), "12.disk", folder="Archive", flags="S")
+    copied.unlink()
     for number in range(40, 43):
         voyage.drop(message(number), f"{number}.disk", flags="F" if number == 41 else None)
     voyage.drop(message(44, size=LARGE), "44.disk")
@@ -62,8 +65,10 @@ def _change_on_server(voyage: Voyage) -> None:
     with voyage.phone("INBOX") as phone:
         phone.uid("STORE", "1", "+FLAGS", r"(\Answered)")
         phone.uid("STORE", "5,6", "+FLAGS", r"(\Flagged)")
-        phone.uid("STORE", "7,9", "+FLAGS", r"(\Deleted)")
+        phone.uid("COPY", "12", "Archive")
+        phone.uid("STORE", "7,9,12", "+FLAGS", r"(\Deleted)")
         phone.expunge()
+        phone.uid("MOVE", "11", "Archive")
     voyage.deliver(*map(message, range(20, 23)))
     voyage.deliver(message(23), flags=r"\Seen")
     voyage.deliver(message(24, size=LARGE))
