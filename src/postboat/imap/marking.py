@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from postboat.imap.presence import Presence
 from postboat.imap.refusals import refusal, require_ok
 from postboat.imap.wire import commands
-from postboat.imap.wire.uid_set import UidSet
+from postboat.imap.wire.uid_set import MAX_UID, UidSet
 from postboat.model import DELETED, Gone, Marked, Refused
 from postboat.values import dataclass
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from postboat.errors import CommandFailed
     from postboat.imap.session import Selected, Session
     from postboat.model import Flags, FlagsHeld, Reflagging
+
+LEFT = "the server says that it removed it, and left it where it is: delete it by another program, or on the web"
+DELETED_ONES = f"UID 1:{MAX_UID} DELETED"
+r"""All messages marked \Deleted; without the UIDs iCloud tells sequence numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,8 @@ def _grouped(reflaggings: Iterable[Reflagging], holds: FlagsHeld) -> list[_Chang
 async def remove(session: Session, selected: Selected, uids: Sequence[int], *, expunge: bool) -> list[Refused | Marked]:
     r"""Mark messages \Deleted and, with `expunge`, remove exactly these; returns those that are still there.
 
-    Raises `CommandFailed` when the server marks them and refuses to remove them.
+    One that is there after the server said that it removed it is refused, and never taken for deleted: it would come
+    back, or be deleted in every run. Raises `CommandFailed` when the server marks them and refuses to remove them.
     """
     wanted = UidSet.of(uids)
     exactly = expunge and "UIDPLUS" in session.capabilities
@@ -75,11 +80,32 @@ async def remove(session: Session, selected: Selected, uids: Sequence[int], *, e
     left = await work.carry_out([_Change(wanted, "+", frozenset({DELETED}))])
     refused = work.refused(left)
     marked = left - UidSet.of(work.blamed)
-    if expunge and not exactly and marked and not await session.search("DELETED") - marked:
-        marked &= await _expunge_all(session, selected, marked)
-    elif marked and work.not_expunged is not None:
+    if marked and work.not_expunged is not None:
         raise work.not_expunged
-    return [*refused, *(Marked(str(uid)) for uid in marked)]
+    expunged = exactly
+    if expunge and not exactly and marked and not await session.search(DELETED_ONES) - marked:
+        marked &= await _expunge_all(session, selected, marked)
+        expunged = True
+    return [*refused, *(Refused(str(uid), LEFT) if expunged else Marked(str(uid)) for uid in marked)]
+
+
+async def move_to_trash(
+    session: Session, selected: Selected, uids: Sequence[int], trash: str
+) -> list[Refused | Marked]:
+    r"""Delete messages where only a MOVE to the mailbox `trash` does it; returns those that are still there.
+
+    In the mailbox that shows all mail, Gmail takes \Deleted and EXPUNGE and leaves the message where it is. Raises
+    `CommandFailed` when the server refuses.
+    """
+    wanted = UidSet.of(uids)
+    sent = [commands.uid_move(piece, trash) for piece in wanted.split(session.kind.longest_set)]
+    answers = [(command, session.ask(command)) for command in sent]
+    presence = Presence(session, selected, wanted, now=True)
+    conditions = [(command, await answer) for command, answer in answers]
+    left = await presence.known()
+    for command, condition in conditions:
+        require_ok(command, condition)
+    return [Refused(str(uid), LEFT) for uid in left]
 
 
 async def _expunge_all(session: Session, selected: Selected, ours: UidSet) -> UidSet:

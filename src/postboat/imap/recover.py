@@ -221,4 +221,4 @@ async def next_uid(session: Session, selected: Selected) -> int:
     if selected.uidnext:
         return selected.uidnext
     told = (await status(session, selected.name, ("UIDNEXT",))).get("UIDNEXT")
-    return told or (await session.search("ALL")).last + 1
+    return told or (await session.search(f"UID 1:{HIGHEST_UID}")).last + 1

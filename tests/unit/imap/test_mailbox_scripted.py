@@ -14,6 +14,7 @@ from tests.fakes.lying_server import Answer, LyingServer, Mailbox
 from postboat.errors import ConnectionLost, FolderError, FolderGone, KeysRenewed
 from postboat.imap.folders import ImapFolders
 from postboat.imap.mailbox import ImapMailbox
+from postboat.imap.marking import LEFT
 from postboat.imap.recover import Token
 from postboat.imap.session import Session
 from postboat.imap.uploads import NOT_FOUND
@@ -1035,7 +1036,7 @@ async def test_an_expunge_that_does_nothing_is_noticed() -> None:
 
     server.lies["UID EXPUNGE"] = nothing
     async with mailbox(server) as box:
-        assert await box.delete(["1"], expunge=True) == [Marked("1")]
+        assert await box.delete(["1"], expunge=True) == [Refused("1", LEFT)]
 
 
 async def test_a_few_headers_cost_three_lines_of_each() -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from postboat.model import Key
 
 ALL = f"UID 1:{MAX_UID}"
-"""With the bare key ALL iCloud tells sequence numbers."""
+"""Every search says so, whatever else it looks for: without the UIDs iCloud tells sequence numbers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,8 +66,8 @@ async def list_by_sets(place: Place, known: Mapping[Key, Flags], reached: int) -
 async def _ask(place: Place, wanted: Sequence[str], reached: int) -> tuple[Selected, Heard, Sequence[UidSet]] | None:
     """One search for all UIDs and one for each flag, in one flight with the details of what is above `reached`."""
     with place.flight() as flight:
-        for key in (ALL, *map(_search_key, wanted)):
-            flight.ask(commands.uid_search(f"RETURN (ALL COUNT) {key}"))
+        for keys in (ALL, *(f"{ALL} {_search_key(flag)}" for flag in wanted)):
+            flight.ask(commands.uid_search(f"RETURN (ALL COUNT) {keys}"))
         if reached < MAX_UID:
             flight.fetch(f"{reached + 1}:{MAX_UID}", place.details)
         flight.ask(commands.noop())

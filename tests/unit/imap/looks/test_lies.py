@@ -158,7 +158,9 @@ LIES: dict[str, dict[str, Lie]] = {
     "search: no tag": {"UID SEARCH": put(rb' \(TAG "\w+"\)', b"")},
     "search: one tag": {"UID SEARCH": put(rb'TAG "\w+"', b'TAG "A1"')},
     "search: the answer twice": {"UID SEARCH": lambda a, _: Answer([*a.untagged, *a.untagged], a.tagged)},
-    "search: flags of strangers": {"UID SEARCH RETURN (ALL COUNT) SEEN": put(rb"ALL \S+ COUNT \d+", b"ALL 99 COUNT 1")},
+    "search: flags of strangers": {
+        "UID SEARCH RETURN (ALL COUNT) UID 1:4294967295 SEEN": put(rb"ALL \S+ COUNT \d+", b"ALL 99 COUNT 1")
+    },
     "search: something comes meanwhile": {"UID SEARCH": adding(b"9 FETCH (UID 9 FLAGS (\\Seen))")},
     "search: something goes meanwhile": {"UID SEARCH": adding(b"9 EXPUNGE")},
     "flags: none are listed": {"SELECT": without_list_of_flags},

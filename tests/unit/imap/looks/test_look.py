@@ -208,7 +208,7 @@ async def test_few_messages_are_listed_and_many_are_asked_for_by_sets(monkeypatc
         server.inbox.flag(3, SEEN, "Work")
         listed = len(server.commands("UID FETCH 1:"))
         assert (await look(pool, known)).reflagged == {"3": {SEEN, "Work"}}
-    assert server.commands("UID SEARCH RETURN (ALL COUNT) KEYWORD Work")
+    assert server.commands("UID SEARCH RETURN (ALL COUNT) UID 1:4294967295 KEYWORD Work")
     assert len(server.commands("UID FETCH 1:")) == listed
 
 
