@@ -8,6 +8,7 @@ capabilities, a bound on connections) start it themselves: `with DovecotServer(c
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,7 @@ from tests.servers.dovecot import DovecotServer
 from tests.servers.pymap_server import PymapServer
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
 ON_CI = os.environ.get("CI") == "true"
 
@@ -55,6 +56,25 @@ def pymap() -> Iterator[PymapServer]:
     """Return pymap, which keeps mail in memory."""
     with PymapServer() as server:
         yield server
+
+
+@pytest.fixture
+def tried(record_property) -> Callable[[str, int], None]:
+    """Return what a test calls to have counted what it tried: sums are printed at the end of the run."""
+    return lambda what, count: record_property("tried", (what, count))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many points, seeds and worlds were tried."""
+    sums: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "call":
+                for name, value in report.user_properties:
+                    if name == "tried":
+                        sums[value[0]] += value[1]
+    for what, count in sorted(sums.items()):
+        terminalreporter.write_line(f"tried: {count} {what}")
 
 
 @pytest.hookimpl(wrapper=True)
