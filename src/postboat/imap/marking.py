@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from postboat.imap.session import Selected, Session
     from postboat.model import Flags, FlagsHeld, Reflagging
 
-LEFT = "the server says that it removed it, and left it where it is: delete it by another program, or on the web"
+LEFT = "the server says that it removed it, and left it where it is; move it to the trash instead"
+"""Gmail does so in the mailbox of all mail, from which only a move to the trash takes a message. Postboat makes no such
+move by itself, since it would take the message out of all other mailboxes too."""
 DELETED_ONES = f"UID 1:{MAX_UID} DELETED"
 r"""All messages marked \Deleted; without the UIDs iCloud tells sequence numbers."""
 
@@ -87,25 +89,6 @@ async def remove(session: Session, selected: Selected, uids: Sequence[int], *, e
         marked &= await _expunge_all(session, selected, marked)
         expunged = True
     return [*refused, *(Refused(str(uid), LEFT) if expunged else Marked(str(uid)) for uid in marked)]
-
-
-async def move_to_trash(
-    session: Session, selected: Selected, uids: Sequence[int], trash: str
-) -> list[Refused | Marked]:
-    r"""Delete messages where only a MOVE to the mailbox `trash` does it; returns those that are still there.
-
-    In the mailbox that shows all mail, Gmail takes \Deleted and EXPUNGE and leaves the message where it is. Raises
-    `CommandFailed` when the server refuses.
-    """
-    wanted = UidSet.of(uids)
-    sent = [commands.uid_move(piece, trash) for piece in wanted.split(session.kind.longest_set)]
-    answers = [(command, session.ask(command)) for command in sent]
-    presence = Presence(session, selected, wanted, now=True)
-    conditions = [(command, await answer) for command, answer in answers]
-    left = await presence.known()
-    for command, condition in conditions:
-        require_ok(command, condition)
-    return [Refused(str(uid), LEFT) for uid in left]
 
 
 async def _expunge_all(session: Session, selected: Selected, ours: UidSet) -> UidSet:
