@@ -6,10 +6,18 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from postboat.events import AccountFinished, FolderLeftAlone, MessageFailed, PlanShown
-from postboat.ui import words
+from postboat.events import (
+    AccountFinished,
+    FolderLeftAlone,
+    MessageFailed,
+    MessagesAside,
+    PlanDecided,
+    PlanHeld,
+    PlanShown,
+)
+from postboat.ui import waiting, words
 from postboat.ui.out import Out
-from postboat.ui.rows import left_alone
+from postboat.ui.rows import account_rows
 from postboat.ui.view import View, fold
 
 if TYPE_CHECKING:
@@ -51,26 +59,42 @@ def told_news(event: Event, view: View, manner: words.Manner) -> tuple[str, ...]
     """Lines about an event that went as it should."""
     match event:
         case PlanShown():
-            return words.planned(event, manner)
+            from postboat.ui import plans  # only dry runs pay for it
+
+            return plans.planned(event, manner)
+        case PlanDecided():
+            lines = (waiting.decided(event, manner),)
+            return _bounded(view.accounts[event.account].decided, lines, waiting.too_many_decided(event, manner))
         case AccountFinished():
-            account = view.accounts[event.account]
-            return (words.account_line(event, manner, account.would), *left_alone(account))
+            return tuple(account_rows(event, view.accounts[event.account], manner))
     line = words.news(event, manner)
     return (line,) if line else ()
 
 
 def told_trouble(event: Event, view: View, manner: words.Manner) -> tuple[str, ...]:
     """Lines about what the user should see to; what there may be very much of is told up to a bound, then counted."""
-    if isinstance(event, MessageFailed):
-        folder = view.accounts[event.account].working.get(event.folder)
-        failed = folder.messages_failed if folder else 1
-        if failed > words.DETAILS:
-            return (words.too_many_failures(event, manner),) if failed == words.DETAILS + 1 else ()
-    if isinstance(event, FolderLeftAlone):
-        alone = len(view.accounts[event.account].left_alone)
-        if alone > words.DETAILS:
-            return (words.too_many_left_alone(event, manner),) if alone == words.DETAILS + 1 else ()
-    return words.trouble(event, manner)
+    match event:
+        case MessageFailed():
+            folder = view.accounts[event.account].working.get(event.folder)
+            nth, more = folder.messages_failed if folder else 1, words.too_many_failures(event, manner)
+        case FolderLeftAlone():
+            nth, more = len(view.accounts[event.account].left_alone), words.too_many_left_alone(event, manner)
+        case PlanHeld():
+            nth, more = len(view.accounts[event.account].held), waiting.too_many_held(event, manner)
+            return _bounded(nth, waiting.held(event, manner), more)
+        case MessagesAside():
+            nth, more = view.accounts[event.account].aside, waiting.too_many_aside(event, manner)
+            return _bounded(nth, (waiting.aside(event, manner),), more)
+        case _:
+            nth, more = 1, ""
+    return _bounded(nth, words.trouble(event, manner), more)
+
+
+def _bounded(nth: int, lines: tuple[str, ...], more: str) -> tuple[str, ...]:
+    """Tell the `nth` thing of its kind by its lines up to a bound, then once that there are more, then nothing."""
+    if nth <= words.DETAILS:
+        return lines
+    return (more,) if nth == words.DETAILS + 1 else ()
 
 
 def told_stopped(view: View, manner: words.Manner) -> tuple[str, ...]:

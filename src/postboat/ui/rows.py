@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postboat.ui import words
+from postboat.ui import waiting, words
 
 if TYPE_CHECKING:
+    from postboat.events import AccountFinished
     from postboat.ui.view import AccountView, FolderView, View
 
 TOLD = 20
@@ -70,7 +71,7 @@ def summary(view: View, manner: words.Manner) -> list[str]:
     told = []
     for account in view.accounts.values():
         if account.finished is not None:
-            told.append(words.account_line(account.finished, manner, account.would))
+            told.append(_ending(account.finished, account, manner))
         elif account.failed is not None and not account.told:
             continue
         elif account.failed is not None:
@@ -78,13 +79,23 @@ def summary(view: View, manner: words.Manner) -> list[str]:
         if not manner.dry_run:
             told += _changed_folders(account, manner)
         told += _created_folders(account, manner)
-        told += left_alone(account)
+        told += reminders(account, manner)
     return told
 
 
-def left_alone(account: AccountView) -> list[str]:
-    """Name once more the folders that were left alone: why was told when they were met, and has scrolled by since."""
-    return [f"  left alone: {words.named(account.left_alone)}"] if account.left_alone else []
+def account_rows(finished: AccountFinished, account: AccountView, manner: words.Manner) -> list[str]:
+    """Tell how an account ended, and what of it is left to the user."""
+    return [_ending(finished, account, manner), *reminders(account, manner)]
+
+
+def _ending(finished: AccountFinished, account: AccountView, manner: words.Manner) -> str:
+    return words.account_line(finished, manner, account.would, sum(map(bool, account.held_folders)))
+
+
+def reminders(account: AccountView, manner: words.Manner) -> list[str]:
+    """Name once more the folders that wait or were left alone: why was told when they were met, and has scrolled by."""
+    left_alone = [f"  left alone: {words.named(account.left_alone)}"] if account.left_alone else []
+    return waiting.reminder(account, manner) + left_alone
 
 
 def _changed_folders(account: AccountView, manner: words.Manner) -> list[str]:

@@ -12,7 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from postboat.events import FolderLeftAlone, PlanShown, Warned
+from postboat.events import FolderLeftAlone, MessagesAside, MessagesPutBack, PlanDecided, PlanShown, Warned
 from postboat.ui import words
 from postboat.ui.basic import told_news, told_stopped, told_trouble
 from postboat.ui.out import Out
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 INTERVAL = 0.1
 """Seconds between two drawings."""
+NEWS = (PlanShown, PlanDecided, MessagesPutBack)
+"""What is told when it happens, though all is well: the summary at the end says nothing of it."""
+MILD = (Warned, FolderLeftAlone, MessagesAside)
+"""Troubles that are no failures of this run."""
 BOLD, RED, YELLOW, RESET = "\x1b[1m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
 
 
@@ -142,14 +146,12 @@ class Tty:
 
     async def _tell(self, event: Event) -> None:
         trouble = told_trouble(event, self.view, self.manner)
-        news = told_news(event, self.view, self.manner) if isinstance(event, PlanShown) else ()
+        news = told_news(event, self.view, self.manner) if isinstance(event, NEWS) else ()
         if not (trouble or news):
             return
         async with self._writing:
             await self._region.erase()
-            await self.err.lines(
-                self._coloured(trouble, YELLOW if isinstance(event, Warned | FolderLeftAlone) else RED)
-            )
+            await self.err.lines(self._coloured(trouble, YELLOW if isinstance(event, MILD) else RED))
             await self.out.lines(news)
 
     def _coloured(self, lines: Iterable[str], colour: str) -> list[str]:

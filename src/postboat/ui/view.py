@@ -30,6 +30,10 @@ from postboat.events import (
     FoldersUnchanged,
     MessageCameBack,
     MessageFailed,
+    MessagesAside,
+    MessagesPutBack,
+    PlanDecided,
+    PlanHeld,
     PlanShown,
     RunFinished,
     Warned,
@@ -125,6 +129,12 @@ class AccountView:
     created: list[FolderCreated] = field(default_factory=list)
     left_alone: list[str] = field(default_factory=list)
     """Names of the folders that are not synced."""
+    held: list[PlanHeld] = field(default_factory=list)
+    """Deletions that wait for the user's word."""
+    decided: int = 0
+    """How many folders' held deletions the user had a word for."""
+    aside: int = 0
+    """How many folders have messages that are put aside."""
     came_back: int = 0
     finished: AccountFinished | None = None
     failed: AccountFailed | None = None
@@ -133,6 +143,11 @@ class AccountView:
     def done(self) -> Counts:
         """What was done so far, in finished and working folders."""
         return sum((folder.done for folder in self.working.values()), self.settled)
+
+    @property
+    def held_folders(self) -> list[str]:
+        """Names of the folders in which something is held, each once; "" stands for all of them."""
+        return list(dict.fromkeys(event.folder for event in self.held))
 
     @property
     def over(self) -> bool:
@@ -195,16 +210,9 @@ def _fold_account(view: View, account: AccountView, event: AccountEvent, now: fl
 
 
 def _fold_folder(view: View, account: AccountView, event: FolderEvent, now: float) -> None:
+    if _noted(account, event):
+        return
     match event:
-        case FolderCreated():
-            _keep(account.created, event)
-            return
-        case FolderLeftAlone():
-            account.left_alone.append(event.folder)
-            return
-        case MessageCameBack():
-            account.came_back += 1
-            return
         case PlanShown(operations=operations):
             account.working.pop(event.folder, None)
             account.folders_done += 1
@@ -229,6 +237,28 @@ def _fold_folder(view: View, account: AccountView, event: FolderEvent, now: floa
         case _:
             account.working[event.folder] = folder
             _progress(view, account, folder, event, now)
+
+
+def _noted(account: AccountView, event: FolderEvent) -> bool:
+    """Take note of what is no step in the work on a folder; False when it is one."""
+    match event:
+        case FolderCreated():
+            _keep(account.created, event)
+        case FolderLeftAlone():
+            account.left_alone.append(event.folder)
+        case MessageCameBack():
+            account.came_back += 1
+        case PlanHeld():
+            account.held.append(event)
+        case PlanDecided():
+            account.decided += 1
+        case MessagesAside():
+            account.aside += 1
+        case MessagesPutBack():
+            pass
+        case _:
+            return False
+    return True
 
 
 def _progress(view: View, account: AccountView, folder: FolderView, event: FolderEvent, now: float) -> None:

@@ -7,7 +7,6 @@ a terminal.
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,13 +25,13 @@ from postboat.events import (
     FoldersUnchanged,
     MessageCameBack,
     MessageFailed,
-    PlanShown,
+    MessagesPutBack,
     Warned,
 )
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from postboat.events import Counts, Event
 
@@ -54,6 +53,8 @@ class Manner:
     dry_run: bool = False
     arrows: bool = True
     """False: the stream's encoding has only ASCII."""
+    program: str = "postboat"
+    """What a command begins with that shall find the same configuration, as a shell reads it."""
 
 
 def spoken_to(manner: Manner, *, arrows: bool) -> Manner:
@@ -178,11 +179,14 @@ def folder_line(name: str, counts: Counts, *, arrows: bool = True) -> str:
     return f"{clean(name)}: {changes(counts, arrows=arrows) or 'nothing new'}"
 
 
-def account_line(finished: AccountFinished, manner: Manner, would: Counts) -> str:
-    """Tell how an account's sync ended, in one line; `would` is what a dry run found to do."""
+def account_line(finished: AccountFinished, manner: Manner, would: Counts, held_in: int = 0) -> str:
+    """Tell how an account's sync ended, in one line.
+
+    `would` is what a dry run found to do, and `held_in` in how many folders something is held; 0: in all there are.
+    """
     name, took = clean(finished.account), seconds(finished.seconds)
     folders = plural(finished.folders, "folder")
-    failures = _failures(finished)
+    failures = ", ".join((*_failures(finished), *_waiting(finished, held_in, manner)))
     if manner.dry_run:
         found = changes(would, arrows=manner.arrows) or "nothing new"
         state = f"dry run, nothing was changed: {folders}, {found}"
@@ -193,15 +197,22 @@ def account_line(finished: AccountFinished, manner: Manner, would: Counts) -> st
     return f"{name}: in step, {folders}, {told} in {took}"
 
 
-def _failures(finished: AccountFinished) -> str:
-    told = []
+def _failures(finished: AccountFinished) -> Iterator[str]:
     if finished.failed_folders:
-        told.append(f"{plural(finished.failed_folders, 'folder')} failed")
+        yield f"{plural(finished.failed_folders, 'folder')} failed"
     if finished.lost_folders:
-        told.append(f"{plural(finished.lost_folders, 'folder')} lost on one side")
+        yield f"{plural(finished.lost_folders, 'folder')} lost on one side"
     if finished.done.failed:
-        told.append(f"{plural(finished.done.failed, 'message')} failed")
-    return ", ".join(told)
+        yield f"{plural(finished.done.failed, 'message')} failed"
+
+
+def _waiting(finished: AccountFinished, held_in: int, manner: Manner) -> Iterator[str]:
+    if finished.aside:
+        yield f"{plural(finished.aside, 'message')} put aside"
+    if finished.held:
+        many = f"{plural(finished.held, 'message')} in {plural(held_in, 'folder') if held_in else 'all folders'}"
+        one = finished.held == 1
+        yield f"would be held: {many}" if manner.dry_run else f"held: {many} wait{'s' if one else ''} for your word"
 
 
 def stopped_line(account: str, done: Counts, *, arrows: bool = True) -> str:
@@ -222,13 +233,15 @@ def news(event: Event, manner: Manner) -> str | None:
         case FoldersUnchanged(account=account, count=count) if count and not manner.dry_run:
             return f"{clean(account)}: {plural(count, 'folder')} unchanged on both sides"
         case FolderCreated():
-            return _about(event, manner) + created(event, manner)
+            return about(event, manner) + created(event, manner)
         case FolderFinished(done=done) if changes(done) and not manner.dry_run:
-            return _account(event, manner) + folder_line(event.folder, done, arrows=manner.arrows)
+            return about_account(event, manner) + folder_line(event.folder, done, arrows=manner.arrows)
+        case MessagesPutBack(count=count):
+            return f"{about(event, manner)}put back {plural(count, 'message')} that had been deleted from the Maildir"
         case MessageCameBack(deleted_on=side, key=key):
             sides = ("on the server", "in the Maildir") if side == "remote" else ("in the Maildir", "on the server")
             told = f"message {clean(key)} was deleted {sides[0]} but changed {sides[1]} since: it came back"
-            return _about(event, manner) + told
+            return about(event, manner) + told
     return None
 
 
@@ -259,13 +272,13 @@ def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
     """Tell a failure, a warning or a folder left alone, with what to do; empty for any other event."""
     match event:
         case FolderMatchedAnew():
-            return (f"{_about(event, manner)}{MATCHED_ANEW}",)
+            return (f"{about(event, manner)}{MATCHED_ANEW}",)
         case FolderLeftAlone(reason=reason):
-            return (f"{_about(event, manner)}left alone: {clean(reason)}",)
+            return (f"{about(event, manner)}left alone: {clean(reason)}",)
         case MessageFailed(what=what, reason=reason):
-            return (f"{_about(event, manner)}{clean(what)}: {clean(reason)}",)
+            return (f"{about(event, manner)}{clean(what)}: {clean(reason)}",)
         case FolderFailed(reason=reason):
-            return (f"{_about(event, manner)}could not be synced: {clean(reason)}",)
+            return (f"{about(event, manner)}could not be synced: {clean(reason)}",)
         case AccountFailed(account=account, reason=reason, exit_code=code):
             first, *more = reason.splitlines() or [""]
             if len(more) >= DETAILS:
@@ -289,90 +302,19 @@ may as well be a directory that is no mail folder."""
 
 def too_many_failures(event: MessageFailed, manner: Manner) -> str:
     """Tell that a folder's further failed messages are counted and not named."""
-    return f"{_about(event, manner)}more messages failed and are only counted"
+    return f"{about(event, manner)}more messages failed and are only counted"
 
 
 def too_many_left_alone(event: FolderLeftAlone, manner: Manner) -> str:
     """Tell that an account's further folders left alone are counted and not told one by one."""
-    return f"{_account(event, manner)}more folders are left alone; `postboat folders` lists them"
+    return f"{about_account(event, manner)}more folders are left alone; `postboat folders` lists them"
 
 
-def _account(event: AccountEvent, manner: Manner) -> str:
+def about_account(event: AccountEvent, manner: Manner) -> str:
+    """Begin a sentence with the account it is about, where there are several."""
     return f"{clean(event.account)}: " if manner.many_accounts else ""
 
 
-def _about(event: FolderEvent, manner: Manner) -> str:
-    return f"{_account(event, manner)}{clean(event.folder)}: "
-
-
-# --- dry runs -----------------------------------------------------------------------------------------------------
-
-
-def planned(event: PlanShown, manner: Manner) -> tuple[str, ...]:
-    """Tell what a sync would do in a folder: a line for the whole, then single operations up to `DETAILS`."""
-    if not event.operations:
-        return ()
-    # Pairing transfers and removes nothing: it must not crowd out what does.
-    ordered = sorted(event.operations, key=lambda operation: operation.get("do") == "adopt")
-    details = [f"  {_operation(operation)}" for operation in ordered[:DETAILS]]
-    if len(ordered) > DETAILS:
-        details.append(f"  and {number(len(ordered) - DETAILS)} more")
-    return (f"{_about(event, manner)}would {_groups(ordered)}", *details)
-
-
-def _groups(operations: Sequence[Mapping[str, object]]) -> str:
-    count = Counter((_text(operation, "do"), _side(operation)) for operation in operations)
-    told = []
-    to_local, to_remote = count["copy", "local"], count["copy", "remote"]
-    if to_local or to_remote:
-        ways = [f"{number(n)} to {side}" for n, side in ((to_local, "local"), (to_remote, "remote")) if n]
-        told.append("copy " + ", ".join(ways))
-    if reflags := count["reflag", ""]:
-        told.append(f"change flags of {number(reflags)}")
-    for what in ("move", "delete"):
-        for side, word in WHERE.items():
-            if n := count[what, side]:
-                told.append(f"{what} {number(n)} {word}")
-    if adopts := count["adopt", ""]:
-        told.append(f"pair {number(adopts)} that both sides hold")
-    return ", ".join(told)
-
-
-def _operation(operation: Mapping[str, object]) -> str:
-    side, message = _side(operation), _text(operation, "message")
-    match operation.get("do"):
-        case "copy":
-            return f"copy message {message} to {side}{_listed(operation, ('flags', ''))}"
-        case "delete":
-            return f"delete message {message} {WHERE.get(side, '')}"
-        case "move":
-            return f"move message {message} {WHERE.get(side, '')} to {_text(operation, 'to')}"
-        case "reflag":
-            return f"change flags of message {_text(operation, 'remote')}: {_reflagging(operation)}"
-    return f"pair message {_text(operation, 'remote')} on the server with {_text(operation, 'local')}"
-
-
-def _reflagging(operation: Mapping[str, object]) -> str:
-    told = [
-        WHERE[side] + flags
-        for side in ("remote", "local")
-        if (flags := _listed(operation, (f"add_{side}", "+"), (f"remove_{side}", "-")))
-    ]
-    return ", ".join(told) or "both sides agree already"
-
-
-def _listed(operation: Mapping[str, object], *groups: tuple[str, str]) -> str:
-    told = []
-    for key, sign in groups:
-        flags = operation.get(key)
-        if isinstance(flags, list | tuple):
-            told += [f"{sign}{clean(str(flag))}" for flag in flags]
-    return f" ({' '.join(told)})" if told else ""
-
-
-def _side(operation: Mapping[str, object]) -> str:
-    return _text(operation, "on") or _text(operation, "to")
-
-
-def _text(operation: Mapping[str, object], key: str) -> str:
-    return clean(str(operation.get(key) or ""))
+def about(event: FolderEvent, manner: Manner) -> str:
+    """Begin a sentence with the folder it is about."""
+    return f"{about_account(event, manner)}{clean(event.folder)}: "

@@ -21,7 +21,7 @@ from postboat.events import (
     PlanShown,
     Warned,
 )
-from postboat.ui import words
+from postboat.ui import plans, words
 from postboat.ui.words import Manner
 
 PLAIN = Manner()
@@ -236,7 +236,7 @@ OPERATIONS = (
 
 
 def test_a_plan_is_told_as_a_whole_and_then_one_by_one() -> None:
-    head, *details = words.planned(PlanShown("A", "INBOX", OPERATIONS), DRY)
+    head, *details = plans.planned(PlanShown("A", "INBOX", OPERATIONS), DRY)
     assert head == (
         "INBOX: would copy 12 to local, 2 to remote, change flags of 1, delete 1 locally, delete 1 on the server"
     )
@@ -251,7 +251,7 @@ def test_a_plan_is_told_as_a_whole_and_then_one_by_one() -> None:
 
 def test_a_long_plan_is_told_up_to_a_bound() -> None:
     many = tuple({"do": "delete", "on": "local", "message": str(n)} for n in range(1234))
-    lines = words.planned(PlanShown("A", "INBOX", many), DRY)
+    lines = plans.planned(PlanShown("A", "INBOX", many), DRY)
     assert lines[0] == "INBOX: would delete 1,234 locally"
     assert len(lines) == words.DETAILS + 2
     assert lines[-1] == "  and 1,214 more"
@@ -259,7 +259,7 @@ def test_a_long_plan_is_told_up_to_a_bound() -> None:
 
 def test_a_plan_tells_how_many_copies_on_both_sides_it_would_pair() -> None:
     pairs = tuple({"do": "adopt", "remote": str(n), "local": f"{n}.h"} for n in range(20))
-    head, *details = words.planned(PlanShown("A", "INBOX", pairs), DRY)
+    head, *details = plans.planned(PlanShown("A", "INBOX", pairs), DRY)
     assert head == "INBOX: would pair 20 that both sides hold"
     assert details[0] == "  pair message 0 on the server with 0.h"
 
@@ -267,7 +267,7 @@ def test_a_plan_tells_how_many_copies_on_both_sides_it_would_pair() -> None:
 def test_pairing_does_not_crowd_out_what_a_plan_copies_and_deletes() -> None:
     pairs = tuple({"do": "adopt", "remote": str(n), "local": f"{n}.h"} for n in range(words.DETAILS))
     delete = {"do": "delete", "on": "remote", "message": "99"}
-    head, first, *_ = words.planned(PlanShown("A", "INBOX", (*pairs, delete)), DRY)
+    head, first, *_ = plans.planned(PlanShown("A", "INBOX", (*pairs, delete)), DRY)
     assert head == "INBOX: would delete 1 on the server, pair 20 that both sides hold"
     assert first == "  delete message 99 on the server"
 
@@ -279,7 +279,7 @@ def test_a_plan_tells_which_messages_it_would_move_where() -> None:
         {"do": "move", "on": "local", "message": "9.h", "to": "Archive"},
         {"do": "delete", "on": "remote", "message": "10"},
     )
-    assert words.planned(PlanShown("A", "INBOX", moves), DRY) == (
+    assert plans.planned(PlanShown("A", "INBOX", moves), DRY) == (
         "INBOX: would move 1 locally, move 2 on the server, delete 1 on the server",
         "  move message 7 on the server to Archive/2024",
         "  move message 8 on the server to Tr?ash",
@@ -294,7 +294,7 @@ def test_a_dry_run_looks_at_folders_without_a_word() -> None:
 
 
 def test_an_empty_plan_needs_no_line() -> None:
-    assert words.planned(PlanShown("A", "INBOX", ()), DRY) == ()
+    assert plans.planned(PlanShown("A", "INBOX", ()), DRY) == ()
 
 
 def test_a_dry_run_speaks_of_folders_that_would_be_created() -> None:

@@ -1,0 +1,84 @@
+"""Sentences about what a dry run found to do. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from postboat.ui import words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from postboat.events import PlanShown
+    from postboat.ui.words import Manner
+
+
+def planned(event: PlanShown, manner: Manner) -> tuple[str, ...]:
+    """Tell what a sync would do in a folder: a line for the whole, then single operations up to `words.DETAILS`."""
+    if not event.operations:
+        return ()
+    # Pairing transfers and removes nothing: it must not crowd out what does.
+    ordered = sorted(event.operations, key=lambda operation: operation.get("do") == "adopt")
+    details = [f"  {_operation(operation)}" for operation in ordered[: words.DETAILS]]
+    if len(ordered) > words.DETAILS:
+        details.append(f"  and {words.number(len(ordered) - words.DETAILS)} more")
+    return (f"{words.about(event, manner)}would {_groups(ordered)}", *details)
+
+
+def _groups(operations: Sequence[Mapping[str, object]]) -> str:
+    count = Counter((_text(operation, "do"), _side(operation)) for operation in operations)
+    told = []
+    to_local, to_remote = count["copy", "local"], count["copy", "remote"]
+    if to_local or to_remote:
+        ways = [f"{words.number(n)} to {side}" for n, side in ((to_local, "local"), (to_remote, "remote")) if n]
+        told.append("copy " + ", ".join(ways))
+    if reflags := count["reflag", ""]:
+        told.append(f"change flags of {words.number(reflags)}")
+    for what in ("move", "delete"):
+        for side, word in words.WHERE.items():
+            if n := count[what, side]:
+                told.append(f"{what} {words.number(n)} {word}")
+    if adopts := count["adopt", ""]:
+        told.append(f"pair {words.number(adopts)} that both sides hold")
+    return ", ".join(told)
+
+
+def _operation(operation: Mapping[str, object]) -> str:
+    side, message = _side(operation), _text(operation, "message")
+    match operation.get("do"):
+        case "copy":
+            return f"copy message {message} to {side}{_listed(operation, ('flags', ''))}"
+        case "delete":
+            return f"delete message {message} {words.WHERE.get(side, '')}"
+        case "move":
+            return f"move message {message} {words.WHERE.get(side, '')} to {_text(operation, 'to')}"
+        case "reflag":
+            return f"change flags of message {_text(operation, 'remote')}: {_reflagging(operation)}"
+    return f"pair message {_text(operation, 'remote')} on the server with {_text(operation, 'local')}"
+
+
+def _reflagging(operation: Mapping[str, object]) -> str:
+    told = [
+        words.WHERE[side] + flags
+        for side in ("remote", "local")
+        if (flags := _listed(operation, (f"add_{side}", "+"), (f"remove_{side}", "-")))
+    ]
+    return ", ".join(told) or "both sides agree already"
+
+
+def _listed(operation: Mapping[str, object], *groups: tuple[str, str]) -> str:
+    told = []
+    for key, sign in groups:
+        flags = operation.get(key)
+        if isinstance(flags, list | tuple):
+            told += [f"{sign}{words.clean(str(flag))}" for flag in flags]
+    return f" ({' '.join(told)})" if told else ""
+
+
+def _side(operation: Mapping[str, object]) -> str:
+    return _text(operation, "on") or _text(operation, "to")
+
+
+def _text(operation: Mapping[str, object], key: str) -> str:
+    return words.clean(str(operation.get(key) or ""))

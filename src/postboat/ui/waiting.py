@@ -1,0 +1,195 @@
+"""Sentences about what waits: deletions for the user's word, and messages that failed for their time.
+
+Commands in them can be pasted into a shell as they are, whatever the folder's name is made of.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from postboat.model import Suspicion
+from postboat.ui import words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from postboat.events import MessagesAside, PlanDecided, PlanHeld
+    from postboat.ui.view import AccountView
+    from postboat.ui.words import Manner
+
+SUBJECT = 48
+"""Columns that a subject gets at most."""
+LOST: Mapping[str, str] = {"remote": "the Maildir", "local": "the server"}
+"""What lost the messages, by the side that still has them."""
+_PLAIN_WORD = re.compile(r"[\w@%+:,./-]+")
+
+
+class Held(Protocol):
+    """Deletions that wait: an event's facts, or what a listing found."""
+
+    @property
+    def account(self) -> str: ...  # noqa: D102
+    @property
+    def folder(self) -> str: ...  # noqa: D102
+    @property
+    def on(self) -> str: ...  # noqa: D102
+    @property
+    def suspicion(self) -> str: ...  # noqa: D102
+    @property
+    def count(self) -> int: ...  # noqa: D102
+    @property
+    def of(self) -> int: ...  # noqa: D102
+    @property
+    def subjects(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
+# --- held deletions -----------------------------------------------------------------------------------------------
+
+
+def held(event: PlanHeld, manner: Manner) -> tuple[str, ...]:
+    """Tell of deletions that were held: which, why, how many, some of their subjects, and what to do."""
+    where = words.about(event, manner) if event.folder else f"{words.clean(event.account)}: "
+    mark = ("would be held" if manner.dry_run else "HELD") + ("" if event.folder else ", and nothing was synced")
+    first = f"{where}{mark}: {doubt(event)}"
+    if manner.dry_run:
+        return (first, *subjects(event), "  a sync would delete none of them before you say that it is meant")
+    return (first, *subjects(event), *choices(event, manner))
+
+
+def doubt(held: Held) -> str:
+    """Tell how many messages would be deleted where, and what looks wrong about it."""
+    return f"{_how_many(held)} would be deleted {words.WHERE[held.on]}, because {_why(held)}"
+
+
+def subjects(held: Held) -> tuple[str, ...]:
+    """Name some of the messages, on a line of its own; no line when no subject is known."""
+    if not held.subjects:
+        return ()
+    named = [f'"{words.fit(words.clean(each).strip(), SUBJECT) or "(no subject)"}"' for each in held.subjects]
+    more = held.count - len(named)
+    return (f"  {', '.join(named)}" + (f" and {words.number(more)} more" if more > 0 else ""),)
+
+
+def choices(held: Held, manner: Manner) -> tuple[str, ...]:
+    """Tell what can be done about held deletions: a line for each way, with its command."""
+    ways = {
+        "if that is meant:": "confirm",
+        f"to get {'it' if held.count == 1 else 'them'} back:": "restore",
+    }
+    told = [f"  {way:<18} {command(name, held.account, held.folder, manner)}" for way, name in ways.items()]
+    if held.on == "remote" and held.suspicion in _DISK:
+        told.append("  if the right disk is not mounted: mount it, and sync again")
+    return tuple(told)
+
+
+_DISK = frozenset({Suspicion.ALL_GONE.value, Suspicion.OTHER_DISK.value, Suspicion.UNMARKED.value})
+
+
+def _how_many(held: Held) -> str:
+    if held.count < held.of:
+        return f"{words.number(held.count)} of {words.plural(held.of, 'message')}"
+    return f"all {words.plural(held.count, 'message')}" if held.count > 1 else "the only message"
+
+
+def _why(held: Held) -> str:
+    lost = LOST[held.on]
+    gone = f"{'they are' if held.count > 1 else 'it is'} gone from {lost}"
+    match held.suspicion:
+        case Suspicion.EMPTIED.value:
+            return f"the folder was emptied {'in' if held.on == 'remote' else 'on'} {lost}"
+        case Suspicion.MANY_OF_FOLDER.value:
+            return f"{gone}, a large part of the folder (more than maxdeletesfolder and maxdeletespercent allow)"
+        case Suspicion.MANY_OF_ACCOUNT.value:
+            return f"{gone}, and all folders together would lose more than maxdeletes allows"
+        case Suspicion.FOLDER_GONE.value:
+            return f"the folder is gone from {lost}"
+        case Suspicion.ALL_GONE.value:
+            return f"all folders are gone from {lost}"
+        case Suspicion.OTHER_DISK.value:
+            return f"{gone}, whose directory lies on another disk than before"
+        case Suspicion.UNMARKED.value:
+            return f"{gone}, whose directory lacks the mark (.postboat-store) that it had"
+    return gone
+
+
+def too_many_held(event: PlanHeld, manner: Manner) -> str:
+    """Tell that an account's further held folders are counted and not told one by one."""
+    account = words.about_account(event, manner)
+    if manner.dry_run:
+        return f"{account}more folders would be held and are only counted"
+    return f"{account}more folders are held and only counted; `{manner.program} restore` lists them all"
+
+
+def too_many_decided(event: PlanDecided, manner: Manner) -> str:
+    """Tell that the user's word on further folders was taken down."""
+    return f"{words.about_account(event, manner)}more folders, as was said of the account"
+
+
+def reminder(account: AccountView, manner: Manner) -> list[str]:
+    """Name once more the folders of which something is held, since what was told of them may have scrolled by."""
+    folders = account.held_folders
+    if not folders or manner.dry_run:
+        return []
+    named = words.named(folders) if all(folders) else "all folders"
+    return [f"  held: {named}; `{manner.program} restore` lists what waits for your word, and why"]
+
+
+def decided(event: PlanDecided, manner: Manner) -> str:
+    """Tell what follows from the user's word."""
+    many = words.plural(event.count, "message")
+    if event.verdict == "confirmed":
+        what = f"confirmed: {many} to be deleted {words.WHERE[event.on]}"
+    else:
+        what = f"to be restored: {many} {'in' if event.on == 'remote' else 'on'} {LOST[event.on]}"
+    return f"{words.about(event, manner)}{what}"
+
+
+# --- messages put aside -------------------------------------------------------------------------------------------
+
+
+def aside(event: MessagesAside, manner: Manner) -> str:
+    """Tell of messages that failed before: when they are tried again, and why the first failed."""
+    many = words.plural(event.count, "message")
+    due = time.strftime("%H:%M", time.localtime(event.due))  # they wait for a day at most
+    state = f"{many} {'is' if event.count == 1 else 'are'} put aside, tried again at {due} (or now, with --retry)"
+    return f"{words.about(event, manner)}{state}: {words.clean(event.reason)}"
+
+
+def too_many_aside(event: MessagesAside, manner: Manner) -> str:
+    """Tell that messages put aside in further folders are counted and not told one by one."""
+    return f"{words.about_account(event, manner)}more messages are put aside in other folders, and only counted"
+
+
+# --- commands -----------------------------------------------------------------------------------------------------
+
+
+def command(name: str, account: str, folder: str, manner: Manner, *options: str) -> str:
+    """Write a command about an account or one of its folders, ready to be pasted into a shell."""
+    target = f"{account}:{folder}" if folder else account
+    end_of_options = ["--"] if target.startswith("-") else []
+    return " ".join([manner.program, name, *options, *end_of_options, quoted(target, ascii_only=not manner.arrows)])
+
+
+def joined(arguments: Sequence[str]) -> str:
+    """Write the words of a command so that a shell takes them apart as they are."""
+    return " ".join(map(quoted, arguments))
+
+
+def quoted(text: str, *, ascii_only: bool = False) -> str:
+    r"""Quote a word for a shell. What could steer a terminal or get lost on the way is written as `$'\ooo'`."""
+    if text and _PLAIN_WORD.fullmatch(text) and (text.isascii() or not ascii_only):
+        return text
+    if words.clean(text) == text and (text.isascii() or not ascii_only):
+        return "'" + text.replace("'", "'\\''") + "'"
+    return "$'" + "".join(_escaped(char, ascii_only=ascii_only) for char in text) + "'"
+
+
+def _escaped(char: str, *, ascii_only: bool) -> str:
+    if char in "\\'":
+        return f"\\{char}"
+    if words.clean(char) == char and (char.isascii() or not ascii_only):
+        return char
+    foreign = "surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass"
+    return "".join(f"\\{octet:03o}" for octet in char.encode(errors=foreign))
