@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from postboat.imap.looks.arithmetic import one_set
 from postboat.imap.looks.aside import aside
+from postboat.imap.looks.hiding import may_hide_older
 from postboat.imap.looks.listing import Listing
 from postboat.imap.wire import commands
 from postboat.imap.wire.uid_set import MAX_UID, UidSet
@@ -49,6 +50,8 @@ async def confirmed(place: Place, present: UidSet, known: Collection[Key]) -> Ce
     """
     uids = await aside(len(known), _uids, known)
     gone, new = uids - present, present - uids
+    if may_hide_older(place.session.capabilities, len(present)):
+        gone &= UidSet([(present.first, MAX_UID)])
     if not (gone or new):
         return Census(frozenset(), Listing(), present)
     with place.flight() as flight:

@@ -11,6 +11,7 @@ from postboat.imap.looks.anew import began_anew
 from postboat.imap.looks.arithmetic import adds_up, ignores_since, is_believable, none_removed, stands_still
 from postboat.imap.looks.aside import MANY, aside
 from postboat.imap.looks.census import take_census
+from postboat.imap.looks.hiding import may_hide_older
 from postboat.imap.looks.listing import compare, holds_of
 from postboat.model import Changes
 from postboat.values import dataclass
@@ -94,13 +95,15 @@ async def _paired(heard: Heard, agreed: Agreed) -> Mapping[Key, Flags]:
 async def _settled(place: Place, told: Told, agreed: Agreed, *, removals_known: bool) -> Changes | None:
     """The changes as they were told if they add up and what is gone is not shown; else what a census shows.
 
+    Removals from a mailbox that may hide messages are always asked of a census, which tells the first that it shows.
     None when the mailbox shows a message that was said to be gone. A removal in the midst of the answer changes both
     what is told and what there should be, and proves nothing.
     """
     appeared = [uid for uid in told.heard.listing.flags if str(uid) not in told.paired]
     gone, paired = told.gone, await agreed.count()
     sums = adds_up(told.saved, told.selected, told.heard, paired=paired, gone=len(gone), appeared=len(appeared))
-    if removals_known and sums and (told.heard.exists or not paired):
+    hidden = bool(gone) and may_hide_older(place.session.capabilities, told.heard.exists)
+    if removals_known and sums and not hidden and (told.heard.exists or not paired):
         if not await qresync.none_shown(place, map(int, gone)):
             return None
         await place.complete(told.heard.listing, [uid for uid in appeared if uid < told.saved.uidnext])
@@ -128,6 +131,7 @@ async def _as_listing(
     """The answer of a server that knows no CHANGEDSINCE and listed all messages, as the listing it is."""
     listing = heard.listing
     listing.complete = 0 < len(listing.flags) == heard.exists
+    listing.may_hide_older = may_hide_older(place.session.capabilities, heard.exists)
     if not listing.complete:
         return None
     known = await agreed.flags()

@@ -9,7 +9,7 @@ from postboat.model import MAILDIR_FLAGS, Changes, FlagsHeld, Message
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from postboat.imap.selected import Selected
     from postboat.imap.wire.responses import Fetched
@@ -28,6 +28,8 @@ class Listing:
     """What names a message in every mailbox of the account, where the server tells it."""
     complete: bool = False
     """Whether as many messages were listed as the mailbox holds."""
+    may_hide_older: bool = False
+    """Whether the mailbox may hold messages older than all that it shows."""
     understood: bool = True
     """Whether all that the server said between the SELECT and the end of the answer made sense."""
 
@@ -76,7 +78,7 @@ def compare(
             appeared[key] = listing.message(uid, holds)
         elif before != flags and (shown := holds.mask(flags)) != holds.mask(before):
             reflagged[key] = shown
-    vanished = frozenset(key for key in agreed if int(key) not in listing.flags) if listing.complete else frozenset()
+    vanished = frozenset(_missing(listing, agreed)) if listing.complete else frozenset()
     return Changes(
         appeared,
         reflagged,
@@ -86,3 +88,9 @@ def compare(
         complete=listing.complete,
         readonly=readonly,
     )
+
+
+def _missing(listing: Listing, agreed: Mapping[Key, Flags]) -> Iterator[Key]:
+    """Keys of messages that would be listed if they were there."""
+    first = min(listing.flags, default=1) if listing.may_hide_older else 1
+    return (key for key in agreed if int(key) not in listing.flags and int(key) >= first)

@@ -20,6 +20,7 @@ from postboat.imap.looks import esearch
 from postboat.imap.looks.anew import began_anew
 from postboat.imap.looks.aside import aside
 from postboat.imap.looks.delta import RENEWED, checkpoint_of, look_since
+from postboat.imap.looks.hiding import may_hide_older
 from postboat.imap.looks.listing import compare, holds_of
 from postboat.imap.looks.place import Place
 from postboat.imap.looks.plain import list_plainly
@@ -89,6 +90,7 @@ async def _look_at_all(place: Place, known: Mapping[Key, Flags], saved: Checkpoi
     if await began_anew(place, selected, reached, saved):
         raise KeysRenewed(RENEWED)
     listing = heard.listing
+    listing.may_hide_older = may_hide_older(place.session.capabilities, len(listing.flags))
     await place.complete(listing, [uid for uid in listing.flags if uid < reached and str(uid) not in known])
     checkpoint = checkpoint_of(selected, heard.at_select) if _keeps_state(place.session) else None
     many, holds = max(len(listing.flags), len(known)), holds_of(selected)

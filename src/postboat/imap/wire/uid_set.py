@@ -71,6 +71,11 @@ class UidSet:
         return hash(self.ranges)
 
     @property
+    def first(self) -> int:
+        """The smallest UID, 0 when empty."""
+        return self.ranges[0][0] if self.ranges else 0
+
+    @property
     def last(self) -> int:
         """The largest UID, 0 when empty."""
         return self.ranges[-1][1] if self.ranges else 0
