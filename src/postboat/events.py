@@ -48,6 +48,8 @@ class Counts:
     bytes_down: int = 0
     bytes_up: int = 0
     failed: int = 0
+    aside: int = 0
+    """Messages that failed in an earlier run and were not due to be tried again."""
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -61,6 +63,7 @@ class Counts:
             self.bytes_down + other.bytes_down,
             self.bytes_up + other.bytes_up,
             self.failed + other.failed,
+            self.aside + other.aside,
         )
 
     @property

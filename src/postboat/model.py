@@ -263,6 +263,8 @@ class Aside:
     tries: int = 1
     not_before: float = 0
     """When it is due again, in seconds since the epoch."""
+    own_fault: bool = False
+    """As `Refused.own_fault`: whether it says nothing about the side, so that deletions from it go on meanwhile."""
 
 
 class Suspicion(Enum):

@@ -26,6 +26,7 @@ class MemoryAccount:
 
     def __init__(self, ledger: AccountLedger, *names: str, policy: Policy = Policy()) -> None:
         self.ledger, self.policy = ledger, policy
+        self.retry = False
         self.events: list[Event] = []
         self.folders: dict[str, dict[Side, MemoryReplica]] = {}
         for name in names:
@@ -70,7 +71,7 @@ class MemoryAccount:
             remote, local = (self.side(name, side) for side in (Side.REMOTE, Side.LOCAL))
             remote.fuse = local.fuse = fuse
             ledger = FusedLedger(self.ledger, task.remote, task.local, fuse=fuse)
-            return FolderPair("test", name, remote, local, ledger, self.policy, 2, again=again)
+            return FolderPair("test", name, remote, local, ledger, self.policy, 2, retry=self.retry, again=again)
 
         return make
 

@@ -33,6 +33,9 @@ class MemoryWorld:
         self.remote = MemoryReplica("remote", naming="uid", holds=SERVER_HOLDS, whole=200)
         self.local = MemoryReplica("local", naming="name", identity="id", whole=200)
         self.events: list[Event] = []
+        self.now = 1_000_000.0
+        """What its clock tells, in seconds since the epoch."""
+        self.retry = False
 
     def side(self, side: Side) -> MemoryReplica:
         return self.remote if side is Side.REMOTE else self.local
@@ -40,7 +43,17 @@ class MemoryWorld:
     def pair(self, fuse: Callable[[str], None] = never) -> FolderPair:
         self.remote.fuse = self.local.fuse = fuse
         ledger = FusedLedger(self.ledger, fuse=fuse)
-        return FolderPair("test", "Archive", self.remote, self.local, ledger, self.policy, self.width)
+        return FolderPair(
+            "test",
+            "Archive",
+            self.remote,
+            self.local,
+            ledger,
+            self.policy,
+            self.width,
+            clock=lambda: self.now,
+            retry=self.retry,
+        )
 
     async def sync(self, fuse: Callable[[str], None] = never) -> Counts:
         self.events.clear()

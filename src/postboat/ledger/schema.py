@@ -76,6 +76,7 @@ _THIRD = (
         reason NOT NULL,
         tries INTEGER NOT NULL,
         not_before REAL NOT NULL,
+        own_fault INTEGER NOT NULL,
         PRIMARY KEY (folder, to_side, origin)
     ) WITHOUT ROWID
     """,
@@ -114,7 +115,8 @@ PUT_HOLD = f"INSERT OR REPLACE INTO hold (folder, {_HOLD_COLUMNS}) VALUES (?, ?,
 DROP_HOLD = "DELETE FROM hold WHERE folder = ? AND on_side = ?"
 DECIDE = "UPDATE hold SET verdict = ? WHERE folder = (SELECT id FROM folder WHERE remote = ? AND local = ?)"
 
-ASIDES = "SELECT to_side, origin, reason, tries, not_before FROM aside WHERE folder = ? ORDER BY to_side, origin"
+_ASIDE_COLUMNS = "to_side, origin, reason, tries, not_before, own_fault"
+ASIDES = f"SELECT {_ASIDE_COLUMNS} FROM aside WHERE folder = ? ORDER BY to_side, origin"
 
 INTENTS = "SELECT to_side, origin, token, flags, mark FROM intent WHERE folder = ? ORDER BY id"
 
@@ -161,8 +163,8 @@ def drop_intents(rows: int) -> str:
 @cache
 def add_asides(rows: int) -> str:
     """Write copies that failed, in the place of those of the same messages."""
-    columns = "folder, to_side, origin, reason, tries, not_before"
-    return f"INSERT OR REPLACE INTO aside ({columns}) VALUES {_rows('?1, ?, ?, ?, ?, ?', rows)}"
+    places = _rows("?1, ?, ?, ?, ?, ?, ?", rows)
+    return f"INSERT OR REPLACE INTO aside (folder, {_ASIDE_COLUMNS}) VALUES {places}"
 
 
 @cache

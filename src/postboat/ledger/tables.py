@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _KEYS_AT_ONCE = 500
 """SQLite allows 999 variables in a statement, or more, as it was built."""
 _ROWS_AT_ONCE = 150
-"""Rows of up to six columns in a statement. Every statement gives the interpreter up and waits for it again."""
+"""Rows of up to six columns besides the folder. Every statement gives the interpreter up and waits for it again."""
 
 
 class Tables:
@@ -248,8 +248,8 @@ class Tables:
         with self._reading(pair) as (transaction, folder):
             rows = transaction.execute(schema.ASIDES, (folder,)).fetchall()
         return [
-            Aside(Side(to), from_column(origin), from_column(reason), tries, not_before)
-            for to, origin, reason, tries, not_before in rows
+            Aside(Side(to), from_column(origin), from_column(reason), tries, not_before, bool(own_fault))
+            for to, origin, reason, tries, not_before, own_fault in rows
         ]
 
     def put_aside(self, pair: PairOfFolders, asides: Sequence[Aside], taken_back: Sequence[Aside]) -> None:
@@ -287,7 +287,8 @@ def _folder(transaction: Transaction, pair: PairOfFolders) -> int:
 
 
 def _aside_row(aside: Aside) -> tuple[Column | float, ...]:
-    return (aside.to.value, to_column(aside.origin), to_column(aside.reason), aside.tries, aside.not_before)
+    reason, own_fault = to_column(aside.reason), int(aside.own_fault)
+    return (aside.to.value, to_column(aside.origin), reason, aside.tries, aside.not_before, own_fault)
 
 
 def _names(pair: PairOfFolders) -> tuple[str, str]:

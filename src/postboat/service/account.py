@@ -39,8 +39,8 @@ async def sync_account(parts: AccountParts, options: RunOptions, publish: Publis
         lost = _tell_problems(parts, publish, tree)
         done, failed = await _sync_folders(parts, options, publish, ledger, tree)
     seconds = time.monotonic() - began
-    publish(AccountFinished(parts.name, done, len(tree.plan.tasks), failed, seconds, lost))
-    return 3 if failed or done.failed or lost else 0
+    publish(AccountFinished(parts.name, done, len(tree.plan.tasks), failed, seconds, lost, aside=done.aside))
+    return 3 if failed or done.failed or done.aside or lost else 0
 
 
 @asynccontextmanager
@@ -89,7 +89,7 @@ async def _sync_folders(
         return Counts(), 0
     from postboat.service.changed_folders import ChangedFolders  # here, since most runs have nothing to sync
 
-    folders = ChangedFolders(parts, ledger, tree, publish, dry_run=options.dry_run)
+    folders = ChangedFolders(parts, ledger, tree, publish, dry_run=options.dry_run, retry=options.retry)
     await folders.sync(changed)
     return folders.done, folders.failed
 

@@ -30,10 +30,17 @@ class ChangedFolders:
     """Folders under way, and what was done in them. With `dry_run` they are looked at, and what is due shown."""
 
     def __init__(
-        self, parts: AccountParts, ledger: AccountLedger, tree: Tree, publish: Publish, *, dry_run: bool
+        self,
+        parts: AccountParts,
+        ledger: AccountLedger,
+        tree: Tree,
+        publish: Publish,
+        *,
+        dry_run: bool,
+        retry: bool = False,
     ) -> None:
         self._parts, self._ledger, self._tree, self._publish = parts, ledger, tree, publish
-        self._dry_run = dry_run
+        self._dry_run, self._retry = dry_run, retry
         self._transfers = Budget()
         self._runs: list[FolderRun] = []
 
@@ -89,5 +96,6 @@ class ChangedFolders:
             policy=parts.policy,
             width=parts.config.remote.maxconnections * BATCHES_PER_CONNECTION,
             transfers=self._transfers,
+            retry=self._retry,
             again=again,
         )

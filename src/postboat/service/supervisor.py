@@ -34,6 +34,8 @@ class RunOptions:
     folders: tuple[str, ...] = ()
     """Remote folder names as the server spells them; empty: all that the rules want."""
     dry_run: bool = False
+    retry: bool = False
+    """Try messages that failed before again, though they are not due."""
     wait: bool = False
     """Wait for another run to end instead of failing with `LedgerLocked`."""
 

@@ -13,7 +13,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from postboat.events import Counts, FolderProgressed, MessageCameBack, MessageFailed
+from postboat.events import Counts, FolderProgressed, MessageCameBack, MessageFailed, MessagesAside
 from postboat.model import (
     DELETED,
     Content,
@@ -27,6 +27,7 @@ from postboat.model import (
     Unreadable,
     Unsettled,
 )
+from postboat.sync.aside import NONE_ASIDE, put_aside, without_copies
 from postboat.sync.batches import batches, held
 from postboat.sync.checkpoints import BEFORE_EFFECTS, checkpoints_to_save
 from postboat.sync.tasks import each, together
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from postboat.events import Publish
-    from postboat.model import Key, Reflagging
+    from postboat.model import Aside, Key, Reflagging
     from postboat.operations import Copy, Delete, Plan, Reflag
+    from postboat.sync.aside import Asides
     from postboat.sync.folder_pair import FolderPair
     from postboat.sync.plan import Observed
     from postboat.sync.ports import Replica
@@ -49,15 +51,16 @@ ONE_COPY = "the side it goes to keeps one copy of identical messages, and has it
 
 async def execute(plan: Plan, observed: Observed, pair: FolderPair, publish: Publish) -> Counts:
     """Carry out `plan`, setting single messages aside that cannot be handled; return what was done."""
-    work = _Work(pair, publish)
+    work = _Work(pair, publish, observed.asides)
     work.tell_moved(observed.moved)
     if not plan.nothing:
         await pair.ledger.save_checkpoints(BEFORE_EFFECTS)
     await work.adopt_and_forget(plan)
-    await work.copy(plan.copies)
+    await work.copy(without_copies(plan.copies, observed.withheld))
     await work.reflag(plan.reflags)
     await work.delete(plan.deletes)
     work.tell_unsettled(observed.unsettled)
+    work.tell_waiting(observed.asides)
     if not (work.done.failed or work.postponed or observed.unfinished or any(observed.withheld.values())):
         saved = checkpoints_to_save(observed.changes, plan, work.marked, pair.policy)
         await pair.ledger.save_checkpoints(saved)
@@ -74,15 +77,17 @@ async def delete_left_behind(deletes: Sequence[Delete], pair: FolderPair, publis
 class _Work:
     """One folder's work under way, and what of it is done."""
 
-    def __init__(self, pair: FolderPair, publish: Publish) -> None:
+    def __init__(self, pair: FolderPair, publish: Publish, asides: Asides = NONE_ASIDE) -> None:
         self.pair, self.publish = pair, publish
+        self._before = {(aside.to, aside.origin): aside for aside in asides.all}
+        """How copies failed in earlier runs."""
         self.done = Counts()
         self.marked: list[Pairing] = []
         """Messages that could only be marked, and are still there."""
         self.postponed = 0
         """Messages that changed under our hands: no failure, but the next run must look again."""
-        self._in_doubt: set[Side] = set()
-        """Sides that refused a copy: until it is there, nothing is deleted from them."""
+        self._in_doubt = {aside.to for aside in asides.waiting if not aside.own_fault}
+        """Sides that refused a copy, now or before: until it is there, nothing is deleted from them."""
 
     async def adopt_and_forget(self, plan: Plan) -> None:
         adopted = [adopt.pairing for adopt in plan.adopts]
@@ -105,6 +110,8 @@ class _Work:
 
     async def _carry(self, waiting: dict[Key, Copy], source: Replica) -> None:
         contents: list[tuple[Copy, Content]] = []
+        unread: list[Refused] = []
+        to = next(iter(waiting.values())).to
         async with aclosing(source.read(list(waiting))) as items:  # type: ignore[type-var]
             async for item in items:
                 copy = waiting.pop(item.key)
@@ -114,11 +121,11 @@ class _Work:
                     case Content():
                         contents.append((copy, item))
                     case Unreadable(reason=reason):
-                        self._failed(f"copy of message {item.key}", reason)
+                        unread.append(Refused(item.key, reason, own_fault=True))
                     case Gone():
                         self.postponed += 1
-        for key in waiting:
-            self._failed(f"copy of message {key}", "the other side lists it but did not send it")
+        unread += [Refused(key, "the other side lists it but did not send it", own_fault=True) for key in waiting]
+        await self._put_aside(to, unread)
         if contents:
             await self._deliver(contents)
 
@@ -152,11 +159,22 @@ class _Work:
             settled=[i for i, outcome in zip(intents, outcomes, strict=True) if _settles(outcome)],
         )
         self._tell_copies(to, stored)
+        done = [self._before[to, content.key] for _, content, _ in stored if (to, content.key) in self._before]
+        await self._put_aside(to, [outcome for outcome in outcomes if isinstance(outcome, Refused)], done)
         for outcome in outcomes:
-            if isinstance(outcome, Refused | Unsettled):
-                if not (isinstance(outcome, Refused) and outcome.own_fault):
-                    self._in_doubt.add(to)
-                self._failed(f"copy of message {outcome.key} to the {to.value} side", outcome.reason)
+            if isinstance(outcome, Unsettled):
+                self._in_doubt.add(to)
+                self._failed(_copy_to(to, outcome.key), outcome.reason)
+
+    async def _put_aside(self, to: Side, failures: Sequence[Refused], done: Sequence[Aside] = ()) -> None:
+        """Write down copies that failed, to be tried later, and drop what was written of those done; then tell."""
+        now = self.pair.clock()
+        asides = [put_aside(to, failure, self._before.get((to, failure.key)), now) for failure in failures]
+        await self.pair.ledger.put_aside(asides, taken_back=done)
+        for failure in failures:
+            if not failure.own_fault:
+                self._in_doubt.add(to)
+            self._failed(_copy_to(to, failure.key), failure.reason)
 
     async def _none_twice(self, to: Side, tokens: Sequence[str], outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
         """A server may keep one copy of identical messages and answer with the one it has (Gmail).
@@ -247,6 +265,14 @@ class _Work:
         for outcome in unsettled:
             self._failed(f"copy of message {outcome.key}", outcome.reason)
 
+    def tell_waiting(self, asides: Asides) -> None:
+        """Say of messages that failed before that they were not tried now."""
+        if asides.waiting:
+            first = asides.waiting[0]
+            self._did(Counts(aside=len(asides.waiting)))
+            told = len(asides.waiting), first.not_before, first.reason
+            self.publish(MessagesAside(self.pair.account, self.pair.name, *told))
+
     def _did(self, counts: Counts) -> None:
         self.done += counts
         self.publish(FolderProgressed(self.pair.account, self.pair.name, self.done))
@@ -254,6 +280,10 @@ class _Work:
     def _failed(self, what: str, reason: str) -> None:
         self.done += Counts(failed=1)
         self.publish(MessageFailed(self.pair.account, self.pair.name, what, reason))
+
+
+def _copy_to(to: Side, key: Key) -> str:
+    return f"copy of message {key} to the {to.value} side"
 
 
 def _settles(outcome: Outcome) -> bool:

@@ -56,6 +56,8 @@ class FolderPair:
     """What makes any deletion on the remote side doubtful, however small: the local root is not what it was."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch."""
+    retry: bool = False
+    """Whether copies that failed before are tried again though they are not due."""
     again: bool = False
     """Whether the folder was begun in this run already and its connection broke: what was under way then may arrive
     on the server even now, and is not sent a second time before the next run."""

@@ -84,7 +84,8 @@ def arriving(side: Side, folders: Sequence[tuple[Observed, Policy]]) -> list[Arr
         if side.other in policy.readonly or observed.changes[side.other].readonly:
             continue
         twinned = {twin[0] if side is Side.REMOTE else twin[1] for twin in observed.twins}
-        kept_back = twinned | set(observed.withheld.get(side.other, ()))
+        in_doubt = set(observed.withheld.get(side.other, ())) - observed.asides.going_to(side.other)
+        kept_back = twinned | in_doubt  # what was refused before is waited for where it was
         messages = observed.changes[side].appeared
         found += [Arriving(number, message) for key, message in messages.items() if key not in kept_back]
     return found

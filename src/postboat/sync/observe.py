@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from postboat.errors import KeysRenewed
 from postboat.model import Pairing, Side, Stored, Unsettled
+from postboat.sync.aside import moot, sort_out
 from postboat.sync.batches import BATCH_OCTETS
 from postboat.sync.checkpoints import AgreedUnder
 from postboat.sync.plan import Observed
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from postboat.model import Changes, Intent, Key
+    from postboat.sync.aside import Asides
     from postboat.sync.folder_pair import FolderPair
 
 
@@ -36,7 +38,10 @@ async def observe(pair: FolderPair) -> Observed:
         changes = await _changes(pair)
     withheld, unsettled = await _still_in_doubt(pair, doubts, changes)
     touched = await _touched(pair, changes)
-    return Observed(changes, touched, await _twins(pair, changes), withheld, unsettled, anew=not known)
+    twins = await _twins(pair, changes)
+    asides = await _asides(pair, changes, touched, twins)
+    withheld = {side: keys | asides.going_to(side) for side, keys in withheld.items()}
+    return Observed(changes, touched, twins, withheld, unsettled, asides, anew=not known)
 
 
 async def _recognise(pair: FolderPair) -> bool:
@@ -109,6 +114,19 @@ def _pairing(intent: Intent, stored: Stored) -> Pairing:
     if intent.to is Side.LOCAL:
         return Pairing(intent.origin, stored.key, intent.flags, intent.mark, stored.mark)
     return Pairing(stored.key, intent.origin, intent.flags, stored.mark, intent.mark)
+
+
+async def _asides(
+    pair: FolderPair,
+    changes: Mapping[Side, Changes],
+    touched: Sequence[Pairing],
+    twins: Sequence[tuple[Key, Key]],
+) -> Asides:
+    """The copies that failed before and are still to be made; what else is written down of any is dropped."""
+    written = await pair.ledger.asides()
+    gone = moot(written, changes, touched, twins)
+    await pair.ledger.put_aside([], taken_back=gone)
+    return sort_out(set(written).difference(gone), pair.clock(), retry=pair.retry)
 
 
 async def _touched(pair: FolderPair, changes: Mapping[Side, Changes]) -> list[Pairing]:

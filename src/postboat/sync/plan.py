@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from postboat.model import DELETED, Pairing, Policy, Side
 from postboat.operations import Adopt, Copy, Delete, Forget, Operation, Plan, Reflag
+from postboat.sync.aside import NONE_ASIDE, Asides, without_copies
 from postboat.sync.merge import TWIN_BASE, merge_flags, reflagging
 from postboat.values import dataclass
 
@@ -40,9 +41,12 @@ class Observed:
     twins: Sequence[tuple[Key, Key]] = ()
     """Appeared messages, remote and local key, that are copies of one another."""
     withheld: Mapping[Side, Set[Key]] = field(default_factory=dict)
-    """By the side they would go to: messages of the other side that may be there already and must not be sent."""
+    """By the side they would go to: messages of the other side that must not be sent now: because they may be there
+    already, or failed and are not due."""
     unsettled: Sequence[Unsettled] = ()
     """Those of them that need telling, each with the reason."""
+    asides: Asides = NONE_ASIDE
+    """Copies that failed before: those due again, and those that are `withheld` until they are."""
     anew: bool = False
     """Whether the ledger had to start over for this folder."""
     moved: int = 0
@@ -63,9 +67,8 @@ def make_plan(observed: Observed, policy: Policy) -> Plan:
     twinned = {Side.REMOTE: {r for r, _ in observed.twins}, Side.LOCAL: {lo for _, lo in observed.twins}}
     for source in Side:
         if source.other not in policy.readonly:
-            skipped = twinned[source] | set(observed.withheld.get(source.other, ()))
-            operations += _new(source, observed.changes[source], skipped)
-    return Plan.of(operations)
+            operations += _new(source, observed.changes[source], twinned[source])
+    return Plan.of(without_copies(operations, observed.withheld))
 
 
 def _new(source: Side, changes: Changes, skipped: set[Key]) -> Iterator[Operation]:

@@ -19,6 +19,7 @@ from postboat.events import (
     MessageFailed,
 )
 from postboat.model import DELETED, DRAFT, FLAGGED, NO_FLAGS, SEEN, Intent, Pairing, Policy, Side, Stored, Unsettled
+from postboat.sync.aside import WAITS
 
 REMOTE, LOCAL = Side
 
@@ -40,6 +41,7 @@ async def test_a_refused_message_is_told_and_the_rest_goes_on(world, side):
     (failure,) = [event for event in world.events if isinstance(event, MessageFailed)]
     assert failure.reason == "over quota"
     world.side(side).refuse_store = lambda wire: None
+    world.retry = True
     await world.sync()
     world.assert_in_step()
     await world.assert_at_rest()
@@ -64,6 +66,9 @@ async def test_nothing_is_deleted_from_a_side_that_refuses_a_copy_for_another_re
     await world.sync()
     assert set(world.bodies(REMOTE)) == {message(1), message(2)}
     world.remote.refuse_store = lambda wire: None
+    await world.sync()
+    assert set(world.bodies(REMOTE)) == {message(1), message(2)}, "the copies are not due yet, nor are the deletions"
+    world.now += WAITS[0]
     await world.sync()
     world.assert_in_step()
     await world.assert_at_rest()
@@ -279,6 +284,7 @@ async def test_a_server_that_keeps_one_of_identical_copies_does_not_make_two_fil
     for _ in range(2):
         done = await world.sync()
         assert (done.up, done.failed) == (0, 1)
+        world.now += WAITS[0]
     assert world.local.messages == before
 
 

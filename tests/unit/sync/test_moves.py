@@ -8,7 +8,7 @@ from tests.fakes.memory_ledger import memory_ledger
 from tests.fakes.memory_world import Died, dying_at, message
 
 from postboat.errors import ConnectionLost
-from postboat.events import FolderFinished, PlanShown
+from postboat.events import FolderFinished, MessagesAside, PlanShown
 from postboat.model import DELETED, DRAFT, FLAGGED, NO_FLAGS, SEEN, Message, Pairing, Policy, Side
 from postboat.sync.moves import Arriving, Leaving, worth_comparing
 
@@ -105,16 +105,39 @@ async def test_where_a_side_cannot_move_the_message_is_copied_and_deleted_once(a
 
 
 @pytest.mark.parametrize("side", SIDES)
+async def test_a_move_refused_before_is_made_when_the_side_can_move(account, side):
+    """What was put aside is a copy; a move sends nothing."""
+    await agreed(account, 1)
+    there = account.folders.values()
+    for sides in there:
+        sides[side.other].can_move = sides[side.other].can_copy = False
+    account.side("B", side.other).refuse_store = lambda wire: "over quota"
+    account.move(side, "A", "B", key_of(account, "A", side, 1))
+    await account.sync()
+    for sides in there:
+        sides[side.other].can_move = True
+    for _ in range(2):
+        await account.sync()
+        account.assert_in_step()
+    assert not [event for event in account.events if isinstance(event, MessagesAside)]
+    await account.assert_at_rest()
+
+
+@pytest.mark.parametrize("side", SIDES)
 async def test_nothing_is_deleted_where_a_message_was_while_it_is_not_where_it_went(account, side):
     await agreed(account, 1)
     for sides in account.folders.values():
         sides[side.other].can_move = False
         sides[side.other].can_copy = False
-    account.side("B", side.other).refuse_store = lambda wire: "over quota"
+    refusals = []
+    account.side("B", side.other).refuse_store = lambda wire: refusals.append(wire) or "over quota"
     account.move(side, "A", "B", key_of(account, "A", side, 1))
-    await account.sync()
-    assert account.bodies(side.other)["A", message(1)] == 1
+    for _ in range(2):
+        await account.sync()
+        assert account.bodies(side.other)["A", message(1)] == 1
+        assert len(refusals) == 1, "it is not sent again before its time"
     account.side("B", side.other).refuse_store = lambda wire: None
+    account.retry = True
     await account.sync()
     account.assert_in_step()
     assert account.bodies(side.other) == {("B", message(1)): 1, ("B", message(900)): 1}
