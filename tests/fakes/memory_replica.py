@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from postboat import likeness
 from postboat.errors import ConnectionLost
 from postboat.model import (
     DELETED,
@@ -189,6 +190,11 @@ class MemoryReplica:
         self._command("fingerprints")
         await asyncio.sleep(0)
         return {key: fingerprint(self.messages[key].wire) for key in keys if key in self.messages}
+
+    async def headers(self, keys: Collection[Key]) -> Mapping[Key, bytes]:
+        self._command("headers")
+        await asyncio.sleep(0)
+        return {key: header_of(self.messages[key].wire) for key in keys if key in self.messages}
 
     async def read(self, keys: Sequence[Key]) -> AsyncIterator[Content | Gone | Unreadable]:
         self._command("read")
@@ -376,18 +382,9 @@ class MemoryReplica:
         return int(key) >= first and len(wire) == size and digest in (None, _digest(wire))
 
 
-def header_of(wire: bytes) -> bytes:
-    """The header with the line end of its last line, without the empty line (RFC 5322 section 2.1)."""
-    if wire.startswith(b"\r\n"):
-        return b""
-    end = wire.find(b"\r\n\r\n")
-    return wire if end < 0 else wire[: end + 2]
-
-
 def fingerprint(wire: bytes) -> Fingerprint:
     """What any copy of the message shows."""
-    header = header_of(wire)
-    return Fingerprint(hashlib.sha256(header).digest(), len(wire), named=b"message-id:" in header.lower())
+    return likeness.fingerprint(wire, len(wire))
 
 
 def _digest(wire: bytes | None) -> str | None:

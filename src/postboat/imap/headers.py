@@ -35,11 +35,6 @@ def header_of(wire: bytes) -> bytes:
     return wire if end < 0 else wire[: end + 2]
 
 
-def digest(header: bytes) -> bytes:
-    """The SHA-256 that a fingerprint compares."""
-    return hashlib.sha256(header).digest()
-
-
 def lenient_digest(header: bytes) -> str:
     """A digest that a server's own hand does not change.
 

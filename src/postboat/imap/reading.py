@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed, FolderError
 from postboat.imap.bodies import WHOLE, Arrivals, Bodies, fetch_all
-from postboat.imap.headers import digest, header_of, message_id
+from postboat.imap.headers import header_of
 from postboat.imap.large import LARGE, read_large
 from postboat.imap.looks.listing import holds_of
 from postboat.imap.patience import Throttled, patiently
@@ -18,7 +18,7 @@ from postboat.imap.refusals import refusal
 from postboat.imap.wire import commands
 from postboat.imap.wire.responses import Fetched
 from postboat.imap.wire.uid_set import UidSet
-from postboat.model import Fingerprint
+from postboat.likeness import fingerprint
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from postboat.imap.server_kind import ServerKind
     from postboat.imap.session import Selected, Session
     from postboat.imap.wire.responses import Response
-    from postboat.model import Content, Gone, Key, Unreadable
+    from postboat.model import Content, Fingerprint, Gone, Key, Unreadable
 
 SHOWN = 1 << 16
 """Octets of a header that are looked at for showing."""
@@ -148,8 +148,7 @@ async def fingerprints_of(session: Session, uids: Sequence[int]) -> dict[Key, Fi
 
     def take(message: Fetched) -> bool:
         if message.uid is not None and message.header is not None:
-            header = header_of(message.header)
-            found[message.uid] = Fingerprint(digest(header), message.size, named=bool(message_id(header)))
+            found[message.uid] = fingerprint(message.header, message.size)
         return message.header is not None
 
     await fetch_all(session, UidSet.of(uids), "UID RFC822.SIZE BODY.PEEK[HEADER]", take)

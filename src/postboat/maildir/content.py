@@ -6,13 +6,6 @@ Wire form of what lies on disk: every LF that no CR precedes becomes CRLF.
 
 from __future__ import annotations
 
-import hashlib
-import re
-
-_NAMED = re.compile(rb"\r\nmessage-id:(?:[ \t]|\r\n[ \t])*[^ \t\r\n]", re.IGNORECASE)
-_NAME_TO_COME = re.compile(rb"(\r\nmessage-id:)(?:[ \t]|\r\n[ \t])*(\r\n|\r|)\Z", re.IGNORECASE)
-_BEGUN = len(b"\r\nmessage-id:") - 1
-
 
 def to_disk(wire: bytes) -> bytes:
     """LF form of a message, or the message itself when LF form would lose something."""
@@ -107,63 +100,3 @@ class WireSize:
         if self._after_cr and chunk.startswith(b"\n"):
             self.octets -= 1
         self._after_cr = chunk.endswith(b"\r")
-
-
-class HeaderHash:
-    """SHA-256 of a message's header in wire form, without the empty line that ends it (RFC 5322 section 2.1)."""
-
-    def __init__(self) -> None:
-        self.complete = False
-        """Whether the end of the header was seen: what follows is ignored."""
-        self._name = _NameSought()
-        self._hash = hashlib.sha256()
-        # A line end before the first octet makes an empty header no special case; it is never hashed.
-        self._tail = b"\r\n"
-        self._skip = 2
-
-    def feed(self, wire: bytes) -> None:
-        """Take in the next chunk, in wire form."""
-        if self.complete:
-            return
-        data = self._tail + wire
-        end = data.find(b"\r\n\r\n")
-        self.complete = end >= 0
-        upto = end + 2 if self.complete else max(len(data) - 3, self._skip)
-        self._hash.update(data[self._skip : upto])
-        self._name.feed(data[self._skip : upto])
-        if upto > self._skip or self.complete:
-            data, self._skip = data[upto:], 0
-        self._tail = b"" if self.complete else data
-
-    def digest(self) -> bytes:
-        """The hash, once everything was fed or the header is complete."""
-        whole = self._hash.copy()
-        whole.update(self._tail[self._skip :])
-        return whole.digest()
-
-    @property
-    def named(self) -> bool:
-        """Whether the header, as far as it was fed, has a Message-ID field that is not empty (section 3.6.4)."""
-        return self._name.found_with(self._tail[self._skip :])
-
-
-class _NameSought:
-    """Looks for a Message-ID in a header that comes in chunks, keeping no more of it than a few octets."""
-
-    def __init__(self) -> None:
-        self._found = False
-        self._kept = b"\r\n"
-
-    def feed(self, wire: bytes) -> None:
-        """Take in the next chunk."""
-        if self._found or not wire:
-            return
-        data = self._kept + wire
-        self._found = _NAMED.search(data) is not None
-        begun = _NAME_TO_COME.search(data)
-        # Its value may follow, perhaps on the next line: of the space before it only a line end begun matters.
-        self._kept = begun[1] + begun[2] if begun else data[-_BEGUN:]
-
-    def found_with(self, rest: bytes) -> bool:
-        """Whether it was found, or is when this is the last chunk."""
-        return self._found or _NAMED.search(self._kept + rest) is not None

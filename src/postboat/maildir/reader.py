@@ -6,9 +6,10 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from postboat.maildir.content import HeaderHash, ToWire, WireSize, to_wire
+from postboat.likeness import HeaderPrint
+from postboat.maildir.content import ToWire, WireSize, to_wire
 from postboat.maildir.system import examine
-from postboat.model import Content, Fingerprint, Unreadable
+from postboat.model import Content, Unreadable
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from postboat.maildir.place import OpenFolder
     from postboat.maildir.scan import Entry
     from postboat.maildir.system import File
-    from postboat.model import Flags, Key
+    from postboat.model import Fingerprint, Flags, Key
 
 SMALL = 1 << 20
 """Octets on disk up to which a message is read whole."""
@@ -98,7 +99,7 @@ def read_piece(folder: OpenFolder, entry: Entry, file: File, offset: int) -> byt
 def fingerprint(folder: OpenFolder, entry: Entry) -> Fingerprint:
     """Hash the header, look for a Message-ID in it and measure the whole. Raises `OSError`."""
     fd, _ = open_message(folder, entry)
-    header, size, wire = HeaderHash(), WireSize(), ToWire()
+    header, size, wire = HeaderPrint(), WireSize(), ToWire()
     try:
         for piece in _pieces(fd):
             size.feed(piece)
@@ -106,7 +107,7 @@ def fingerprint(folder: OpenFolder, entry: Entry) -> Fingerprint:
                 header.feed(wire.feed(piece))
     finally:
         os.close(fd)
-    return Fingerprint(header.digest(), size.octets, header.named)
+    return header.of(size.octets)
 
 
 def shown_header(folder: OpenFolder, entry: Entry) -> bytes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import aclosing
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from postboat.likeness import ContentPrint
 from postboat.model import DRAFT, NO_FLAGS, Content, Side
 from postboat.operations import Copy
 from postboat.sync.batches import batches
@@ -60,16 +60,17 @@ async def confirmed(
 
 
 async def _digests(replica: Replica, keys: Sequence[Key]) -> dict[Key, bytes]:
-    """SHA-256 of whole messages in wire form; what cannot be read is left out."""
+    """Digests of whole messages; what cannot be read is left out."""
     digests: dict[Key, bytes] = {}
     async with aclosing(replica.read(keys)) as contents:  # type: ignore[type-var]
         async for content in contents:
             if isinstance(content, Content):
-                digest = sha256(content.data or b"")
+                found = ContentPrint()
+                found.feed(content.data or b"")
                 if content.data is None and content.chunks is not None:
                     async for chunk in content.chunks():
-                        digest.update(chunk)
-                digests[content.key] = digest.digest()
+                        found.feed(chunk)
+                digests[content.key] = found.digest()
     return digests
 
 
