@@ -382,6 +382,14 @@ class MemoryReplica:
         return int(key) >= first and len(wire) == size and digest in (None, _digest(wire))
 
 
+def header_of(wire: bytes) -> bytes:
+    """The header with the line end of its last line, without the empty line (RFC 5322 section 2.1)."""
+    if wire.startswith(b"\r\n"):
+        return b""
+    end = wire.find(b"\r\n\r\n")
+    return wire if end < 0 else wire[: end + 2]
+
+
 def fingerprint(wire: bytes) -> Fingerprint:
     """What any copy of the message shows."""
     return likeness.fingerprint(wire, len(wire))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.fakes.memory_replica import Fuse, MemoryReplica
+from tests.fakes.memory_replica import Fuse, MemoryReplica, header_of
 
 from postboat.errors import ConnectionLost
 from postboat.model import (
@@ -221,3 +221,11 @@ async def test_a_blown_fuse_stays_blown() -> None:
         with pytest.raises(ConnectionLost):
             await replica.delete([key], expunge=True)
     assert key in replica.messages
+
+
+@pytest.mark.parametrize(
+    ("wire", "header"),
+    [(WIRE, b"Subject: hello\r\n"), (b"\r\nbody", b""), (b"A: b\r\n", b"A: b\r\n"), (b"A: b\r\n\r\n", b"A: b\r\n")],
+)
+def test_the_header_ends_before_the_first_empty_line(wire: bytes, header: bytes) -> None:
+    assert header_of(wire) == header
