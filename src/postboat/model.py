@@ -146,6 +146,10 @@ class Pairing:
         """The message's key on `side`."""
         return self.remote if side is Side.REMOTE else self.local
 
+    def mark(self, side: Side) -> str:
+        """The message's mark on `side`."""
+        return self.remote_mark if side is Side.REMOTE else self.local_mark
+
 
 @dataclass(frozen=True, slots=True)
 class Content:

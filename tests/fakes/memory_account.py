@@ -13,12 +13,14 @@ from postboat.sync.all_folders import show_all, sync_all
 from postboat.sync.folder_pair import FolderPair
 from postboat.sync.folder_run import FolderRun
 from postboat.sync.folder_tree import FolderTask
+from postboat.sync.guard import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from postboat.events import Event, FolderCreated
     from postboat.ledger.ledger import AccountLedger
+    from postboat.model import Limits, Suspicion
 
 
 class MemoryAccount:
@@ -26,6 +28,9 @@ class MemoryAccount:
 
     def __init__(self, ledger: AccountLedger, *names: str, policy: Policy = Policy()) -> None:
         self.ledger, self.policy = ledger, policy
+        self.limits: Limits | None = None
+        self.exempt: set[str] = set()
+        self.doubts: frozenset[Suspicion] = frozenset()
         self.retry = False
         self.events: list[Event] = []
         self.folders: dict[str, dict[Side, MemoryReplica]] = {}
@@ -52,11 +57,11 @@ class MemoryAccount:
 
     async def sync(self, fuse: Callable[[str], None] = never) -> None:
         self.events.clear()
-        await sync_all(*self._runs(fuse), width=2)
+        await sync_all(*self._runs(fuse), Guard(self.limits), width=2)
 
     async def show(self) -> None:
         self.events.clear()
-        await show_all(*self._runs(never), width=2)
+        await show_all(*self._runs(never), Guard(self.limits), width=2)
 
     def _runs(self, fuse: Callable[[str], None]) -> tuple[list[FolderRun], list[FolderRun]]:
         known, fresh = [], []

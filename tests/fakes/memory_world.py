@@ -9,7 +9,8 @@ from tests.fakes.memory_ledger import FusedLedger
 from tests.fakes.memory_replica import SERVER_HOLDS, Fuse, MemoryReplica, never
 
 from postboat.model import NO_FLAGS, Policy, Side
-from postboat.sync.folder_pair import FolderPair, look, settle
+from postboat.sync.folder_pair import FolderPair, look, plan, settle
+from postboat.sync.guard import Guard
 from postboat.sync.observe import observe
 from postboat.sync.plan import make_plan
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from postboat.events import Counts, Event
     from postboat.ledger.ledger import AccountLedger
+    from postboat.model import Limits
 
 
 def message(number: int, body: str = "hello") -> bytes:
@@ -36,6 +38,7 @@ class MemoryWorld:
         self.now = 1_000_000.0
         """What its clock tells, in seconds since the epoch."""
         self.retry = False
+        self.limits: Limits | None = None
 
     def side(self, side: Side) -> MemoryReplica:
         return self.remote if side is Side.REMOTE else self.local
@@ -61,7 +64,9 @@ class MemoryWorld:
 
     async def sync_pair(self, pair: FolderPair) -> Counts:
         """One folder by itself, from the look to the record."""
-        return await settle(pair, await look(pair, self.events.append), self.events.append)
+        seen = await look(pair, self.events.append)
+        (judged,) = Guard(self.limits).judge([await plan(pair, seen)])
+        return await settle(pair, seen, judged, self.events.append)
 
     async def agree(self, *numbers: int, flags: Iterable[str] = NO_FLAGS) -> None:
         """Bring both sides to hold these messages, known to the ledger."""

@@ -37,10 +37,10 @@ async def sync_account(parts: AccountParts, options: RunOptions, publish: Publis
         tree = await read_tree(parts, ledger, options.folders)
         publish(FoldersListed(parts.name, len(tree.plan.tasks)))
         lost = _tell_problems(parts, publish, tree)
-        done, failed = await _sync_folders(parts, options, publish, ledger, tree)
+        done, failed, held = await _sync_folders(parts, options, publish, ledger, tree)
     seconds = time.monotonic() - began
-    publish(AccountFinished(parts.name, done, len(tree.plan.tasks), failed, seconds, lost, aside=done.aside))
-    return 3 if failed or done.failed or done.aside or lost else 0
+    publish(AccountFinished(parts.name, done, len(tree.plan.tasks), failed, seconds, lost, held, done.aside))
+    return 6 if held else 3 if failed or done.failed or done.aside or lost else 0
 
 
 @asynccontextmanager
@@ -79,19 +79,19 @@ async def _ledger(parts: AccountParts, *, dry_run: bool) -> AsyncIterator[Accoun
 
 async def _sync_folders(
     parts: AccountParts, options: RunOptions, publish: Publish, ledger: AccountLedger, tree: Tree
-) -> tuple[Counts, int]:
-    """Sync the folders that are not proved to be unchanged; return what was done and how many failed."""
+) -> tuple[Counts, int, int]:
+    """Sync the folders that are not proved to be unchanged; return what was done, and how many failed and are held."""
     tasks = tree.plan.tasks
     changed = [task for task in tasks if not tree.is_unchanged(task, parts.policy)]
     if len(changed) < len(tasks):
         publish(FoldersUnchanged(parts.name, len(tasks) - len(changed)))
     if not changed:
-        return Counts(), 0
+        return Counts(), 0, 0
     from postboat.service.changed_folders import ChangedFolders  # here, since most runs have nothing to sync
 
     folders = ChangedFolders(parts, ledger, tree, publish, dry_run=options.dry_run, retry=options.retry)
     await folders.sync(changed)
-    return folders.done, folders.failed
+    return folders.done, folders.failed, sum(told.count for told in folders.held)
 
 
 def _tell_problems(parts: AccountParts, publish: Publish, tree: Tree) -> int:

@@ -10,11 +10,12 @@ from postboat.sync.all_folders import show_all, sync_all
 from postboat.sync.budget import Budget
 from postboat.sync.folder_pair import FolderPair
 from postboat.sync.folder_run import FolderRun
+from postboat.sync.guard import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from postboat.events import Publish
+    from postboat.events import PlanHeld, Publish
     from postboat.ledger.ledger import AccountLedger
     from postboat.service.assemble import AccountParts
     from postboat.service.tree import Tree
@@ -50,6 +51,11 @@ class ChangedFolders:
         return sum((run.done for run in self._runs), Counts())
 
     @property
+    def held(self) -> list[PlanHeld]:
+        """What was held in them."""
+        return [told for run in self._runs for told in run.held]
+
+    @property
     def failed(self) -> int:
         """How many could not be synced."""
         return sum(run.failed for run in self._runs)
@@ -61,7 +67,8 @@ class ChangedFolders:
         known = [run for task, run in runs.items() if self._tree.is_known(task)]
         fresh = [run for task, run in runs.items() if not self._tree.is_known(task)]
         width = self._parts.config.remote.maxconnections * FOLDERS_PER_CONNECTION
-        await (show_all if self._dry_run else sync_all)(known, fresh, width=width)
+        guard = Guard(self._parts.config.limits)
+        await (show_all if self._dry_run else sync_all)(known, fresh, guard, width=width)
 
     def _run(self, task: FolderTask) -> FolderRun:
         name = self._tree.names.remote_text(task.remote)
@@ -86,6 +93,7 @@ class ChangedFolders:
         wire = parts.folders.wire_name(task.remote, self._tree.remote)
         read_only = dry_run or Side.REMOTE in parts.policy.readonly
         glimpse = None if again else self._tree.glimpses(task)[Side.REMOTE]
+        listed = self._tree.remote.find(task.remote)
         remote = parts.folders.mailbox(wire, read_only=read_only, may_be_missing=dry_run, glimpse=glimpse, alone=again)
         return FolderPair(
             account=parts.name,
@@ -96,6 +104,8 @@ class ChangedFolders:
             policy=parts.policy,
             width=parts.config.remote.maxconnections * BATCHES_PER_CONNECTION,
             transfers=self._transfers,
+            exempt=listed is not None and bool(listed.role),
+            held_before=self._tree.holds_any(task),
             retry=self._retry,
             again=again,
         )

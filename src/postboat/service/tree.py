@@ -43,10 +43,15 @@ class Tree:
         known = self.known.get((task.remote, task.local))
         return known is not None and known.has_pairings
 
-    def is_unchanged(self, task: FolderTask, policy: Policy) -> bool:
-        """Whether both folders are proved to be as they were agreed on, with nothing begun and not recorded."""
+    def holds_any(self, task: FolderTask) -> bool:
+        """Whether deletions were held in the pair when the last run ended."""
         known = self.known.get((task.remote, task.local))
-        if known is None or known.has_intents or task.create is not None:
+        return known is not None and bool(known.verdicts)
+
+    def is_unchanged(self, task: FolderTask, policy: Policy) -> bool:
+        """Whether both folders are proved to be as they were agreed on, with nothing begun, held or not recorded."""
+        known = self.known.get((task.remote, task.local))
+        if known is None or known.has_intents or known.verdicts or task.create is not None:
             return False
         return is_unchanged(known.validity, known.checkpoint, self.glimpses(task), policy)
 

@@ -1,8 +1,8 @@
-"""The story of an account's folders: look at those that changed, repeat moves between them, bring each in step.
+"""The story of an account's folders: look at those that changed, repeat moves, refuse accidents, bring each in step.
 
-A message that is gone from one folder and new in another was moved, so all folders that anything may have left are
-looked at before any is settled. Folders that were never synced, which may be large, wait for their turn: unless
-something left another folder and may have come to them.
+A message that is gone from one folder and new in another was moved, and many small losses are a large one. So all
+folders that anything may have left are looked at, and judged together, before any is settled. Folders that were never
+synced, which may be large, wait for their turn: unless something left another folder and may have come to them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from postboat.operations import Delete
 from postboat.sync.folder_run import FolderRun
-from postboat.sync.moves import lost_any
 from postboat.sync.relocate import as_if_made, find_moves, make_moves
 from postboat.sync.tasks import each
 
@@ -19,41 +18,47 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from postboat.operations import Move
-
+    from postboat.sync.guard import Guard
 
 _LeftBehind = tuple["Move", FolderRun, FolderRun]
 """A move that was not made, or made by copying, with the folder that the message left and the one it went to."""
 
 
-async def sync_all(known: Sequence[FolderRun], fresh: Sequence[FolderRun], *, width: int) -> None:
+async def sync_all(known: Sequence[FolderRun], fresh: Sequence[FolderRun], guard: Guard, *, width: int) -> None:
     """Sync folders, `width` at a time; `known` were synced before. Each tells its own fate; `AccountError` passes."""
+    runs = [*known, *fresh]
     await each(known, FolderRun.look, width=width)
     left_behind: list[_LeftBehind] = []
-    if _lost_any(known):
+    if any(run.lost_any for run in known):
         await each(fresh, FolderRun.look, width=width)
-        left_behind = await _move([*known, *fresh])
-    await each([*known, *fresh], FolderRun.settle, width=width)
+        left_behind = await _move(runs)
+        await _refuse_accidents(runs, guard)
+    await each(runs, lambda run: run.settle(guard), width=width)
     await _delete_left_behind(left_behind)
 
 
-async def show_all(known: Sequence[FolderRun], fresh: Sequence[FolderRun], *, width: int) -> None:
+async def show_all(known: Sequence[FolderRun], fresh: Sequence[FolderRun], guard: Guard, *, width: int) -> None:
     """Publish what `sync_all` would do."""
     runs = [*known, *fresh]
     await each(runs, FolderRun.look_quietly, width=width)
     seen = [run for run in runs if run.seen is not None]
     folders = [run.seen for run in seen if run.seen is not None]
-    moves = await find_moves(folders) if _lost_any(known) else []
+    moves = await find_moves(folders) if any(run.lost_any for run in known) else []
     for run, now in zip(seen, as_if_made(moves, folders), strict=True):
         run.now_seen(now)
+    await _refuse_accidents(runs, guard)
     beginning: dict[FolderRun, list[tuple[Move, str]]] = {run: [] for run in runs}
     for move in moves:
         beginning[seen[move.source]].append((move, seen[move.target].name))
     for run in runs:
-        run.show(beginning[run])
+        await run.show(beginning[run], guard)
 
 
-def _lost_any(runs: Sequence[FolderRun]) -> bool:
-    return any(run.seen is not None and lost_any(run.seen[1]) for run in runs)
+async def _refuse_accidents(runs: Sequence[FolderRun], guard: Guard) -> None:
+    """Judge all deletions together. Folders that lost nothing are planned in their turn: there may be much to plan."""
+    losing = [run for run in runs if run.lost_any]
+    for run, judged in zip(losing, guard.judge([await run.plan() for run in losing]), strict=True):
+        run.now_judged(judged)
 
 
 async def _move(runs: Sequence[FolderRun]) -> list[_LeftBehind]:

@@ -1,24 +1,27 @@
 """The whole story of a folder, from looking to writing down. START READING HERE.
 
-    look at both sides → repeat moves between folders → plan → execute → record
+    observe both sides → repeat moves between folders → plan → refuse what looks like an accident → execute → record
 
 `all_folders` tells it for all folders of an account: every folder that anything may have left is looked at before any
-is settled, since a message that is gone here and new there was moved.
+is settled, since a message that is gone here and new there was moved, and since many small losses are a large one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from postboat.events import Counts, FolderFinished, FolderMatchedAnew, FolderPlanned, FolderStarted
 from postboat.model import Policy, Side
 from postboat.sync.budget import Budget
 from postboat.sync.execute import execute
+from postboat.sync.guard import Case
+from postboat.sync.hold import end_answered, tell_held, write_down
+from postboat.sync.moves import lost_any
 from postboat.sync.observe import observe
-from postboat.sync.plan import make_plan
+from postboat.sync.plan import make_plan, unwritable
 from postboat.sync.tally import counts_of
 from postboat.values import dataclass
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from postboat.events import Publish
     from postboat.model import Suspicion
     from postboat.operations import Plan
+    from postboat.sync.guard import Judged
     from postboat.sync.plan import Observed
     from postboat.sync.ports import FolderLedger, Replica
 
@@ -54,6 +58,8 @@ class FolderPair:
     """Whether it is for trash or junk, which may be emptied as one likes."""
     doubts: frozenset[Suspicion] = frozenset()
     """What makes any deletion on the remote side doubtful, however small: the local root is not what it was."""
+    held_before: bool = True
+    """Whether deletions may be written down as held."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch."""
     retry: bool = False
@@ -73,14 +79,25 @@ async def look(pair: FolderPair, publish: Publish) -> Observed:
     observed = await observe(pair)
     if observed.anew:
         publish(FolderMatchedAnew(pair.account, pair.name))
+    if lost_any(observed):
+        observed = replace(observed, paired=await pair.ledger.agreed(Side.REMOTE).count())
     return observed
 
 
-async def settle(pair: FolderPair, observed: Observed, publish: Publish) -> Counts:
-    """Carry out what brings both sides in step, and write it down; return what was done."""
-    plan = await _planned(pair, observed)
-    publish(FolderPlanned(pair.account, pair.name, counts_of(plan) + Counts(moved=observed.moved)))
-    done = await execute(plan, observed, pair, publish)
+async def plan(pair: FolderPair, observed: Observed) -> Case:
+    """What would bring both sides in step, with all that the guard must know of it."""
+    held = await pair.ledger.held() if pair.held_before or lost_any(observed) else ()
+    made = await _planned(pair, observed)
+    return Case(pair.name, made, observed, held, pair.exempt, pair.doubts, unwritable(observed, pair.policy))
+
+
+async def settle(pair: FolderPair, observed: Observed, judged: Judged, publish: Publish) -> Counts:
+    """Carry out what the guard let pass, hold the rest, and write both down; return what was done."""
+    publish(FolderPlanned(pair.account, pair.name, counts_of(judged.plan) + Counts(moved=observed.moved)))
+    held = await tell_held(pair, judged, publish)
+    await write_down(pair, judged, held)
+    done = await execute(judged.plan, observed, pair, publish)
+    await end_answered(pair, judged, held)
     publish(FolderFinished(pair.account, pair.name, done))
     return done
 

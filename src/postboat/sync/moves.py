@@ -93,7 +93,7 @@ def arriving(side: Side, folders: Sequence[tuple[Observed, Policy]]) -> list[Arr
 
 def by_mark(side: Side, gone: Iterable[Leaving], come: Iterable[Arriving]) -> list[Found]:
     """Pair what bears the same mark, one to one; never inside one folder, where it would be no move."""
-    marked = {id(one): _mark(one.pairing, side) for one in gone}
+    marked = {id(one): one.pairing.mark(side) for one in gone}
     return _paired(gone, come, lambda one: marked[id(one)], lambda one: one.message.mark)
 
 
@@ -151,11 +151,11 @@ def worth_comparing(
     """Those whose weights do not rule out that they are one message. A draft is saved over and over, and is no move."""
     gone = [one for one in gone if DRAFT not in one.flags | one.pairing.flags]
     come = [one for one in come if DRAFT not in one.message.flags]
-    left = [weigh[side](_mark(one.pairing, side)) for one in gone]
+    left = [weigh[side](one.pairing.mark(side)) for one in gone]
     arrived = [weigh[side](one.message.mark) for one in come]
     most = 1
     if None in left or None in arrived:  # lines end in one octet on disk and in two on the wire
-        left = [weigh[side.other](_mark(one.pairing, side.other)) for one in gone]
+        left = [weigh[side.other](one.pairing.mark(side.other)) for one in gone]
         arrived, most = [one.message.size for one in come], 2
     in_gone, in_come = _meets(arrived, 1, most), _meets(left, 1 / most, 1)
     gone = [one for one, weight in zip(gone, left, strict=True) if in_gone(weight)]
@@ -201,7 +201,7 @@ class Made:
         if not isinstance(outcome, Stored):
             return None
         was, new = move.pairing, move.message
-        mark = outcome.mark or _mark(was, move.on)
+        mark = outcome.mark or was.mark(move.on)
         if move.on is Side.REMOTE:
             return Pairing(outcome.key, new.key, was.flags, mark, new.mark)
         return Pairing(new.key, outcome.key, was.flags, new.mark, mark)
@@ -222,7 +222,8 @@ def without(observed: Observed, made: Sequence[Made]) -> Observed:
         was = changes[side]
         reflagged = {key: flags for key, flags in was.reflagged.items() if key not in keys}
         changes[side] = replace(was, vanished=was.vanished - keys, reflagged=reflagged)
-    return replace(observed, changes=changes, pairings=[p for p in observed.pairings if p not in gone])
+    left = [pairing for pairing in observed.pairings if pairing not in gone]
+    return replace(observed, changes=changes, pairings=left, paired=max(0, observed.paired - len(gone)))
 
 
 def with_arrivals(observed: Observed, made: Sequence[Made], sources: Sequence[Observed]) -> Observed:
@@ -255,7 +256,3 @@ def with_arrivals(observed: Observed, made: Sequence[Made], sources: Sequence[Ob
         changes[side.other] = replace(changes[side.other], reflagged=there)
     moved = observed.moved + len(made)
     return replace(observed, changes=changes, pairings=pairings, withheld=withheld, unsettled=unsettled, moved=moved)
-
-
-def _mark(pairing: Pairing, side: Side) -> str:
-    return pairing.remote_mark if side is Side.REMOTE else pairing.local_mark

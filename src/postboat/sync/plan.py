@@ -53,12 +53,17 @@ class Observed:
     """Messages that were moved here from other folders since."""
     unfinished: bool = False
     """Whether something was left out that is to be looked at again, however well the rest goes."""
+    paired: int = 0
+    """How many messages the ledger knew when it was looked at, without those moved away since; 0 when none vanished."""
+
+    def lost_all(self, side: Side) -> bool:
+        """Whether `side` holds none of the messages any more that the ledger knew."""
+        return 0 < self.paired <= len(self.changes[side].vanished)
 
 
 def make_plan(observed: Observed, policy: Policy) -> Plan:
     """Decide what brings both sides in step, as far as `policy` allows."""
-    unwritable = {side for side in Side if observed.changes[side].readonly}
-    policy = replace(policy, readonly=policy.readonly | unwritable)
+    policy = replace(policy, readonly=unwritable(observed, policy))
     operations: list[Operation] = []
     for pairing in observed.pairings:
         operations += _known(pairing, observed.changes, policy)
@@ -69,6 +74,11 @@ def make_plan(observed: Observed, policy: Policy) -> Plan:
         if source.other not in policy.readonly:
             operations += _new(source, observed.changes[source], twinned[source])
     return Plan.of(without_copies(operations, observed.withheld))
+
+
+def unwritable(observed: Observed, policy: Policy) -> frozenset[Side]:
+    """The sides that must not be changed or turned out not to be changeable."""
+    return policy.readonly | {side for side in Side if observed.changes[side].readonly}
 
 
 def _new(source: Side, changes: Changes, skipped: set[Key]) -> Iterator[Operation]:
@@ -114,9 +124,14 @@ def _gone(pairing: Pairing, gone: Side, changes: Mapping[Side, Changes], policy:
     flags = _present(pairing, kept, changes[kept])
     changed = flags ^ changes[kept].holds.mask(pairing.flags)
     if changed and DELETED not in flags and gone not in policy.readonly:
-        yield Copy(gone, now.key(kept), flags, replaces=now)
+        yield bring_back(now, gone, flags)
     elif policy.expunge or kept is Side.LOCAL or DELETED not in flags:
         yield Delete(kept, now)
+
+
+def bring_back(pairing: Pairing, to: Side, flags: Flags) -> Copy:
+    """Give a message to the side that deleted it, as its other side has it."""
+    return Copy(to, pairing.key(to.other), flags, mark=pairing.mark(to.other), replaces=pairing)
 
 
 def _agree(

@@ -111,7 +111,9 @@ def test_gone_from_both_sides_is_forgotten():
 @BOTH
 def test_deleted_here_and_changed_there_comes_back(side):
     made = on(side, gone(side), reflagged(side.other, ANSWERED))
-    assert made == Plan(copies=(Copy(side, PAIR.key(side.other), flags(ANSWERED), replaces=PAIR),))
+    assert made == Plan(
+        copies=(Copy(side, PAIR.key(side.other), flags(ANSWERED), mark=PAIR.mark(side.other), replaces=PAIR),)
+    )
 
 
 @BOTH
@@ -223,7 +225,7 @@ def test_without_expunge_a_message_already_marked_is_left_alone():
 def test_without_expunge_unmarking_on_the_server_brings_a_message_back():
     marked = replace(PAIR, flags=flags(DELETED))
     made = plan(reflagged(REMOTE), gone(LOCAL), policy=Policy(expunge=False), pairings=(marked,))
-    assert made.copies == (Copy(LOCAL, "7", NO_FLAGS, replaces=marked),)
+    assert made.copies == (Copy(LOCAL, "7", NO_FLAGS, mark="rm", replaces=marked),)
 
 
 def test_a_renamed_file_keeps_its_pairing():

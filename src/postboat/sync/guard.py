@@ -1,0 +1,153 @@
+"""Refuses what looks like an accident: deletions that nobody need have meant wait for the user's word.
+
+A wiped disk and a user who tidies up look alike in a ledger. What tells them apart is how much goes at once, so all
+folders of an account are judged together, after moves between them were taken out. Only deletions are ever held:
+copies and flags go on. What the user has confirmed passes and counts no more; what he wants back becomes a copy.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import field, replace
+from typing import TYPE_CHECKING
+
+from postboat.model import Held, Side, Suspicion, Verdict
+from postboat.sync.plan import bring_back
+from postboat.values import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from postboat.model import Key, Limits, Pairing
+    from postboat.operations import Copy, Delete, Plan
+    from postboat.sync.plan import Observed
+
+DOUBTS = (Suspicion.OTHER_DISK, Suspicion.UNMARKED)
+"""What makes any deletion on the remote side doubtful, however small; the first that applies is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A folder as it comes before the guard."""
+
+    folder: str
+    plan: Plan
+    observed: Observed
+    held: Sequence[Held] = ()
+    """What was held when the last run ended, and what the user said of it since."""
+    exempt: bool = False
+    """Whether it may be emptied as one likes (trash, junk)."""
+    doubts: frozenset[Suspicion] = frozenset()
+    unwritable: frozenset[Side] = frozenset()
+    """Sides to which nothing can be brought back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What of a plan may be carried out, and what is held instead."""
+
+    plan: Plan
+    held: Mapping[Side, Held] = field(default_factory=dict)
+    """By the side that still has the messages; without subjects, which nobody has read yet."""
+    before: Mapping[Side, Held] = field(default_factory=dict)
+    """What is written down as held."""
+    answered: Mapping[Side, Sequence[Pairing]] = field(default_factory=dict)
+    """By the same side: the messages for which the plan does what the user said."""
+
+
+class Guard:
+    """Judges the folders of one account in one run, and remembers how much it let pass.
+
+    `limits` None lets any number pass, though not what is doubtful for other reasons.
+    """
+
+    def __init__(self, limits: Limits | None) -> None:
+        self._limits = limits
+        self._passed: dict[str, set[Key]] = defaultdict(set)
+        """By folder: the messages that it let be deleted without asking, by remote keys. A connection may break and
+        the folder come a second time."""
+
+    def judge(self, cases: Sequence[Case]) -> list[Judged]:
+        """Judge folders together. What comes later is added to what passed before."""
+        answered = [_answered(case) for case in cases]
+        total = self._total([one for one in answered if not one.case.exempt])
+        return [self._judged(one, total) for one in answered]
+
+    def _total(self, folders: Sequence[_Answered]) -> int:
+        """How many messages would go in all folders together, those included that are gone already."""
+        doomed = {name: set(keys) for name, keys in self._passed.items()}
+        for one in folders:
+            doomed.setdefault(one.case.folder, set()).update(delete.pairing.remote for delete in one.open)
+        return sum(map(len, doomed.values()))
+
+    def _judged(self, one: _Answered, total: int) -> Judged:
+        case = one.case
+        held: dict[Side, Held] = {}
+        passed: list[Delete] = []
+        for side in Side:
+            deletes = [delete for delete in one.open if delete.on is side]
+            suspicion = self._suspicion(one, side, deletes, total) if deletes else None
+            if suspicion is None:
+                passed += deletes
+            else:
+                keys = frozenset(delete.pairing.remote for delete in deletes)
+                held[side] = Held(side, suspicion, len(deletes), max(case.observed.paired, len(deletes)), keys)
+        if not case.exempt:
+            self._passed[case.folder].update(delete.pairing.remote for delete in passed)
+        plan = replace(case.plan, copies=one.copies, deletes=(*one.confirmed, *passed))
+        return Judged(plan, held, {before.on: before for before in case.held}, one.pairings)
+
+    def _suspicion(self, one: _Answered, side: Side, deletes: Sequence[Delete], total: int) -> Suspicion | None:
+        """Why these deletions look like an accident, if they do."""
+        case, limits = one.case, self._limits
+        if side is Side.REMOTE and case.doubts:
+            return next(doubt for doubt in DOUBTS if doubt in case.doubts)
+        if limits is None or case.exempt:
+            return None
+        coming_back = sum(1 for copy in one.copies if copy.replaces and copy.to is side.other)
+        if case.observed.lost_all(side.other) and len(deletes) + coming_back >= limits.whole:
+            return Suspicion.EMPTIED
+        if self._is_much(one):
+            return Suspicion.MANY_OF_FOLDER
+        return Suspicion.MANY_OF_ACCOUNT if total > limits.account else None
+
+    def _is_much(self, one: _Answered) -> bool:
+        """Whether a folder would lose much of what it held, on both sides together."""
+        assert self._limits is not None
+        doomed = {delete.pairing.remote for delete in one.open}
+        gone = self._passed[one.case.folder] - doomed
+        count, size = len(doomed | gone), one.case.observed.paired + len(gone) - len(one.confirmed)
+        return count > self._limits.folder and 100 * count > self._limits.share * size
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """A folder's plan sorted by what the user said of it."""
+
+    case: Case
+    copies: tuple[Copy, ...]
+    """With the messages that he wants back."""
+    confirmed: tuple[Delete, ...]
+    open: tuple[Delete, ...]
+    """Of which he said nothing."""
+    pairings: Mapping[Side, Sequence[Pairing]]
+
+
+def _answered(case: Case) -> _Answered:
+    """Do what the user said of deletions that were held."""
+    said = {held.on: held for held in case.held if held.verdict is not Verdict.WAITING}
+    copies: list[Copy] = []
+    confirmed: list[Delete] = []
+    open_: list[Delete] = []
+    pairings: dict[Side, list[Pairing]] = defaultdict(list)
+    for delete in case.plan.deletes:
+        word = said.get(delete.on)
+        if word is None or delete.pairing.remote not in word.keys:
+            open_.append(delete)
+            continue
+        pairings[delete.on].append(delete.pairing)
+        if word.verdict is Verdict.CONFIRMED:
+            confirmed.append(delete)
+        elif delete.on.other not in case.unwritable:
+            copies.append(bring_back(delete.pairing, delete.on.other, delete.pairing.flags))
+    return _Answered(case, (*case.plan.copies, *copies), tuple(confirmed), tuple(open_), pairings)

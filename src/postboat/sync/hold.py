@@ -1,0 +1,73 @@
+"""Writes down what the guard refused, tells it, and ends it once the user's word is carried out.
+
+A verdict stays until all that it allows is done: a run that dies half way leaves the rest to the next one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from postboat.errors import AccountError, PostboatError
+from postboat.events import PlanHeld
+from postboat.model import Side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from postboat.events import Publish
+    from postboat.model import Held, Pairing
+    from postboat.sync.folder_pair import FolderPair
+    from postboat.sync.guard import Judged
+
+
+async def tell_held(pair: FolderPair, judged: Judged, publish: Publish) -> Mapping[Side, Held]:
+    """Tell what is held, in every run anew; returns it with a few subjects."""
+    told: dict[Side, Held] = {}
+    for side, held in judged.held.items():
+        before = judged.before.get(side)
+        subjects = before.subjects if before and before.keys == held.keys else await _subjects(pair, held)
+        told[side] = now = replace(held, subjects=subjects)
+        publish(PlanHeld(pair.account, pair.name, side.value, now.suspicion.value, now.count, now.of, now.subjects))
+    return told
+
+
+async def write_down(pair: FolderPair, judged: Judged, held: Mapping[Side, Held]) -> None:
+    """Write down what is held, but where that would overwrite a verdict before it is carried out."""
+    for side, now in held.items():
+        if side not in judged.answered and now != judged.before.get(side):
+            await pair.ledger.hold(side, now)
+
+
+async def end_answered(pair: FolderPair, judged: Judged, held: Mapping[Side, Held]) -> None:
+    """Drop what is not held any more: the verdict is carried out, or the messages are back."""
+    for side, before in judged.before.items():
+        left = await _still_paired(pair, judged.answered.get(side, ()))
+        if side in held and side in judged.answered:
+            asked = held[side]
+            keys = asked.keys | {pairing.remote for pairing in left}
+            await pair.ledger.hold(side, replace(asked, count=len(keys), of=max(asked.of, len(keys)), keys=keys))
+        elif side not in held and not left:
+            await pair.ledger.hold(before.on, None)
+
+
+async def _still_paired(pair: FolderPair, pairings: Iterable[Pairing]) -> list[Pairing]:
+    """Those that the ledger holds as they were: what was to be done with them is not done."""
+    was = {pairing.remote: pairing for pairing in pairings}
+    now = await pair.ledger.pairings(Side.REMOTE, was)
+    return [pairing for key, pairing in was.items() if key in now and now[key].local == pairing.local]
+
+
+async def _subjects(pair: FolderPair, held: Held) -> tuple[str, ...]:
+    """Subjects of a few of the messages, as the side shows them that has them; none when it fails: its turn comes."""
+    from postboat.sync.subjects import sample, subjects_of  # here, since the parsers of mail take long to import
+
+    few = sample(held.keys)
+    pairings = await pair.ledger.pairings(Side.REMOTE, few)
+    keys = [pairings[key].key(held.on) for key in few if key in pairings]
+    try:
+        return subjects_of(keys, await pair.replica(held.on).headers(keys))
+    except AccountError:
+        raise
+    except PostboatError:
+        return ()
