@@ -109,7 +109,7 @@ class Arrival:
 
     def _enable(self, capabilities: frozenset[str]) -> None:
         if capabilities >= _WANTED:
-            self._enabling = self._session.enable("QRESYNC")
+            self._enabling = self._session.enable("QRESYNC" if self._session.kind.tells_removals else "CONDSTORE")
 
     async def _heard(self, first: Answer) -> None:
         """Wait for an answer to what was sent behind the sign-in, or for the proof that none will come."""

@@ -121,7 +121,7 @@ class Enquiry:
             yield "HIGHESTMODSEQ"
 
     def _optional_commands(self) -> Iterator[Command]:
-        if "NAMESPACE" in self._capabilities:
+        if "NAMESPACE" in self._capabilities and self.session.kind.asks_namespace:
             yield commands.namespace()
         if not self.is_extended:
             items = tuple(self._items())

@@ -35,6 +35,12 @@ class ServerKind:
     """Readers that may share one connection."""
     asks_size: bool = True
     """Whether RFC822.SIZE may be asked for of a whole mailbox; else the server fetches each message to count it."""
+    asks_namespace: bool = True
+    """Whether NAMESPACE may be asked for."""
+    tells_removals: bool = True
+    """Whether what it says of removals is worth to be asked for (QRESYNC); else who is there is always counted."""
+    forgets_flagged: bool = False
+    r"""Whether \Flagged is lost on other ways to the mailbox when it comes with APPEND."""
 
     @property
     def longest_set(self) -> int:
@@ -81,7 +87,17 @@ _KINDS: tuple[tuple[_Marks, ServerKind], ...] = (
             "microsoft.exchange",
             hosts=("outlook.com", "office365.com", "office365.us", "partner.outlook.cn"),
         ),
-        ServerKind("Exchange", depth=25, longest_line=2000, batch_messages=50, flights=2),
+        # Exchange 2003 ends the connection over NAMESPACE, and no Exchange has a prefix. A message that is stored with
+        # \Flagged is not flagged in Outlook.
+        ServerKind(
+            "Exchange",
+            depth=25,
+            longest_line=2000,
+            batch_messages=50,
+            flights=2,
+            asks_namespace=False,
+            forgets_flagged=True,
+        ),
     ),
     (
         _Marks("imapgate", "yahoo", "XYMHIGHESTMODSEQ", ("yahoo.com", "aol.com")),
@@ -89,7 +105,11 @@ _KINDS: tuple[tuple[_Marks, ServerKind], ...] = (
     ),
     (_Marks("qqmail", hosts=("qq.com",)), ServerKind("QQ", depth=1, flights=1)),
     (_Marks(" imap4rev1 200"), ServerKind("UW", longest_line=1000, flights=2)),
-    (_Marks("iscream ready", hosts=("me.com", "icloud.com")), ServerKind("iCloud", flights=2)),
+    # iCloud's VANISHED is malformed or names other messages: clients that believed it deleted mail.
+    (
+        _Marks("iscream ready", capability="XAPPLEPUSHSERVICE", hosts=("me.com", "icloud.com")),
+        ServerKind("iCloud", flights=2, tells_removals=False),
+    ),
     (_Marks(hosts=("fastmail.com", "messagingengine.com")), ServerKind("Fastmail", depth=1000, flights=8)),
     (_Marks("courier-imap"), ServerKind("Courier", longest_line=16000)),
     (_Marks("cyrus imap", "cyrus"), ServerKind("Cyrus", depth=1000, flights=8)),

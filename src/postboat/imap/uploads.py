@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from postboat.errors import CommandFailed, FolderGone, MessageError
 from postboat.imap.appending import Window, append_many
 from postboat.imap.recover import Token, candidates_from, match_just_stored
-from postboat.model import Content, Refused, Stored, Unsettled
+from postboat.imap.wire import commands
+from postboat.imap.wire.uid_set import UidSet
+from postboat.model import FLAGGED, Content, Refused, Stored, Unsettled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -65,6 +67,8 @@ class Uploads:
         await self._send(acceptable)
         if self._untold:
             await self._look_for(dict(zip((c.key for c in contents), tokens, strict=True)))
+        if self._session.kind.forgets_flagged:
+            await self._flag_again([content.key for content in contents if FLAGGED in content.flags])
         return [self._outcomes[content.key] for content in contents]
 
     async def _send(self, contents: Sequence[Content]) -> None:
@@ -74,6 +78,17 @@ class Uploads:
         answers = await append_many(self._session, self._selected.name, items, self._window)
         for place, answer in answers.items():
             self._judge(contents[place], answer)
+
+    async def _flag_again(self, keys: Sequence[Key]) -> None:
+        r"""Set \Flagged once more: Exchange shows one that came with APPEND in IMAP alone, and not in Outlook.
+
+        What becomes of that is not asked, since here the flag is there in any case.
+        """
+        stored = [outcome for key in keys if isinstance(outcome := self._outcomes[key], Stored)]
+        uids = UidSet.of(int(outcome.key) for outcome in stored)
+        if uids and FLAGGED in self._selected.holds.mask(frozenset({FLAGGED})):
+            pieces = uids.split(self._session.kind.longest_set)
+            await self._session.ask_all([commands.uid_store(piece, "+", {FLAGGED}) for piece in pieces])
 
     def _judge(self, content: Content, answer: tuple[int, int] | CommandFailed | None) -> None:
         if isinstance(answer, CommandFailed):

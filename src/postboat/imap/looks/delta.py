@@ -69,7 +69,8 @@ async def look_since(place: Place, saved: Checkpoint, agreed: Agreed) -> Changes
 
     Raises `KeysRenewed` when UIDs were given out anew.
     """
-    way = qresync if "QRESYNC" in place.session.enabled else condstore
+    session = place.session
+    way = qresync if "QRESYNC" in session.enabled and session.kind.tells_removals else condstore
     with way.ask_for_changes(place, saved) as flight:
         selected = await flight.landed()
     heard = flight.heard
