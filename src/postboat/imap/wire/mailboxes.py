@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from postboat.imap.wire.quirks import unescaped, unquoted_name
@@ -20,8 +21,10 @@ _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
 # What is repeated is atomic: before Python 3.11.5 a possessive repetition kept half of a turn that failed (gh-106052).
 _ITEMS = rb"\((?:(?>[A-Z0-9.\-]++ ++(?:\([^()]*\)|[^() ]++) *+))*+\) *"
 _STATUS_ITEMS = re.compile(rb" *" + _ITEMS, re.IGNORECASE)
-_UNQUOTED_STATUS = re.compile(rb"(.*?) *(" + _ITEMS + rb")\Z", re.IGNORECASE | re.DOTALL)
 _ITEM = re.compile(rb"([A-Z0-9.\-]++) ++(?:(\d{1,19})(?=[ )])|\([^()]*\)|[^() ]++)", re.IGNORECASE)
+
+_MOST_BRACKETS = 64
+"""Brackets in an unquoted name that are tried, so that the time it takes follows the line's length."""
 
 
 def read_listed(parts: Parts, _start: int) -> Listed | None:
@@ -70,6 +73,15 @@ def _name_and_items(rest: bytes, parts: Parts) -> tuple[bytes | None, bytes]:
         quoted = _QUOTED.match(rest)
         if quoted is not None and _STATUS_ITEMS.fullmatch(rest, quoted.end()):
             return unescaped(quoted[1]), rest[quoted.end() :]
-        if quoted is None and (unquoted := _UNQUOTED_STATUS.fullmatch(rest)) and unquoted[1]:
-            return unquoted[1], unquoted[2]
+        if quoted is None:
+            return _unquoted_name_and_items(rest)
+    return None, b""
+
+
+def _unquoted_name_and_items(rest: bytes) -> tuple[bytes | None, bytes]:
+    """Part a name that may hold spaces and brackets from the items, which begin at the first bracket that fits."""
+    for bracket in islice(re.finditer(rb"\(", rest), _MOST_BRACKETS):
+        name = rest[: bracket.start()].rstrip(b" ")
+        if name and _STATUS_ITEMS.fullmatch(rest, bracket.start()):
+            return name, rest[bracket.start() :]
     return None, b""

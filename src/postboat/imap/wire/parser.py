@@ -44,7 +44,7 @@ _NUMBERED = re.compile(rb"\* (\d{1,10}) ([A-Z]+)", re.IGNORECASE)
 _NAMED = re.compile(rb"\* ([A-Z]+)(?: |\Z)", re.IGNORECASE)
 _TAGGED = re.compile(rb"([^ *+\[]+) +(OK|NO|BAD)(?: |\Z)", re.IGNORECASE)
 _CODE = re.compile(
-    r'\[(?P<name>[^\s\]"]+)(?P<arguments>(?:[^"(\]]|"(?:[^"\\]|\\.)*+"|\((?:[^()"]|"(?:[^"\\]|\\.)*+")*+\))*+)\] ?',
+    r'\[(?P<name>[^\s\]"]++)(?P<arguments>(?:[^"(\]]|"(?:[^"\\]|\\.)*+"|\((?:[^()"]|"(?:[^"\\]|\\.)*+")*+\))*+)\] ?',
     re.DOTALL,
 )
 _VANISHED = re.compile(r"(\(EARLIER\))? *([0-9:,]*)", re.IGNORECASE)

@@ -11,7 +11,7 @@ _SYSTEM_FLAGS = {
 _ROUNDED = re.compile(rb"(\d{1,19})\.(\d{1,19})(?:[eE]\+?(\d{1,2}))?|(\d{1,19})[eE]\+?(\d{1,2})")
 _GLUED = re.compile(r"(\d+)([A-Za-z][A-Za-z0-9.]*)")
 _ZERO_AT_START = re.compile(r"\A0+:(?=0*[1-9])")
-_EXTENDED_LIST_DATA = re.compile(rb' \("?(?:CHILDINFO|OLDNAME|TABLESPACE|VENDOR\.[^" ()]*)"? .*\)\Z', re.IGNORECASE)
+_EXTENDED_LIST_DATA = re.compile(rb' \("?(?:CHILDINFO|OLDNAME|TABLESPACE|VENDOR\.[^" ()]*)"? ', re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -83,7 +83,8 @@ def unquoted_name(rest: bytes) -> bytes:
 
     Data that LIST-EXTENDED puts behind the name is left out (RFC 5258 section 6).
     """
-    return _EXTENDED_LIST_DATA.sub(b"", rest).rstrip(b" ")
+    data = _EXTENDED_LIST_DATA.search(rest) if rest.endswith(b")") else None
+    return (rest[: data.start()] if data else rest).rstrip(b" ")
 
 
 def unescaped(text: bytes) -> bytes:
