@@ -157,13 +157,13 @@ def worth_comparing(
     if None in left or None in arrived:  # lines end in one octet on disk and in two on the wire
         left = [weigh[side.other](one.pairing.mark(side.other)) for one in gone]
         arrived, most = [one.message.size for one in come], 2
-    in_gone, in_come = _meets(arrived, 1, most), _meets(left, 1 / most, 1)
+    in_gone, in_come = meets(arrived, 1, most), meets(left, 1 / most, 1)
     gone = [one for one, weight in zip(gone, left, strict=True) if in_gone(weight)]
     come = [one for one, weight in zip(come, arrived, strict=True) if in_come(weight)]
     return (gone, come) if max(len(gone), len(come)) <= MOST_COMPARED and gone and come else ([], [])
 
 
-def _meets(others: Sequence[int | None], least: float, most: float) -> Callable[[int | None], bool]:
+def meets(others: Sequence[int | None], least: float, most: float) -> Callable[[int | None], bool]:
     """What tells whether one of `others` weighs from `least` to `most` times as much; an unknown weight may be any."""
     known = sorted(other for other in others if other is not None)
     any_unknown = len(known) < len(others)

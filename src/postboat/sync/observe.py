@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from postboat.errors import KeysRenewed
 from postboat.model import Pairing, Side, Stored, Unsettled
 from postboat.sync.aside import moot, sort_out
-from postboat.sync.batches import BATCH_OCTETS
 from postboat.sync.checkpoints import AgreedUnder
+from postboat.sync.matching import match
 from postboat.sync.plan import Observed
+from postboat.sync.renumbered import find_renumbered
 from postboat.sync.tasks import together
-from postboat.sync.twins import confirmed, doubtful, pair_twins, sizes_in_common
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,12 +35,16 @@ async def observe(pair: FolderPair) -> Observed:
         await pair.ledger.start_over()
         known = False
         changes = await _changes(pair)
+    changes = await find_renumbered(pair, changes)
     withheld, unsettled = await _still_in_doubt(pair, doubts, changes)
     touched = await _touched(pair, changes)
-    twins = await _twins(pair, changes)
+    first = await _nothing_agreed(pair, changes)
+    twins = await match(pair, changes[Side.REMOTE].appeared, list(changes[Side.LOCAL].appeared), thorough=first)
+    unlisted = _perhaps_unlisted(changes, twins) if first else set()
+    withheld[Side.REMOTE] |= unlisted
     asides = await _asides(pair, changes, touched, twins)
     withheld = {side: keys | asides.going_to(side) for side, keys in withheld.items()}
-    return Observed(changes, touched, twins, withheld, unsettled, asides, anew=not known)
+    return Observed(changes, touched, twins, withheld, unsettled, asides, anew=not known, unfinished=bool(unlisted))
 
 
 async def _recognise(pair: FolderPair) -> bool:
@@ -140,19 +143,15 @@ async def _touched(pair: FolderPair, changes: Mapping[Side, Changes]) -> list[Pa
     return [touched[key] for key in sorted(touched, key=lambda key: (len(key), key))]
 
 
-async def _twins(pair: FolderPair, changes: Mapping[Side, Changes]) -> Sequence[tuple[Key, Key]]:
-    """Messages new to the ledger that both sides hold: after a lost ledger, or copied there by other means."""
-    remote, local = changes[Side.REMOTE].appeared, changes[Side.LOCAL].appeared
-    if not (remote and local):
-        return []
-    local_prints = await pair.local.fingerprints(list(local))
-    candidates = sizes_in_common(remote, local_prints)
-    if not candidates:
-        return []
-    remote_prints = await pair.remote.fingerprints(candidates)
-    twins = await asyncio.to_thread(pair_twins, remote_prints, local_prints)
-    unsure = {twin: remote_prints[twin[0]].size for twin in twins if doubtful(remote[twin[0]], remote_prints[twin[0]])}
-    if not unsure:
-        return twins
-    async with pair.transfers.lent(BATCH_OCTETS):
-        return [twin for twin in twins if twin not in unsure] + await confirmed(unsure, pair.remote, pair.local)
+async def _nothing_agreed(pair: FolderPair, changes: Mapping[Side, Changes]) -> bool:
+    """Whether all messages of both sides are unknown, as in the first look; asked only where it matters."""
+    return bool(changes[Side.LOCAL].appeared) and not await pair.ledger.agreed(Side.REMOTE).count()
+
+
+def _perhaps_unlisted(changes: Mapping[Side, Changes], twins: Sequence[tuple[Key, Key]]) -> set[Key]:
+    """Local messages that a server may hold that did not list all it has: in the first look nothing tells them from
+    new ones. In the next run they count as new.
+    """
+    if changes[Side.REMOTE].complete:
+        return set()
+    return changes[Side.LOCAL].appeared.keys() - {local for _, local in twins}

@@ -1,0 +1,100 @@
+"""Messages that are the same under another key: a server that lost its UIDs but not its UIDVALIDITY, a Maildir that was
+filled again.
+
+Such a message vanished and appeared in one folder. To take it for two would delete it on the other side, and copy it
+there again. It is known by the mark that both bear, else as twins are: the other side still holds it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from postboat.model import Message, Side
+from postboat.sync.matching import match
+from postboat.sync.moves import meets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from postboat.model import Changes, Key, Pairing
+    from postboat.sync.folder_pair import FolderPair
+
+MANY = 5
+"""Messages gone and come from which it looks like new keys for all, so that sizes need not agree."""
+
+
+async def find_renumbered(pair: FolderPair, changes: Mapping[Side, Changes]) -> dict[Side, Changes]:
+    """The changes, with what has another key by now as renamed."""
+    now = dict(changes)
+    for side in Side:
+        if now[side].vanished and now[side].appeared:
+            now[side] = _renamed(now[side], await _found(pair, side, now))
+    return now
+
+
+async def _found(pair: FolderPair, side: Side, changes: Mapping[Side, Changes]) -> dict[Key, Message]:
+    """Present messages by the keys that were agreed on."""
+    gone = list((await pair.ledger.pairings(side, changes[side].vanished)).values())
+    come = changes[side].appeared
+    found = _by_mark(side, gone, come)
+    taken = {message.key for message in found.values()}
+    other = changes[side.other]
+    rest = [
+        pairing
+        for pairing in gone
+        if pairing.key(side) not in found and pairing.key(side.other) not in other.vanished | other.renamed.keys()
+    ]
+    left = {key: message for key, message in come.items() if key not in taken}
+    return found | await (_by_content if side is Side.REMOTE else _by_content_here)(pair, rest, left)
+
+
+def _by_mark(side: Side, gone: Iterable[Pairing], come: Mapping[Key, Message]) -> dict[Key, Message]:
+    """Pair equal marks one to one; several that bear one are copies of each other."""
+    waiting: dict[str, list[Message]] = defaultdict(list)
+    for key in sorted(come, key=_age, reverse=True):
+        waiting[come[key].mark].append(come[key])
+    marked = [pairing for pairing in gone if pairing.mark(side)]
+    return {
+        pairing.key(side): waiting[pairing.mark(side)].pop()
+        for pairing in sorted(marked, key=lambda pairing: _age(pairing.key(side)))
+        if waiting[pairing.mark(side)]
+    }
+
+
+async def _by_content(pair: FolderPair, gone: Sequence[Pairing], come: Mapping[Key, Message]) -> dict[Key, Message]:
+    """On the server: what is left of a message is the local copy."""
+    thorough = len(gone) >= MANY and len(come) >= MANY
+    if not thorough:
+        # Lines end in one octet on disk and in two on the wire.
+        may_be = meets([message.size for message in come.values()], 1, 2)
+        gone = [pairing for pairing in gone if may_be(pair.local.weight(pairing.local_mark))]
+    by_local = {pairing.local: pairing for pairing in gone}
+    twins = await match(pair, come, list(by_local), thorough=thorough)
+    return {by_local[local].remote: come[remote] for remote, local in twins}
+
+
+async def _by_content_here(
+    pair: FolderPair, gone: Sequence[Pairing], come: Mapping[Key, Message]
+) -> dict[Key, Message]:
+    """In the Maildir: what is left of a message is on the server, so only what weighs the same here is asked for."""
+    weigh = pair.local.weight
+    may_be = meets([weigh(message.mark) for message in come.values()], 1, 1)
+    by_remote = {pairing.remote: pairing for pairing in gone if may_be(weigh(pairing.local_mark))}
+    theirs = {key: Message(key, pairing.flags) for key, pairing in by_remote.items()}
+    return {by_remote[remote].local: come[local] for remote, local in await match(pair, theirs, list(come))}
+
+
+def _renamed(changes: Changes, found: Mapping[Key, Message]) -> Changes:
+    present = {message.key for message in found.values()}
+    return replace(
+        changes,
+        appeared={key: message for key, message in changes.appeared.items() if key not in present},
+        vanished=changes.vanished - found.keys(),
+        renamed={**changes.renamed, **found},
+    )
+
+
+def _age(key: Key) -> tuple[int, Key]:
+    return len(key), key
