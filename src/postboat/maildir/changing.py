@@ -1,4 +1,4 @@
-"""Changing what lies in a folder: flags are renamed in, messages unlinked or moved to another folder.
+"""Changing what lies in a folder: flags are renamed in, messages put away or moved to another folder.
 
 Every change is proved against the disk at the moment it is made. Everything here blocks.
 """
@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from postboat.maildir import names, system
+from postboat.maildir.reader import ChangedMeanwhile
 from postboat.maildir.scan import Entry, examine_entry, mark_of
 from postboat.model import Gone, Refused, Stored
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from postboat.maildir.place import OpenFolder
+    from postboat.maildir.shelf import Shelf
+    from postboat.maildir.system import File
     from postboat.maildir.whereabouts import Whereabouts
     from postboat.model import Key, Reflagging
 
@@ -43,15 +46,56 @@ def reflag(
     return [*_told(refused), *(Gone(key) for key in gone)]
 
 
-def delete(folder: OpenFolder, where: Whereabouts, keys: Collection[Key], *, fsync: bool) -> list[Refused]:
-    """Unlink files; one that is gone already is no matter. Raises `OSError`."""
+def delete(
+    folder: OpenFolder, where: Whereabouts, keys: Collection[Key], *, fsync: bool, shelf: Shelf | None = None
+) -> list[Refused]:
+    """Put files on the shelf, or unlink them without one; one that is gone already is no matter.
+
+    Raises `OSError`, and `FolderError` when the shelf cannot take them. What was put there by then is gone from the
+    folder durably too, so that the next run sees it as it is.
+    """
+    if shelf is None:
+        return _unlink(folder, where, keys, fsync=fsync)
+    copied: dict[Key, File] = {}
+    left: set[int] = set()
+
+    def put_away(key: Key, entry: Entry) -> None:
+        file = shelf.put_away(folder, entry)
+        if file is not None:
+            copied[key] = file
+        else:
+            where.forget(key)
+            left.add(folder.sub(entry.sub))
+
+    with shelf.open():
+        try:
+            _, refused = _visit(folder, where, keys, put_away)
+            shelf.finish_copies()
+        finally:
+            shelf.sync()
+            for fd in left if fsync else ():
+                os.fsync(fd)
+    return [*_told(refused), *_unlink(folder, where, copied, fsync=fsync, only=copied)]
+
+
+def _unlink(
+    folder: OpenFolder,
+    where: Whereabouts,
+    keys: Collection[Key],
+    *,
+    fsync: bool,
+    only: Mapping[Key, File] | None = None,
+) -> list[Refused]:
+    """Unlink files; with `only`, those that are what they were."""
 
     def remove(key: Key, entry: Entry) -> None:
+        if only is not None and examine_entry(folder, entry) != only[key]:
+            raise ChangedMeanwhile
         os.unlink(entry.name, dir_fd=folder.sub(entry.sub))
         where.forget(key)
 
     _, refused = _visit(folder, where, keys, remove)
-    if fsync:
+    if fsync and keys:
         _sync(folder)
     return _told(refused)
 
@@ -105,6 +149,8 @@ def _visit(
             act(key, entry)
         except FileNotFoundError:
             raise
+        except ChangedMeanwhile:
+            failed[key] = f"{entry}: was changed while it was to be deleted"
         except FileExistsError:
             failed[key] = f"{entry}: another file has the name it would get"
         except PermissionError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import socket
 import stat
 import time
@@ -16,17 +15,17 @@ from postboat.maildir.glimpses import glimpses
 from postboat.maildir.identity import FILE as IDENTITY
 from postboat.maildir.layout import DEEPEST, SUBDIRECTORIES, Layout
 from postboat.maildir.names import NameMaker, printable
-from postboat.maildir.place import BELOW, folder_error, in_thread, open_below
+from postboat.maildir.place import BELOW, Place, folder_error, in_thread, open_below
 from postboat.maildir.removing import remove_folder
 from postboat.maildir.standing import standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from postboat.maildir.delivery import Post
     from postboat.maildir.mailbox import MaildirMailbox, Warn
-    from postboat.maildir.quarantine import Quarantine
+    from postboat.maildir.quarantine import Kept, Quarantine
     from postboat.model import FolderName, Glimpse
 
 
@@ -55,7 +54,7 @@ class MaildirStore:
         names: NameMaker | None = None,
         clock: Callable[[], float] = time.time,
         warn: Warn = lambda _text: None,
-        new_id: Callable[[], str] = lambda: secrets.token_hex(8),
+        new_id: Callable[[], str] = lambda: os.urandom(8).hex(),
         quarantine: Quarantine | None = None,
     ) -> None:
         self.root = root
@@ -66,8 +65,7 @@ class MaildirStore:
         self._clock = clock
         self._warn = warn
         self._new_id = new_id
-        self.quarantine = quarantine
-        """Where messages go that are removed; None: nowhere."""
+        self._quarantine = quarantine
         self._post: Post | None = None
         self._creating = asyncio.Lock()
         self._found: dict[FolderName, str] = {}
@@ -115,6 +113,30 @@ class MaildirStore:
         self._found.pop(name, None)
         return True
 
+    async def kept(self) -> Sequence[Kept]:
+        """What earlier runs removed and is kept in the quarantine, oldest first. Raises `FolderError`."""
+        return [] if self._quarantine is None else await in_thread(self._quarantine.kept)
+
+    async def put_back(self, kept: Kept) -> int:
+        """Move what is kept of a folder back into it, as new messages; returns how many.
+
+        A folder that is gone is made anew. Raises `FolderError`; what was put back by then stays there.
+        """
+        if self._read_only or self._quarantine is None:
+            raise FolderError(f"{self.root / self.directory(kept.folder)}: is read-only for Postboat")
+        from postboat.maildir.putting_back import put_back  # here, since hardly any run needs it
+
+        place = Place(self.root, self.directory(kept.folder))
+        if not await in_thread(place.exists):
+            await self.create(kept.folder)
+        return await in_thread(put_back, self._quarantine.root, kept, place, self._names, fsync=self._fsync)
+
+    async def prune(self) -> None:
+        """Empty the quarantine of what was kept for long enough; what cannot be removed is told as a warning."""
+        if not self._read_only and self._quarantine is not None:
+            for left in await in_thread(self._quarantine.prune):
+                self._warn(f"{left}: was kept for long enough and cannot be removed")
+
     async def disown(self, name: FolderName) -> None:
         """Take the identifier from what is left of a folder that lost its directories: made anew, it is a new one.
 
@@ -150,7 +172,7 @@ class MaildirStore:
             read_only=self._read_only,
             warn=self._warn,
             post=self._post,
-            quarantine=None if self.quarantine is None else self.quarantine.batch(name),
+            shelf=None if self._quarantine is None else self._quarantine.shelf(name),
         )
 
     def directory(self, name: FolderName) -> str:

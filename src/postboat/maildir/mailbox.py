@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from postboat.maildir.names import NameMaker
     from postboat.maildir.place import OpenFolder
-    from postboat.maildir.quarantine import Batch
+    from postboat.maildir.shelf import Shelf
     from postboat.model import Fingerprint, Flags, Intent, Key, Reflagging
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class MaildirMailbox:
 
     `root` is the directory above which symbolic links are the user's business; below it none is followed. `warn` is
     told once of each file that is left alone. `read_only` writes nothing at all, not even the folder's identifier.
-    `post` delivers for several folders together. What is deleted goes to the `quarantine`, or nowhere without one.
+    `post` delivers for several folders together. What is deleted is put on the `shelf`, or unlinked without one.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class MaildirMailbox:
         warn: Warn = lambda _text: None,
         new_id: Callable[[], str] = lambda: secrets.token_hex(8),
         post: Post | None = None,
-        quarantine: Batch | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         root = path.parent if root is None else root
         directory = path.relative_to(root).as_posix()
@@ -76,7 +76,7 @@ class MaildirMailbox:
         self._new_id = new_id
         self._where = Whereabouts(clock)
         self._same = SameFolder(self._place)
-        self._quarantine = quarantine
+        self._shelf = shelf
         self._writer = Writer(self._same, post or Post(fsync=fsync), fsync=fsync)
         self._warned: set[str] = set()
 
@@ -286,7 +286,7 @@ class MaildirMailbox:
 
     def _delete(self, keys: Sequence[Key]) -> list[Refused]:
         with self._same.open() as folder:
-            return changing.delete(folder, self._where, keys, fsync=self._fsync)
+            return changing.delete(folder, self._where, keys, fsync=self._fsync, shelf=self._shelf)
 
     def _move(self, to: MaildirMailbox, tokens: Mapping[Key, str]) -> dict[Key, Stored | Refused | Gone]:
         with self._same.open() as folder, to._same.open() as there:

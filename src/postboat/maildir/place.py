@@ -37,6 +37,14 @@ class Place:
         """For texts and for tests; work goes through `open`."""
         return self.root / self.directory
 
+    def exists(self) -> bool:
+        """Whether there is a Maildir. Raises `FolderError` for anything odd."""
+        try:
+            with self.open():
+                return True
+        except (FolderGone, StoreMissing):
+            return False
+
     @contextmanager
     def open(self) -> Iterator[OpenFolder]:
         """Hold the Maildir's directories open.
