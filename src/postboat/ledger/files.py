@@ -1,4 +1,4 @@
-"""Where an account's ledger and lock lie. Names of accounts become file names reversibly."""
+"""Where an account's ledger, lock and quarantine lie. Names of accounts become file names reversibly."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ def ledger_file(metadata: Path, account: str) -> Path:
 def lock_file(metadata: Path, account: str) -> Path:
     """The account's lock in the directory `metadata`."""
     return metadata / f"{_file_name(account)}.lock"
+
+
+def quarantine_directory(metadata: Path, account: str) -> Path:
+    """Where messages removed from the account's Maildirs are kept, in the directory `metadata`."""
+    return metadata / "quarantine" / _file_name(account)
 
 
 def make_private(directory: Path) -> None:

@@ -38,6 +38,7 @@ async def sync_account(parts: AccountParts, options: RunOptions, publish: Publis
         publish(FoldersListed(parts.name, len(tree.plan.tasks)))
         lost = _tell_problems(parts, publish, tree)
         done, failed, held = await _sync_folders(parts, options, publish, ledger, tree)
+        await parts.store.prune()
     seconds = time.monotonic() - began
     publish(AccountFinished(parts.name, done, len(tree.plan.tasks), failed, seconds, lost, held, done.aside))
     return 6 if held else 3 if failed or done.failed or done.aside or lost else 0

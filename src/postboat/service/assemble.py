@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from postboat.config.netrc import find_login
@@ -13,8 +14,9 @@ from postboat.imap.folders import ImapFolders
 from postboat.imap.memory import ServerMemory
 from postboat.imap.patience import Patience
 from postboat.imap.pool import Pool
-from postboat.ledger.files import ledger_file, lock_file
+from postboat.ledger.files import ledger_file, lock_file, quarantine_directory
 from postboat.maildir.folders import MaildirStore
+from postboat.maildir.quarantine import Quarantine
 from postboat.model import Policy, Side
 from postboat.values import dataclass
 
@@ -43,6 +45,8 @@ class AccountParts:
     ledger_path: Path
     lock_path: Path
     fsync: bool
+    clock: Callable[[], float]
+    """Seconds since the epoch."""
 
     @property
     def name(self) -> str:
@@ -58,6 +62,7 @@ def assemble(
     prompting: asyncio.Lock,
     *,
     dry_run: bool,
+    clock: Callable[[], float] = time.time,
 ) -> AccountParts:
     """Introduce the departments to one another for one account. `prompting` keeps accounts from asking at once."""
     remote, local = account.remote, account.local
@@ -72,12 +77,15 @@ def assemble(
     memory = ServerMemory()
     pool = Pool(dial, remote.maxconnections, Patience(lambda text: publish(Warned(text, account.name))))
     folders = ImapFolders(pool, utf8=remote.rules.utf8foldernames, owner=_owner(remote), memory=memory)
+    quarantined = quarantine_directory(config.metadata, account.name)
     store = MaildirStore(
         local.localfolders,
         local.layout,
         local.sep,
         fsync=config.fsync,
         read_only=dry_run or local.readonly,
+        clock=clock,
+        quarantine=Quarantine(quarantined, local.keepdeleted, clock=clock, fsync=config.fsync),
         warn=lambda text: publish(Warned(text, account.name)),
     )
     return AccountParts(
@@ -90,6 +98,7 @@ def assemble(
         ledger_path=ledger_file(config.metadata, account.name),
         lock_path=lock_file(config.metadata, account.name),
         fsync=config.fsync,
+        clock=clock,
     )
 
 
