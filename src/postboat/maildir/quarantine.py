@@ -128,7 +128,7 @@ def steps(folder: FolderName) -> list[str]:
 
     Levels of a hierarchy are no directories of their own, so that no file can be in the way of a folder.
     """
-    text = ",".join(quote(part, safe=_SAFE, errors="surrogateescape") for part in folder.parts)
+    text = ",".join(quote(part, safe=_SAFE, errors="surrogatepass") for part in folder.parts)
     if text.startswith("."):
         text = "%2E" + text[1:]
     if text.endswith("."):
@@ -153,7 +153,7 @@ def _folders(fd: int, begun: str = "") -> Iterator[tuple[FolderName, list[str]]]
 
 
 def _name(text: str) -> FolderName:
-    return FolderName(tuple(unquote(part, errors="surrogateescape") for part in text.split(",")))
+    return FolderName(tuple(unquote(part, errors="surrogatepass") for part in text.split(",")))
 
 
 def _files(fd: int) -> list[str]:
