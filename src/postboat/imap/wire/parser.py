@@ -29,7 +29,7 @@ from postboat.imap.wire.responses import (
     Unknown,
     Vanished,
 )
-from postboat.imap.wire.uid_set import MAX_UID, UidSet
+from postboat.imap.wire.uid_set import MAX_UID, UidSet, runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +47,11 @@ _CODE = re.compile(
     r'\[(?P<name>[^\s\]"]++)(?P<arguments>(?:[^"(\]]|"(?:[^"\\]|\\.)*+"|\((?:[^()"]|"(?:[^"\\]|\\.)*+")*+\))*+)\] ?',
     re.DOTALL,
 )
+_NUMBERS = re.compile(r"[\d ]*+", re.ASCII)
+_NUMBER = re.compile(r"\d++", re.ASCII)
 _VANISHED = re.compile(r"(\(EARLIER\))? *([0-9:,]*)", re.IGNORECASE)
 _SHOWN = 200
+_MOST_NAMES = 1000
 
 
 def parse(reply: Reply) -> Response:
@@ -150,11 +153,16 @@ def _untagged_condition(parts: Parts, start: int) -> Condition:
 
 
 def _capabilities(parts: Parts, start: int) -> Capabilities:
-    return Capabilities(frozenset(_rest(parts, start).upper().split()))
+    return Capabilities(_names(parts, start))
 
 
 def _enabled(parts: Parts, start: int) -> Enabled:
-    return Enabled(frozenset(_rest(parts, start).upper().split()))
+    return Enabled(_names(parts, start))
+
+
+def _names(parts: Parts, start: int) -> frozenset[str]:
+    """Words in capitals; those beyond as many as any server has are left out."""
+    return frozenset(_rest(parts, start).upper().split(None, _MOST_NAMES)[:_MOST_NAMES])
 
 
 def _flags_listed(parts: Parts, start: int) -> FlagsListed | None:
@@ -166,10 +174,10 @@ def _flags_listed(parts: Parts, start: int) -> FlagsListed | None:
 def _searched(parts: Parts, start: int) -> Searched | None:
     """Read SEARCH: numbers, and perhaps a mod-sequence (RFC 7162 section 3.1.5). What is no UID is left out."""
     numbers, bracket, tail = _rest(parts, start).partition("(")
-    words = numbers.split()
-    if not all(word.isascii() and word.isdigit() for word in words):
+    if _NUMBERS.fullmatch(numbers) is None:
         return None
-    uids = UidSet.of(uid for uid in map(int, (w for w in words if len(w) <= 10)) if 0 < uid <= MAX_UID)
+    words = (match[0] for match in _NUMBER.finditer(numbers))
+    uids = UidSet(runs_of(uid for word in words if len(word) <= 10 and 0 < (uid := int(word)) <= MAX_UID))
     modseq = tail.rstrip(") ").upper().removeprefix("MODSEQ ") if bracket else ""
     return Searched(uids, quirks.usable_modseq(modseq))
 
