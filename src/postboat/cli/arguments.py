@@ -17,6 +17,8 @@ COMMANDS = {
     "sync": "make both sides of every account the same (the default)",
     "check": "connect, and show what would be synced and what looks wrong",
     "folders": "list the folders with their names on both sides",
+    "confirm": "let deletions pass that are held, and sync",
+    "restore": "bring messages back, and sync; alone: list what is held and what can be brought back",
 }
 """Each command is a module of this name in `postboat.cli.commands`."""
 
@@ -30,9 +32,10 @@ EXIT_CODES = """\
 exit codes:
   0  in step              4  a server could not be reached
   1  internal error       5  a sign-in was refused, or a password is needed
-  2  wrong usage or       7  another run works on the account
-     configuration      130, 143  stopped by a signal
+  2  wrong usage or       6  deletions that look like an accident wait for your word
+     configuration        7  another run works on the account
   3  some messages, folders or accounts failed
+  130, 143  stopped by a signal
 """
 
 
@@ -52,6 +55,9 @@ class Usage(argparse.Namespace):
     dry_run: bool
     json: bool
     wait: bool
+    retry: bool
+    targets: list[str]
+    deleted: str | None
 
 
 def parse(words: Sequence[str]) -> Usage:
@@ -102,7 +108,7 @@ def split_list(text: str) -> list[str]:
 def _parser(command: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="postboat" if command == "sync" else f"postboat {command}",
-        usage=None if command != "sync" else "postboat [sync | check | folders] [options]",
+        usage=None if command != "sync" else f"postboat [{' | '.join(COMMANDS)}] [options]",
         description=_description(command),
         epilog=EXIT_CODES + "\nThe configuration is described in postboat(5).",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -6,15 +6,18 @@ import asyncio
 import contextlib
 import logging
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
 from postboat.ui import faces as ui
 from postboat.ui.out import Out
+from postboat.ui.waiting import joined
 from postboat.ui.words import Manner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from postboat.cli.arguments import Usage
     from postboat.config.secrets import Prompter
     from postboat.service.bus import Bus, Subscription
     from postboat.ui.faces import Choice, Face
@@ -23,14 +26,21 @@ FAREWELL = 1.0
 """Seconds that faces get to end after a stopped run; a reader that stands still must not hold it up."""
 
 
-def faces_for(choice: Choice, logfile: TextIO | None, *, many_accounts: bool, dry_run: bool) -> list[Face]:
+def faces_for(choice: Choice, logfile: TextIO | None, manner: Manner) -> list[Face]:
     """Make the chosen face and, with `-l`, the log file's beside it."""
-    faces = [ui.make(choice, Manner(many_accounts=many_accounts, dry_run=dry_run))]
+    faces = [ui.make(choice, manner)]
     if logfile is not None:
         from postboat.ui.logfile import LogFile
 
-        faces.append(LogFile(Manner(many_accounts=True, dry_run=dry_run), Out(logfile)))
+        faces.append(LogFile(replace(manner, many_accounts=True), Out(logfile)))
     return faces
+
+
+def manner(usage: Usage, *, many_accounts: bool) -> Manner:
+    """How to speak of what the command line asks for; commands that are proposed use the same configuration."""
+    program = ["postboat"] if usage.config is None else ["postboat", "-c", str(usage.config.expanduser().absolute())]
+    dry_run = usage.command == "sync" and usage.dry_run
+    return Manner(many_accounts=many_accounts, dry_run=dry_run, program=joined(program))
 
 
 def prompter_for(choice: Choice, faces: Sequence[Face]) -> Prompter | None:

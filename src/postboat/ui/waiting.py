@@ -168,8 +168,9 @@ def too_many_aside(event: MessagesAside, manner: Manner) -> str:
 def command(name: str, account: str, folder: str, manner: Manner, *options: str) -> str:
     """Write a command about an account or one of its folders, ready to be pasted into a shell."""
     target = f"{account}:{folder}" if folder else account
-    end_of_options = ["--"] if target.startswith("-") else []
-    return " ".join([manner.program, name, *options, *end_of_options, quoted(target, ascii_only=not manner.arrows)])
+    word = quoted(target, ascii_only=not manner.arrows)
+    arguments = [*options, "--", word] if target.startswith("-") else [word, *options]
+    return " ".join([manner.program, name, *arguments])
 
 
 def joined(arguments: Sequence[str]) -> str:

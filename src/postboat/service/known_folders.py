@@ -1,0 +1,72 @@
+"""An account's folders as the ledger knows them, by the names that its user writes: without a connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postboat.config.document import did_you_mean
+from postboat.errors import ConfigError
+from postboat.imap.memory import ServerMemory
+from postboat.values import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from postboat.ledger.ledger import AccountLedger
+    from postboat.model import FolderName
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a command is about: an account, or one folder of it as events name it."""
+
+    account: str
+    folder: str = ""
+    """Empty: all of them."""
+
+    def __str__(self) -> str:
+        return f"{self.account}:{self.folder}" if self.folder else self.account
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFolders:
+    """Folders that were synced before, by their remote names."""
+
+    local: Mapping[FolderName, FolderName]
+    """Remote name to local name."""
+    delimiter: str
+
+    @classmethod
+    async def read(cls, ledger: AccountLedger) -> KnownFolders:
+        """Take them from the ledger, and what stands between the levels of a name from what the last run learnt."""
+        memory = ServerMemory()
+        memory.restore(await ledger.remembered())
+        known = {folder.remote: folder.local for folder in await ledger.known()}
+        return cls(known, memory.delimiter or "/")
+
+    def text(self, remote: FolderName) -> str:
+        """A remote name as events show it."""
+        return self.delimiter.join(remote.parts)
+
+    def remote(self, local: FolderName) -> FolderName:
+        """What a local folder is called on the server: the same, as far as nothing else is known."""
+        return next((remote for remote, name in self.local.items() if name == local), local)
+
+    def find(self, target: Target, others: Iterable[FolderName] = ()) -> FolderName:
+        """The folder that is meant, among the known ones and `others`. Raises `ConfigError` when there is none."""
+        names = {*self.local, *others}
+        spelt = sorted((name for name in names if _is_spelt(target.folder, name)), key=lambda name: len(name.parts))
+        if spelt:
+            return spelt[0]  # where a level's name holds the separator of another reading, that one is not the server's
+        hint = did_you_mean(target.folder, map(self.text, names))
+        told = hint or "; `postboat folders` lists all there are"
+        raise ConfigError([f"{target}: account {target.account} has not synced a folder {target.folder}{told}"])
+
+
+def _is_spelt(text: str, name: FolderName) -> bool:
+    """Whether a text is the name's levels with any one character between them: not every server's is known."""
+    first = name.parts[0]
+    between = text[len(first) : len(first) + 1] if len(name.parts) > 1 else "/"
+    if name.is_inbox:
+        return text.upper() == first
+    return bool(between) and between.join(name.parts) == text

@@ -1,0 +1,203 @@
+"""What can be brought back: deletions that are held, and messages deleted from a Maildir that are still kept.
+
+Looking takes no lock and connects to nothing. What is put back is new mail to the sync that follows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from postboat.errors import ConfigError, PostboatError, StoreMissing
+from postboat.events import MessagesPutBack, Warned
+from postboat.ledger.files import ledger_file
+from postboat.ledger.ledger import AccountLedger
+from postboat.service.assemble import assemble
+from postboat.service.confirm import locked
+from postboat.service.known_folders import KnownFolders
+from postboat.values import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Sequence
+
+    from postboat.config.schema import AccountConfig, Config
+    from postboat.events import Publish
+    from postboat.maildir.quarantine import Kept
+    from postboat.model import FolderName, Held
+    from postboat.service.assemble import AccountParts
+    from postboat.service.known_folders import Target
+
+_SPAN = re.compile(r"(\d+)\s*(min|[mhdw])", re.IGNORECASE)
+_SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFolder:
+    """Deletions that wait, as an event would tell them, and what the user said of them so far."""
+
+    account: str
+    folder: str
+    on: str
+    suspicion: str
+    count: int
+    of: int
+    subjects: tuple[str, ...]
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFolder:
+    """What one run deleted from one Maildir folder and is still kept."""
+
+    account: str
+    folder: str
+    """Its remote name, as far as one is known."""
+    when: float
+    """Seconds since the epoch."""
+    listed: str
+    """The same in local time, as `put_back` understands it."""
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restorable:
+    """All that can be brought back in one account."""
+
+    account: str
+    held: tuple[HeldFolder, ...] = ()
+    kept: tuple[KeptFolder, ...] = ()
+    days: float = 0
+    """For how long messages are kept; 0: not at all."""
+    problems: tuple[str, ...] = ()
+    exit_code: int = 0
+
+
+async def restorable(config: Config) -> list[Restorable]:
+    """Look at every account."""
+    return [await _look(account, config) for account in config.accounts]
+
+
+async def _look(account: AccountConfig, config: Config) -> Restorable:
+    days = account.local.keepdeleted
+    try:
+        async with _read(account.name, config) as (folders, ledger):
+            holds = await ledger.holds()
+        kept = await _assembled(account, config, lambda _: None).store.kept()
+    except PostboatError as failure:
+        return Restorable(account.name, days=days, problems=(str(failure),), exit_code=failure.exit_code)
+    return Restorable(
+        account.name,
+        tuple(_held_folder(account.name, folders.text(remote), held) for remote, _, held in holds),
+        tuple(_kept_folder(account.name, folders, each) for each in kept),
+        days,
+    )
+
+
+def _held_folder(account: str, folder: str, held: Held) -> HeldFolder:
+    return HeldFolder(
+        account,
+        folder,
+        held.on.value,
+        held.suspicion.value,
+        held.count,
+        held.of,
+        held.subjects,
+        held.verdict.value,
+    )
+
+
+def _kept_folder(account: str, folders: KnownFolders, kept: Kept) -> KeptFolder:
+    folder = folders.text(folders.remote(kept.folder))
+    return KeptFolder(account, folder, kept.when, listed_time(kept.when), len(kept.files))
+
+
+async def put_back(config: Config, targets: Sequence[Target], when: str, publish: Publish) -> tuple[str, ...]:
+    """Put deleted messages back into their folders; return the accounts where there were any.
+
+    `when` names them as `chosen` says. Raises `ConfigError` for a folder or time that is not known.
+    """
+    accounts = {account.name: account for account in config.accounts}
+    back: dict[str, None] = {}
+    for target in targets:
+        if await _put_back(accounts[target.account], config, target, when, publish):
+            back[target.account] = None
+    return tuple(back)
+
+
+async def _put_back(account: AccountConfig, config: Config, target: Target, when: str, publish: Publish) -> bool:
+    parts = _assembled(account, config, publish)
+    async with locked(config, account.name, publish):
+        async with _read(account.name, config) as (folders, _):
+            pass
+        all_kept = await parts.store.kept()
+        wanted = _local_name(folders, target, all_kept) if target.folder else None
+        kept = [each for each in all_kept if wanted in (None, each.folder)]
+        if not kept:
+            publish(Warned(_nothing(target, account.local.keepdeleted), account.name))
+            return False
+        kept = chosen(kept, when, time.time())
+        await _look_at_disk(parts, known=bool(folders.local))
+        for each in kept:
+            count = await parts.store.put_back(each)
+            publish(MessagesPutBack(account.name, folders.text(folders.remote(each.folder)), count))
+    return True
+
+
+def chosen(kept: Sequence[Kept], when: str, now: float) -> list[Kept]:
+    """Those of one run, by the beginning of its time as it is listed, or of a span ("2h", "3d"); "": of the last run.
+
+    Raises `ConfigError` when there are none.
+    """
+    if not when:
+        last = max(each.when for each in kept)
+        return [each for each in kept if each.when == last]
+    if span := _SPAN.fullmatch(when.strip()):
+        since = now - int(span[1]) * _SECONDS[span[2][0].lower()]
+        found = [each for each in kept if each.when >= since]
+    else:
+        begun = when.strip().replace("T", " ")
+        found = [each for each in kept if begun and (listed_time(each.when).startswith(begun) or each.batch == when)]
+    if not found:
+        newest = listed_time(max(each.when for each in kept))
+        how = "give the beginning of a time that `postboat restore` lists, or a span such as 2h or 3d"
+        raise ConfigError([f"--deleted: nothing was deleted {when!r}, last on {newest}; {how}"])
+    return found
+
+
+def listed_time(when: float) -> str:
+    """A time as it is listed: local, to the second."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))
+
+
+def _local_name(folders: KnownFolders, target: Target, kept: Iterable[Kept]) -> FolderName:
+    """The local folder that is meant; one that is not synced any more has the name that is left of it."""
+    remote = folders.find(target, (folders.remote(each.folder) for each in kept))
+    return folders.local.get(remote, remote)
+
+
+def _nothing(target: Target, days: float) -> str:
+    where = f"from {target.folder} " if target.folder else ""
+    why = "keepdeleted = 0 keeps nothing" if not days else f"kept are those of the last {days:g} days"
+    return f"no message that was deleted {where}in the Maildir is kept ({why})"
+
+
+async def _look_at_disk(parts: AccountParts, *, known: bool) -> None:
+    """Find the folders that are there. Raises `StoreMissing` when none can be: a disk may not be mounted."""
+    if known and not await parts.store.exists():
+        raise StoreMissing(f"{parts.store.root} is missing, and nothing was put back. Is its disk mounted?")
+    await parts.store.list()
+
+
+@asynccontextmanager
+async def _read(account: str, config: Config) -> AsyncIterator[tuple[KnownFolders, AccountLedger]]:
+    """Read an account's ledger as it is on disk, changing nothing; without a file it is empty."""
+    path = ledger_file(config.metadata, account)
+    async with await AccountLedger.open(path, account=account, dry_run=True) as ledger:
+        yield await KnownFolders.read(ledger), ledger
+
+
+def _assembled(account: AccountConfig, config: Config, publish: Publish) -> AccountParts:
+    return assemble(account, config, publish, None, asyncio.Lock(), dry_run=False)

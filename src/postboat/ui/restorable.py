@@ -1,0 +1,108 @@
+"""What `postboat restore` lists: deletions that are held, and deleted messages that are still kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from postboat.ui import waiting, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from postboat.ui.words import Manner
+
+SAID = {
+    "confirmed": "  confirmed: the next sync deletes them",
+    "restore": "  to be restored: the next sync brings them back",
+}
+"""What becomes of held deletions that the user had a word for already."""
+
+
+class HeldFolder(waiting.Held, Protocol):
+    """Deletions that are held, as `service.restore` found them."""
+
+    @property
+    def verdict(self) -> str: ...  # noqa: D102
+
+
+class KeptFolder(Protocol):
+    """What one run deleted from one folder, as `service.restore` found it."""
+
+    @property
+    def folder(self) -> str: ...  # noqa: D102
+    @property
+    def when(self) -> float: ...  # noqa: D102
+    @property
+    def listed(self) -> str: ...  # noqa: D102
+    @property
+    def messages(self) -> int: ...  # noqa: D102
+
+
+class Restorable(Protocol):
+    """An account as `service.restore` found it."""
+
+    @property
+    def account(self) -> str: ...  # noqa: D102
+    @property
+    def held(self) -> Sequence[HeldFolder]: ...  # noqa: D102
+    @property
+    def kept(self) -> Sequence[KeptFolder]: ...  # noqa: D102
+    @property
+    def days(self) -> float: ...  # noqa: D102
+    @property
+    def problems(self) -> Sequence[str]: ...  # noqa: D102
+
+
+def as_json(report: Restorable) -> Iterator[str]:
+    """Write one JSON object a line, in pure ASCII: `what` is "held" or "kept", and times are as RFC 3339 has them."""
+    for held in report.held:
+        yield json.dumps({"what": "held"} | _facts(held))
+    for kept in report.kept:
+        when = datetime.fromtimestamp(kept.when, UTC).isoformat()
+        yield json.dumps({"what": "kept"} | _facts(kept) | {"when": when})
+
+
+def _facts(value: Any) -> dict[str, object]:
+    return dataclasses.asdict(value)
+
+
+def listed(report: Restorable, manner: Manner) -> Iterator[str]:
+    """List what is held with what can be done about it, then what is kept with the command that brings it back."""
+    name = words.clean(report.account)
+    if not report.problems and not report.held:
+        yield f"{name}: nothing is held"
+    elif report.held:
+        many = sum(held.count for held in report.held)
+        folders = words.plural(len({held.folder for held in report.held}), "folder")
+        yield f"{name}: held: {words.plural(many, 'message')} in {folders}"
+    for held in report.held:
+        yield f"  {words.clean(held.folder)}: {waiting.doubt(held)}"
+        said = SAID.get(held.verdict)
+        more = (*waiting.subjects(held), *([said] if said else waiting.choices(held, manner)))
+        yield from (f"  {line}" for line in more)
+    yield from _kept(report, manner)
+
+
+def _kept(report: Restorable, manner: Manner) -> Iterator[str]:
+    name = words.clean(report.account)
+    if not report.kept:
+        if not report.problems and not report.days:
+            yield f"{name}: what is deleted in the Maildir is not kept (keepdeleted = 0)"
+        elif not report.problems:
+            yield f"{name}: nothing was deleted in the Maildir in the last {_days(report.days)}"
+        return
+    yield f"{name}: deleted in the Maildir and kept for {_days(report.days)}:"
+    column = max(len(words.plural(kept.messages, "message")) for kept in report.kept)
+    for kept in report.kept:
+        many = words.plural(kept.messages, "message")
+        yield f"  {kept.listed}  {many:<{column}}  {words.clean(kept.folder)}"
+    last = report.kept[-1]
+    yield f"  to get the last back:  {waiting.command('restore', report.account, last.folder, manner, '--deleted')}"
+    yield "  earlier ones: --deleted WHEN, with a time of the list, its beginning, or a span such as 2h or 3d"
+
+
+def _days(days: float) -> str:
+    return f"{days:g} day{'' if days == 1 else 's'}"
