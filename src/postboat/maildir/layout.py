@@ -11,12 +11,12 @@ import re
 from dataclasses import replace
 
 from postboat.errors import ConfigError, FolderError
+from postboat.maildir.names import LONGEST
 from postboat.model import INBOX, FolderName
 from postboat.values import dataclass
 
 DEEPEST = 32
 """Levels of hierarchy beyond which a folder is refused."""
-_LONGEST = 255  # octets in one directory name: NAME_MAX of all common file systems
 SUBDIRECTORIES = ("cur", "new", "tmp")
 _LOOKS_ESCAPED = re.compile(r"%(?=[0-9A-F]{2})")
 _ESCAPES = re.compile(r"(?:%[0-9A-F]{2})+")
@@ -47,8 +47,8 @@ class Layout:
             )
         parts = [self._written(name, part, at) for at, part in enumerate(name.parts)]
         directory = ("." if self.kind == "maildir++" else "") + self.sep.join(parts)
-        if any(len(step.encode()) > _LONGEST for step in directory.split("/")):
-            raise FolderError(f"{name}: is too long for a directory name (at most {_LONGEST} octets)")
+        if any(len(step.encode()) > LONGEST for step in directory.split("/")):
+            raise FolderError(f"{name}: is too long for a directory name (at most {LONGEST} octets)")
         return directory
 
     def name(self, directory: str) -> FolderName | None:
@@ -74,8 +74,8 @@ class Layout:
             octets = len(part.encode())
         except UnicodeEncodeError:
             raise FolderError(f"{name!r}: is not valid Unicode") from None
-        if octets > _LONGEST:
-            raise FolderError(f"{name}: has a part longer than {_LONGEST} octets, too long for a directory name")
+        if octets > LONGEST:
+            raise FolderError(f"{name}: has a part longer than {LONGEST} octets, too long for a directory name")
         return _escaped(part, self._spot(at, len(name.parts)))
 
     def _read(self, texts: list[str]) -> FolderName | None:

@@ -17,6 +17,7 @@ from postboat.maildir import changing, reader
 from postboat.maildir.compare import Agreed, Difference, difference, pair_renamed
 from postboat.maildir.content import ToWire
 from postboat.maildir.delivery import Post
+from postboat.maildir.doubles import separate
 from postboat.maildir.identity import UNMARKED, SameFolder, ensure_identity, read_identity
 from postboat.maildir.place import Place, in_thread
 from postboat.maildir.scan import Entry, checkpoint_now, examine_entry, mark_of, weight_of
@@ -106,7 +107,7 @@ class MaildirMailbox:
         try:
             if await in_thread(self._stands, checkpoint):
                 return Changes(checkpoint=checkpoint)
-            found = await in_thread(self._compare, await agreed.flags())
+            found = await self._compared(agreed)
         except (FolderGone, StoreMissing):
             if await agreed.count():
                 raise
@@ -178,6 +179,15 @@ class MaildirMailbox:
         outcomes = await in_thread(self._move, to, dict(zip(keys, tokens, strict=True)))
         return [outcomes[key] for key in keys]
 
+    async def _compared(self, agreed: Agreed) -> Difference:
+        """Compare with what was agreed, once no name is of two messages."""
+        base = await agreed.flags()
+        found = await in_thread(self._compare, base)
+        if self._where.doubles and not self._read_only:
+            await in_thread(self._separate, await agreed.marks(self._where.doubles.keys()))
+            found = await in_thread(self._compare, base)
+        return found
+
     def _must_be_writable(self) -> None:
         if self._read_only:
             raise FolderError(f"{self.path}: is read-only for Postboat and was to be changed")
@@ -200,6 +210,10 @@ class MaildirMailbox:
         """Whether the folder is as it was at the checkpoint."""
         with self._same.open() as folder:
             return checkpoint is not None and checkpoint_now(folder) == checkpoint
+
+    def _separate(self, marks: Mapping[Key, str]) -> None:
+        with self._same.open() as folder:
+            separate(folder, self._where.doubles, marks, self._names.make, fsync=self._fsync)
 
     def _compare(self, base: Mapping[Key, Flags]) -> Difference:
         """Compare, and list again until what is missing is sure to be missing."""

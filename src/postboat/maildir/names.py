@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from postboat.model import Flags, Key
 
+LONGEST = 255
+"""Octets in a file name: NAME_MAX of all common file systems."""
 _INFO = ":2,"
 _FLAG_OF = {"D": DRAFT, "F": FLAGGED, "P": FORWARDED, "R": ANSWERED, "S": SEEN, "T": DELETED}
 _LETTER_OF = {flag: letter for letter, flag in _FLAG_OF.items()}
@@ -66,6 +68,13 @@ def key_and_flags(name: str) -> tuple[Key, Flags]:
 def in_cur(unique: str, flags: Flags, others: str = "") -> str:
     """A name for cur/."""
     return f"{unique}{_INFO}{letters(flags)}{others}"
+
+
+def renewed(name: str, unique: str) -> str:
+    """The file name with another unique part. Where that becomes too long, foreign letters go."""
+    own, flags, _ = parse(name)
+    full = unique + name[len(own) :]
+    return full if len(full.encode("utf-8", "surrogateescape")) <= LONGEST else in_cur(unique, flags, others="")
 
 
 def letters(flags: Flags) -> str:

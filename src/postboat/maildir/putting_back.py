@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from postboat.maildir.place import OpenFolder, Place
     from postboat.maildir.quarantine import Kept
 
-_LONGEST = 255
 _STEPS = (1_000, 1_000_000_000, 2_000_000_000)
 """By how many ns a file's time is moved: file systems keep it to the nanosecond, to the second or to two."""
 
@@ -78,9 +77,8 @@ def _put_back(source: int, name: str, folder: OpenFolder, unique: str) -> bool:
 
 
 def _name(name: str, unique: str) -> str:
-    _, flags, others = names.parse(name)
-    full = names.in_cur(unique, flags - {DELETED}, others)
-    return full if len(os.fsencode(full)) <= _LONGEST else names.in_cur(unique, flags - {DELETED})
+    own, flags, others = names.parse(name)
+    return names.renewed(names.in_cur(own, flags - {DELETED}, others), unique)
 
 
 def _copy(source: int, name: str, folder: OpenFolder, unique: str, new: str) -> None:

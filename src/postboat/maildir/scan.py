@@ -44,6 +44,8 @@ class Listing:
     """Files that are not as agreed."""
     untouchable: dict[Key, str] = field(default_factory=dict)
     """Keys that are there but must be neither read nor changed, and why: no regular file, or two files."""
+    doubles: dict[Key, list[Entry]] = field(default_factory=dict)
+    """Keys that different files bear at once, all of them."""
     missing: frozenset[Key] = frozenset()
     """Keys agreed on that were not met."""
     checkpoint: str | None = None
@@ -179,5 +181,6 @@ def _settle(listing: Listing, folder: OpenFolder, key: Key, entries: list[Entry]
     if len({inode for _, inode in present}) > 1:
         files = " and ".join(str(entry) for entry, _ in present)
         listing.untouchable[key] = f"{files} are different messages under one name"
+        listing.doubles[key] = [entry for entry, _ in present]
     elif present:
         listing.entries[key] = present[-1][0]

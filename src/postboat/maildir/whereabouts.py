@@ -43,6 +43,11 @@ class Whereabouts:
         """Keys whose files are left alone, and why."""
         return self._listing.untouchable
 
+    @property
+    def doubles(self) -> Mapping[Key, list[Entry]]:
+        """Keys that different files bear, as the last look met them."""
+        return self._listing.doubles
+
     def note(self, key: Key, entry: Entry) -> None:
         """Remember where a file is now."""
         self._listing.entries[key] = entry

@@ -1,7 +1,7 @@
 import os
 
 import pytest
-from tests.unit.maildir.shore import DISK, AgreedOn, files, mailbox, maildir, put
+from tests.unit.maildir.shore import DISK, AgreedOn, files, mailbox, maildir, mark_of, put
 
 from postboat.maildir import changing
 from postboat.model import DELETED, FLAGGED, NO_FLAGS, SEEN, Gone, Reflagging
@@ -145,21 +145,48 @@ async def test_reflagging_looks_twice_before_it_takes_a_message_for_gone(path, m
     assert files(path) == ["cur/a:2,S"]
 
 
-async def test_two_messages_under_one_name_are_both_left_alone(path):
+async def test_two_messages_under_one_name_are_left_alone_where_nothing_may_be_changed(path):
     warned = []
     put(path, "new", "a", b"one\n")
     put(path, "cur", "a:2,S", b"two\n")
     put(path, "cur", "b:2,S")
-    box = mailbox(path, warn=warned.append)
+    box = mailbox(path, warn=warned.append, read_only=True)
     for _ in range(2):
         changes = await box.changes(AgreedOn({"a": NO_FLAGS, "b": SEEN_ONLY}))
         assert changes.nothing
         assert changes.checkpoint is None
     assert (await box.changes(AgreedOn({"b": SEEN_ONLY}))).nothing
     assert len(warned) == 1 and "new/a" in warned[0] and "cur/a:2,S" in warned[0]
+    assert files(path) == ["cur/a:2,S", "cur/b:2,S", "new/a"]
+
+
+async def test_two_messages_that_get_one_name_after_the_look_are_neither_changed_nor_deleted(path):
+    put(path, "new", "a", b"one\n")
+    box = mailbox(path)
+    await box.changes(AgreedOn())
+    (path / "new" / "a").rename(path / "cur" / "a:2,")
+    put(path, "cur", "a:2,S", b"two\n")
     for refused in (await box.reflag([Reflagging("a", FLAGGED_ONLY)]), await box.delete(["a"], expunge=True)):
         assert [r.key for r in refused] == ["a"]
-    assert files(path) == ["cur/a:2,S", "cur/b:2,S", "new/a"]
+    assert files(path) == ["cur/a:2,", "cur/a:2,S"]
+
+
+@pytest.mark.parametrize("agreed", ["one", "two", "neither"])
+async def test_of_messages_under_one_name_the_agreed_one_keeps_it_and_the_others_get_their_own(path, agreed):
+    one = put(path, "cur", "a:2,", b"one\n")
+    put(path, "cur", "a:2,S", b"two\n")
+    put(path, "new", "a", b"three\n")
+    known = {"one": {"a": mark_of(one)}, "two": {"a": mark_of(path / "cur" / "a:2,S")}, "neither": {}}[agreed]
+    box = mailbox(path)
+    changes = await box.changes(AgreedOn({"a": NO_FLAGS}, known))
+    assert len(changes.appeared) == 2
+    assert not changes.vanished and not changes.renamed
+    kept = {"one": ("cur/a:2,", b"one\n"), "two": ("cur/a:2,S", b"two\n"), "neither": ("cur/a:2,", b"one\n")}[agreed]
+    assert (path / kept[0]).read_bytes() == kept[1]
+    assert sorted((path / name).read_bytes() for name in files(path)) == [b"one\n", b"three\n", b"two\n"]
+    assert len({name.partition("/")[2].partition(":")[0] for name in files(path)}) == 3
+    again = await box.changes(AgreedOn({"a": NO_FLAGS}, known))
+    assert again.appeared.keys() == changes.appeared.keys()
 
 
 async def test_one_file_seen_under_two_names_is_one_message(path):
