@@ -19,6 +19,7 @@ from postboat.config.schema import RemoteConfig, Secret
 from postboat.imap.dial import connect
 from postboat.imap.pool import Pool
 from postboat.model import NO_FLAGS, Content
+from postboat.service.supervisor import RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from postboat.imap.session import Session
     from postboat.model import Flags, Gone, Key, Unreadable
 
+AGAIN = RunOptions(retry=True)
+"""A run that tries what failed before at once, and does not wait for its time."""
 CHANGING = ("APPEND", "UID STORE", "UID EXPUNGE", "EXPUNGE", "UID MOVE", "UID COPY", "CREATE", "DELETE", "RENAME")
 
 
