@@ -10,7 +10,7 @@ from postboat.imap.greeting import Greetings
 from postboat.imap.hearing import Hearing
 from postboat.imap.wire.framer import MIB, Framer, LiteralBegan, LiteralData, ProtocolViolation, Reply
 from postboat.imap.wire.parser import parse
-from postboat.imap.wire.responses import Capabilities, Condition, Continuation, Tagged
+from postboat.imap.wire.responses import Capabilities, Condition, Continuation, Tagged, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,6 +26,10 @@ HELD_LITERAL = 256 * MIB
 """A literal larger than this is refused unless it is streamed."""
 STREAMED_LITERAL = 64 * 1024
 """While an answer is streamed, literals larger than this come in pieces."""
+MOST_OCTETS = 1024 * MIB
+"""Octets that may come between the ends of two commands, streamed ones left out: our questions ask for far less."""
+MOST_RESPONSES = 4_000_000
+"""Responses that may: a list of a mailbox has one for each message."""
 SIGN_IN = frozenset({"LOGIN", "AUTHENTICATE"})
 
 
@@ -40,6 +44,8 @@ class Answers:
     ) -> None:
         self.bye: Condition | None = None
         """The server's farewell, once it said BYE."""
+        self.told = 0
+        """Grows with each response that tells anything, and with each piece of a message."""
         self.hearing = Hearing()
         self._pipeline, self._abilities, self._log, self._concluded = pipeline, abilities, log, concluded
         self._framer = Framer(stream_over=HELD_LITERAL)
@@ -47,6 +53,13 @@ class Answers:
         self._greetings: Greetings | None = Greetings()
         self._plain_text_is_over = False
         self._is_over = False
+        self._octets = self._responses = 0
+        """Since a command ended."""
+
+    @property
+    def is_midway(self) -> bool:
+        """Whether a response began that has not come to its end."""
+        return self._framer.is_midway
 
     async def greeting(self) -> Condition:
         """Wait for the greeting, and hear what came behind it; one that is no welcome is only given back."""
@@ -67,6 +80,9 @@ class Answers:
     def feed(self, data: bytes) -> None:
         """Take octets. Raises `ConnectionLost` when there is no way on."""
         try:
+            self._octets += len(data)
+            if self._octets > MOST_OCTETS:
+                raise ProtocolViolation("the server does not stop to send what belongs to no answer")
             for piece in self._pieces(data):
                 self._read(piece)
         except ProtocolViolation as error:
@@ -110,10 +126,17 @@ class Answers:
         elif isinstance(frame, LiteralBegan):
             self._stream.begin(frame)
         elif isinstance(frame, LiteralData):
+            self.told += 1
+            self._octets -= len(frame.data)
             self._stream.push(frame.data)
 
     def _take_response(self, response: Response) -> None:
+        self._responses += 1
+        if self._responses > MOST_RESPONSES:
+            raise ProtocolViolation("the server does not stop to tell what belongs to no answer")
+        self.told += not isinstance(response, Condition | Unknown)
         if isinstance(response, Tagged):
+            self._octets = self._responses = 0
             call = self._pipeline.answer(response)
             if call is not None:
                 self._conclude(call, response.condition)

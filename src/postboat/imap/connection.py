@@ -292,7 +292,7 @@ class Connection:
         if self.failure is not None:
             raise ConnectionLost(str(self.failure))
         if not self.busy:
-            self._watchdog.sign()
+            self._watchdog.begin()
         self._standing.send(command, first=not self.busy)
         if command.name in SIGN_IN:
             self._abilities.sign_in_begins()
@@ -309,9 +309,10 @@ class Connection:
     # Coming in
 
     def _received(self, data: bytes) -> None:
-        self._watchdog.sign()
-        oldest = self._pipeline.oldest
+        oldest, told = self._pipeline.oldest, self._answers.told
         self._take(self._carrier.arrived(data, singly=oldest is not None and oldest.command.name == "COMPRESS"))
+        answers = self._answers
+        self._watchdog.came(len(data), midway=answers.is_midway, fruitful=answers.told != told)
 
     def _take(self, pieces: Iterable[bytes]) -> None:
         try:
@@ -366,16 +367,16 @@ class Connection:
         """Stop reading from the server, or go on."""
         if hold is self._carrier.held_up or self.failure is not None:
             return
-        self._watchdog.sign()
+        self._watchdog.begin()
         self._carrier.hold_up(hold)
 
     def _is_answer_due(self) -> bool:
         if self._carrier.held_up or self.gate.patience.pausing:
-            self._watchdog.sign()
+            self._watchdog.begin()
         return self.busy
 
-    def _give_up_waiting(self) -> None:
-        self._fail(ConnectionLost(f"no answer for {self._watchdog.timeout:g} s"))
+    def _give_up_waiting(self, why: str) -> None:
+        self._fail(ConnectionLost(why))
 
     def _lost(self, error: Exception | None) -> None:
         bye = self._answers.bye

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postboat.errors import ConnectionLost
 from postboat.imap.wire.framer import ProtocolViolation
+from postboat.imap.wire.responses import Fetched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +52,9 @@ class Hearing:
             raise ConnectionLost(f"a response could not be taken: {error!r}") from error
 
     def _keep(self, response: Response) -> None:
+        """Keep a response, without the message that may come with it: nobody asked for that."""
+        if isinstance(response, Fetched):
+            response = replace(response, body=None, header=None)
         self._unheard.append(response)
         if len(self._unheard) > MOST_UNHEARD:
             raise ProtocolViolation("the server does not stop to tell what was not asked for")

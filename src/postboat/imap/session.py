@@ -279,7 +279,7 @@ class Session:
         """Fetch one message as its exact size in octets and its octets in pieces.
 
         Raises LookupError when the server sends no body, `CommandFailed` when it refuses. What is not consumed when
-        the block ends is read and thrown away.
+        the block ends is read and thrown away. The octets end in `MessageError` when they are another message's.
         """
         command = commands.uid_fetch(str(uid), "UID BODY.PEEK[]")
         if self._introduction is not None:
@@ -287,6 +287,7 @@ class Session:
         async with self._connection.run_streaming(command, self._note) as stream:
             if stream.size is None:
                 raise LookupError(f"no body came for UID {uid}")
+            stream.uid = uid
             yield stream.size, stream
 
     async def search(self, criteria: str) -> UidSet:

@@ -29,6 +29,8 @@ class LiteralStream:
     """
 
     def __init__(self, hold: Callable[[bool], None]) -> None:
+        self.uid: int | None = None
+        """Whose octets are wanted; None: whoever's come."""
         self.head: Fetched | None = None
         """What was known of the message when its body began; UID and flags may come only behind it."""
         self.size: int | None = None
@@ -51,6 +53,7 @@ class LiteralStream:
             if self._failure is not None:
                 raise self._failure
             if self.fetched is not None or (self._over and self.size is None):
+                self._check_whose()
                 raise StopAsyncIteration
             if self._over:
                 raise MessageError("the server's answer made no sense behind the message's body")
@@ -60,6 +63,11 @@ class LiteralStream:
         if self._waiting < ENOUGH // 2:
             self._hold(False)
         return piece
+
+    def _check_whose(self) -> None:
+        """Only what comes behind the octets may prove whose they were."""
+        if self.uid is not None and self.fetched is not None and self.fetched.uid != self.uid:
+            raise MessageError("the server sent another message in its place")
 
     async def begun(self) -> None:
         """Wait until the body begins or it is known that none comes."""

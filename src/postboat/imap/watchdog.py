@@ -1,4 +1,4 @@
-"""How long a server may be silent while it owes an answer."""
+"""How long a server may be silent while it owes an answer, and how slowly it may send one."""
 
 from __future__ import annotations
 
@@ -9,19 +9,51 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Watchdog:
-    """Calls `barks` when there was no sign of life for `timeout` seconds while `is_awaited` says that one is due."""
+SLOWEST = 1024
+"""Octets a second that a response must bring once it began, on the average of `SPAN` timeouts."""
+SPAN = 5
+FRUITLESS = 30
+"""Timeouts for which a server may say that it is still at it (`* OK Still here`) without telling anything."""
 
-    def __init__(self, timeout: float, is_awaited: Callable[[], bool], barks: Callable[[], None]) -> None:
+
+class Watchdog:
+    """Calls `barks` with what is wrong when the server lets us wait in vain while `is_awaited` says that it owes us.
+
+    That is so when nothing came for `timeout` seconds, and much later when what comes is of no use.
+    """
+
+    def __init__(self, timeout: float, is_awaited: Callable[[], bool], barks: Callable[[str], None]) -> None:
         self.timeout = timeout
         self._is_awaited, self._barks = is_awaited, barks
         self._loop = asyncio.get_running_loop()
-        self._last_sign = 0.0
+        self._last_sign = self._last_fruit = 0.0
+        self._begun: float | None = None
+        """When the response began that is on its way, or the span that is measured."""
+        self._came = 0
+        """Octets of it since then."""
         self._timer: asyncio.TimerHandle | None = None
 
     def sign(self) -> None:
         """Note a sign of life: octets that came, or octets of a literal that went out."""
         self._last_sign = self._loop.time()
+
+    def begin(self) -> None:
+        """Note that the server cannot be blamed for anything yet: it is asked now, or was held up until now."""
+        self._last_sign = self._last_fruit = self._loop.time()
+        self._begun = None
+
+    def came(self, octets: int, *, midway: bool, fruitful: bool) -> None:
+        """Note octets that came, whether they leave a response unfinished, and whether they told anything."""
+        now = self._last_sign = self._loop.time()
+        if fruitful:
+            self._last_fruit = now
+        self._came += octets
+        if self._begun is None or not midway:
+            self._begun, self._came = now if midway else None, 0
+        elif now - self._begun > SPAN * self.timeout:
+            if self._came < SLOWEST * SPAN * self.timeout:
+                self._barks(f"{self._came} octets of an answer in {now - self._begun:.0f} s")
+            self._begun, self._came = now, 0
 
     def watch(self) -> None:
         """Watch until nothing is awaited any more."""
@@ -38,8 +70,11 @@ class Watchdog:
         self._timer = None
         if not self._is_awaited():
             return
-        left = self._last_sign + self.timeout - self._loop.time()
-        if left > 0:
-            self._timer = self._loop.call_later(left, self._look)
+        now = self._loop.time()
+        left = self._last_sign + self.timeout - now
+        if left <= 0:
+            self._barks(f"no answer for {self.timeout:g} s")
+        elif now - self._last_fruit > FRUITLESS * self.timeout:
+            self._barks(f"no answer for {FRUITLESS * self.timeout:g} s but words that tell nothing")
         else:
-            self._barks()
+            self._timer = self._loop.call_later(left, self._look)

@@ -39,6 +39,8 @@ class Limits:
     set_line: int = 64 * MIB
     """A line of SEARCH, ESEARCH or VANISHED, which grows with the mailbox."""
     literal: int = 2048 * MIB
+    """Of a message; nothing else that may come as a literal is as large."""
+    other_literal: int = MIB
     reply: int = 256 * MIB
     """Lines and held literals of one response together."""
     literals: int = 4096
@@ -100,6 +102,11 @@ class Framer:
         """Octets of the current literal that have not come."""
         self._streaming = 0
         """Size of the literal that comes in pieces, 0 when there is none."""
+
+    @property
+    def is_midway(self) -> bool:
+        """Whether a response began that has not come to its end."""
+        return bool(self._missing or self._line or self._parts)
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Yield what `data` completes. Must be exhausted before it is called again.
@@ -180,7 +187,8 @@ class Framer:
         limits = self._limits
         self._hold(len(text))
         self._parts.append(text)
-        if size > limits.literal or len(self._parts) > 2 * limits.literals:
+        most = limits.literal if self._is_fetch() else limits.other_literal
+        if size > most or len(self._parts) > 2 * limits.literals:
             raise ProtocolViolation(f"the server announced more than is accepted: {size} octets")
         self._missing = size
         if size > self.stream_over:
@@ -192,6 +200,10 @@ class Framer:
         else:
             self._parts.append(b"")
         return None
+
+    def _is_fetch(self) -> bool:
+        first = self._parts[0]
+        return isinstance(first, bytes) and _FETCH.match(first) is not None
 
     def _take_literal(self, piece: bytes) -> Iterator[Frame]:
         self._missing -= len(piece)
@@ -213,8 +225,7 @@ class Framer:
 
     def _check_after_literal(self, line: bytes) -> None:
         """Refuse a literal whose length was wrong: in a FETCH, a space or a bracket follows it."""
-        first = self._parts[0]
-        if line or (isinstance(first, bytes) and _FETCH.match(first)):
+        if line or self._is_fetch():
             raise ProtocolViolation("what follows a literal is no continuation of its response")
 
     def _check_line(self, length: int, line: bytes | bytearray | None = None) -> None:

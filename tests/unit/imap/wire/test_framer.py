@@ -103,7 +103,7 @@ def test_a_literal_at_the_threshold_is_whole():
     assert frames(b"* X {8}\r\n12345678\r\n", stream_over=8) == [Reply((b"* X ", b"12345678", b""))]
 
 
-LOW = Limits(line=20, set_line=40, literal=50, reply=60, literals=2)
+LOW = Limits(line=20, set_line=40, literal=50, other_literal=40, reply=60, literals=2)
 
 
 @pytest.mark.parametrize(
@@ -112,11 +112,12 @@ LOW = Limits(line=20, set_line=40, literal=50, reply=60, literals=2)
         b"* " + b"x" * 30,
         b"* " + b"x" * 30 + b"\r\n",
         b"* SEARCH " + b"1 " * 30,
-        b"* X {51}\r\n",
+        b"* 1 FETCH (X {51}\r\n",
+        b"* X {41}\r\n",
         b"* X {40}\r\n" + b"x" * 40 + b" {40}\r\n",
         b"* X {1}\r\na {1}\r\na {1}\r\n",
     ],
-    ids=["line", "complete line", "set", "literal", "response", "count"],
+    ids=["line", "complete line", "set", "literal", "other literal", "response", "count"],
 )
 def test_a_server_that_sends_too_much_is_given_up(data):
     with pytest.raises(ProtocolViolation):
@@ -130,7 +131,7 @@ def test_a_set_of_uids_may_be_longer_than_other_lines():
 
 def test_an_announced_size_reserves_nothing():
     framer = Framer(stream_over=1 << 40)
-    assert list(framer.feed(b"* X {200000000}\r\nabc")) == []
+    assert list(framer.feed(b"* 1 FETCH (X {200000000}\r\nabc")) == []
     assert len(framer._literal) == 3
 
 
