@@ -25,6 +25,8 @@ class Copy:
     """The message's mark on its own side."""
     replaces: Pairing | None = None
     """Set when `to` had deleted the message but the other side changed it since: the change wins."""
+    asked_for: bool = False
+    """Whether it replaces one because the user wants it back, and not for any change."""
 
 
 @dataclass(frozen=True, slots=True)

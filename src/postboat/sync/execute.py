@@ -201,7 +201,7 @@ class _Work:
         else:
             self._did(Counts(up=len(stored), bytes_up=octets))
         for copy, _, _ in stored:
-            if copy.replaces:
+            if copy.replaces and not copy.asked_for:
                 self.publish(MessageCameBack(self.pair.account, self.pair.name, to.value, copy.key))
 
     async def reflag(self, reflags: Sequence[Reflag]) -> None:

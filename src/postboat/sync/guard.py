@@ -149,5 +149,6 @@ def _answered(case: Case) -> _Answered:
         if word.verdict is Verdict.CONFIRMED:
             confirmed.append(delete)
         elif delete.on.other not in case.unwritable:
-            copies.append(bring_back(delete.pairing, delete.on.other, delete.pairing.flags))
+            back = bring_back(delete.pairing, delete.on.other, delete.pairing.flags)
+            copies.append(replace(back, asked_for=True))
     return _Answered(case, (*case.plan.copies, *copies), tuple(confirmed), tuple(open_), pairings)
