@@ -7,6 +7,7 @@ confirmed before; all commands then go out together, and behind them the questio
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 LEFT = "the server says that it removed it, and left it where it is; move it to the trash instead"
 """Gmail does so in the mailbox of all mail, from which only a move to the trash takes a message. Postboat makes no such
 move by itself, since it would take the message out of all other mailboxes too."""
+PAUSES = (0.0, 0.1, 0.4)
+"""Seconds after which a removal is asked for again. While another session works in the same mailbox, Dovecot may answer
+OK to UID EXPUNGE and leave the message where it is."""
 DELETED_ONES = f"UID 1:{MAX_UID} DELETED"
 r"""All messages marked \Deleted; without the UIDs iCloud tells sequence numbers."""
 
@@ -85,6 +89,8 @@ async def remove(session: Session, selected: Selected, uids: Sequence[int], *, e
     if marked and work.not_expunged is not None:
         raise work.not_expunged
     expunged = exactly
+    if exactly and marked:
+        marked = await work.expunge_again(marked)
     if expunge and not exactly and marked and not await session.search(DELETED_ONES) - marked:
         marked &= await _expunge_all(session, selected, marked)
         expunged = True
@@ -131,6 +137,21 @@ class _Work:
                     changes += change.halves(present)
             if not changes:
                 return present
+
+    async def expunge_again(self, left: UidSet) -> UidSet:
+        """Ask a few times more for the removal of what is still there after it; those that stay."""
+        for pause in PAUSES:
+            await asyncio.sleep(pause)
+            commanded = [commands.uid_expunge(piece) for piece in left.split(self._session.kind.longest_set)]
+            answers = [(command, self._session.ask(command)) for command in commanded]
+            presence = Presence(self._session, self._selected, left, now=True)
+            answered = [(command, await answer) for command, answer in answers]
+            left &= await presence.known()
+            for command, answer in answered:
+                require_ok(command, answer)
+            if not left:
+                break
+        return left
 
     async def _fly(self, changes: Iterable[_Change]) -> tuple[list[tuple[_Change, CommandFailed]], UidSet]:
         r"""Send everything, then take the answers: the changes refused, and what is there now.

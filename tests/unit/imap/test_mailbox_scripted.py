@@ -1039,6 +1039,23 @@ async def test_an_expunge_that_does_nothing_is_noticed() -> None:
         assert await box.delete(["1"], expunge=True) == [Refused("1", LEFT)]
 
 
+async def test_an_expunge_that_does_nothing_at_first_is_asked_for_again() -> None:
+    """Dovecot answers so now and then while another session works in the mailbox."""
+    server = LyingServer()
+    server.inbox.put(ONE)
+    kept, asked = server.inbox.mail[0], iter(range(9))
+
+    def busy(_answer: Answer, _command: bytes) -> Answer:
+        if next(asked) < 2:
+            server.inbox.mail.append(kept)
+        return Answer()
+
+    server.lies["UID EXPUNGE"] = busy
+    async with mailbox(server) as box:
+        assert not await box.delete(["1"], expunge=True)
+    assert next(asked) == 3 and not server.inbox.uids()
+
+
 async def test_a_few_headers_cost_three_lines_of_each() -> None:
     server = LyingServer()
     server.inbox.put(b"From: me\r\nX-Long: " + b"x" * 900 + b"\r\nSubject: one\r\n\r\nbody\r\n")
