@@ -162,8 +162,10 @@ def chosen(kept: Sequence[Kept], when: str, now: float) -> list[Kept]:
         found = [each for each in kept if begun and (listed_time(each.when).startswith(begun) or each.batch == when)]
     if not found:
         newest = listed_time(max(each.when for each in kept))
-        how = "give the beginning of a time that `postboat restore` lists, or a span such as 2h or 3d"
-        raise ConfigError([f"--deleted: nothing was deleted {when!r}, last on {newest}; {how}"])
+        how = "give a time that `postboat restore` lists, its beginning, or a span such as 2h or 3d"
+        raise ConfigError(
+            [f"--deleted {when}: nothing that is kept there was deleted then, but last on {newest}; {how}"]
+        )
     return found
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from postboat.events import (
     AccountFinished,
     FolderLeftAlone,
+    FolderMatchedAnew,
+    MessageCameBack,
     MessageFailed,
     MessagesAside,
     PlanDecided,
@@ -62,6 +64,9 @@ def told_news(event: Event, view: View, manner: words.Manner) -> tuple[str, ...]
             from postboat.ui import plans  # only dry runs pay for it
 
             return plans.planned(event, manner)
+        case MessageCameBack():
+            lines, nth = (words.came_back(event, manner),), view.accounts[event.account].came_back
+            return _bounded(nth, lines, words.too_many_came_back(event, manner))
         case PlanDecided():
             lines = (waiting.decided(event, manner),)
             return _bounded(view.accounts[event.account].decided, lines, waiting.too_many_decided(event, manner))
@@ -74,6 +79,8 @@ def told_news(event: Event, view: View, manner: words.Manner) -> tuple[str, ...]
 def told_trouble(event: Event, view: View, manner: words.Manner) -> tuple[str, ...]:
     """Lines about what the user should see to; what there may be very much of is told up to a bound, then counted."""
     match event:
+        case FolderMatchedAnew() if event.folder in view.accounts[event.account].made:
+            return ()  # it was lost and is new: nothing in it can be taken for something else
         case MessageFailed():
             folder = view.accounts[event.account].working.get(event.folder)
             nth, more = folder.messages_failed if folder else 1, words.too_many_failures(event, manner)

@@ -127,6 +127,8 @@ class AccountView:
     would: Counts = NO_COUNTS
     """What a dry run found to do."""
     created: list[FolderCreated] = field(default_factory=list)
+    made: set[str] = field(default_factory=set)
+    """Names of the folders that were created on one side."""
     left_alone: list[str] = field(default_factory=list)
     """Names of the folders that are not synced."""
     held: list[PlanHeld] = field(default_factory=list)
@@ -244,6 +246,7 @@ def _noted(account: AccountView, event: FolderEvent) -> bool:
     match event:
         case FolderCreated():
             _keep(account.created, event)
+            account.made.add(event.folder)
         case FolderLeftAlone():
             account.left_alone.append(event.folder)
         case MessageCameBack():

@@ -90,7 +90,9 @@ _DISK = frozenset({Suspicion.ALL_GONE.value, Suspicion.OTHER_DISK.value, Suspici
 def _how_many(held: Held) -> str:
     if held.count < held.of:
         return f"{words.number(held.count)} of {words.plural(held.of, 'message')}"
-    return f"all {words.plural(held.count, 'message')}" if held.count > 1 else "the only message"
+    if held.count < 2:
+        return "the only message" if held.count else "the folder, without a message in it,"
+    return f"all {words.plural(held.count, 'message')}"
 
 
 def _why(held: Held) -> str:

@@ -228,7 +228,7 @@ def news(event: Event, manner: Manner) -> str | None:
     match event:
         case AccountConnected(account=account, server=server, user=user):
             return f"{clean(account)}: connected to {clean(server)}" + (f" as {clean(user)}" if user else "")
-        case FoldersListed(account=account, pairs=pairs) if not manner.dry_run:
+        case FoldersListed(account=account, pairs=pairs) if pairs and not manner.dry_run:
             return f"{clean(account)}: {plural(pairs, 'folder')} to compare"
         case FoldersUnchanged(account=account, count=count) if count and not manner.dry_run:
             return f"{clean(account)}: {plural(count, 'folder')} unchanged on both sides"
@@ -238,11 +238,20 @@ def news(event: Event, manner: Manner) -> str | None:
             return about_account(event, manner) + folder_line(event.folder, done, arrows=manner.arrows)
         case MessagesPutBack(count=count):
             return f"{about(event, manner)}put back {plural(count, 'message')} that had been deleted from the Maildir"
-        case MessageCameBack(deleted_on=side, key=key):
-            sides = ("on the server", "in the Maildir") if side == "remote" else ("in the Maildir", "on the server")
-            told = f"message {clean(key)} was deleted {sides[0]} but changed {sides[1]} since: it came back"
-            return about(event, manner) + told
     return None
+
+
+def came_back(event: MessageCameBack, manner: Manner) -> str:
+    """Tell of a message that was deleted on one side and changed on the other."""
+    remote = event.deleted_on == "remote"
+    sides = ("on the server", "in the Maildir") if remote else ("in the Maildir", "on the server")
+    told = f"message {clean(event.key)} was deleted {sides[0]} but changed {sides[1]} since: it came back"
+    return about(event, manner) + told
+
+
+def too_many_came_back(event: MessageCameBack, manner: Manner) -> str:
+    """Tell that an account's further messages that came back are counted and not told one by one."""
+    return f"{about_account(event, manner)}more messages came back since they were changed, and count as new"
 
 
 def created(event: FolderCreated, manner: Manner) -> str:

@@ -13,8 +13,11 @@ from postboat.events import (
     AccountStarted,
     Counts,
     Event,
+    FolderCreated,
     FolderFinished,
+    FolderMatchedAnew,
     FolderStarted,
+    MessageCameBack,
     MessagesAside,
     MessagesPutBack,
     PlanDecided,
@@ -202,6 +205,21 @@ async def test_a_word_on_very_many_folders_is_told_up_to_a_bound() -> None:
     out, _ = await basic(*many, AccountStarted("MyMail"))
     assert len([line for line in out if "to be restored" in line]) == DETAILS
     assert out[DETAILS] == "more folders, as was said of the account"
+
+
+async def test_very_many_messages_that_came_back_are_told_up_to_a_bound() -> None:
+    many = [MessageCameBack("MyMail", "INBOX", "local", str(n)) for n in range(300)]
+    out, _ = await basic(AccountStarted("MyMail"), *many, ended())
+    assert len(out) == DETAILS + 2
+    assert out[-2] == "more messages came back since they were changed, and count as new"
+
+
+async def test_a_folder_that_is_made_anew_is_not_said_to_be_another() -> None:
+    anew = FolderMatchedAnew("MyMail", "Archive")
+    _, err = await basic(AccountStarted("MyMail"), FolderCreated("MyMail", "Archive", "local", "Archive"), anew)
+    assert err == []
+    _, err = await basic(AccountStarted("MyMail"), anew)
+    assert len(err) == 1
 
 
 def test_what_waits_is_no_work_on_a_folder() -> None:

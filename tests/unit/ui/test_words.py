@@ -177,14 +177,19 @@ def test_a_dry_run_never_says_that_an_account_is_in_step() -> None:
         (FolderFinished("A", "INBOX", Counts(up=1)), "INBOX: 1 new (↑1)"),
         (FolderFinished("A", "INBOX", Counts()), None),
         (FolderStarted("A", "INBOX"), None),
-        (
-            MessageCameBack("A", "INBOX", "local", "12"),
-            "INBOX: message 12 was deleted in the Maildir but changed on the server since: it came back",
-        ),
     ],
 )
 def test_news_are_told_and_trifles_are_not(event: FolderFinished, told: str | None) -> None:
     assert words.news(event, PLAIN) == told
+
+
+def test_a_message_that_came_back_tells_why() -> None:
+    assert words.came_back(MessageCameBack("A", "INBOX", "local", "12"), PLAIN) == (
+        "INBOX: message 12 was deleted in the Maildir but changed on the server since: it came back"
+    )
+    assert "deleted on the server but changed in the Maildir" in words.came_back(
+        MessageCameBack("A", "INBOX", "remote", "12"), PLAIN
+    )
 
 
 def test_with_several_accounts_every_sentence_names_its_own() -> None:
