@@ -111,7 +111,7 @@ class FolderGone(FolderError):
 
 
 class KeysRenewed(FolderError):
-    """The names of messages mean other messages than before: what was agreed on must be matched anew."""
+    """The names of messages may mean other messages than before: what was agreed on must prove true, or is void."""
 
 
 class MessageError(PostboatError):

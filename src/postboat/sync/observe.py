@@ -11,6 +11,7 @@ from postboat.sync.aside import moot, sort_out
 from postboat.sync.checkpoints import AgreedUnder
 from postboat.sync.matching import match
 from postboat.sync.plan import Observed
+from postboat.sync.proving import keep_proved
 from postboat.sync.renumbered import find_renumbered
 from postboat.sync.tasks import together
 
@@ -32,9 +33,8 @@ async def observe(pair: FolderPair) -> Observed:
     try:
         changes = await _changes(pair)
     except KeysRenewed:
-        await pair.ledger.start_over()
-        known = False
-        changes = await _changes(pair)
+        known = await keep_proved(pair)
+        changes = await _changes_anew(pair)
     changes = await find_renumbered(pair, changes)
     withheld, unsettled = await _still_in_doubt(pair, doubts, changes)
     touched = await _touched(pair, changes)
@@ -62,6 +62,15 @@ async def _changes(pair: FolderPair) -> dict[Side, Changes]:
         pair.local.changes(AgreedUnder(pair.ledger.agreed(Side.LOCAL), pair.policy)),
     )
     return {Side.REMOTE: remote, Side.LOCAL: local}
+
+
+async def _changes_anew(pair: FolderPair) -> dict[Side, Changes]:
+    """The changes once more, against what is left of the ledger: nothing of it, if its keys are doubted even now."""
+    try:
+        return await _changes(pair)
+    except KeysRenewed:
+        await pair.ledger.start_over()
+        return await _changes(pair)
 
 
 async def _settle_intents(pair: FolderPair) -> list[tuple[Intent, Unsettled]]:

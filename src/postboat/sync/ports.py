@@ -76,7 +76,7 @@ class Replica(Protocol):
     async def changes(self, agreed: Agreed) -> Changes:
         """Look, and report what differs from what was agreed.
 
-        Raises `KeysRenewed` when it turns out that keys were given out anew although the validity stayed.
+        Raises `KeysRenewed` when keys may have been given out anew although the validity stayed.
         """
         ...
 

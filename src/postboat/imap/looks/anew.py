@@ -1,4 +1,4 @@
-"""Whether a mailbox gives out UIDs a second time under one UIDVALIDITY, against RFC 3501 section 2.3.1.1."""
+"""Whether a mailbox may give out UIDs a second time under one UIDVALIDITY, against RFC 3501 section 2.3.1.1."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ if TYPE_CHECKING:
 
 
 async def began_anew(place: Place, selected: Selected, reached: int, saved: Checkpoint | None) -> bool:
-    """Whether UIDs that the ledger knows, the last of which is `reached`, mean other messages by now.
+    """Whether UIDs that the ledger knows, the last of which is `reached`, may mean other messages by now.
 
-    UIDNEXT never falls: so it does when a mailbox was created anew or restored from a backup. A server that does not
-    tell UIDNEXT is believed, and so is one whose UIDNEXT is always too low.
+    UIDNEXT never falls: so it does when a mailbox was created anew or restored from a backup. When mail came since, it
+    may have grown past where it was, but the mod-sequence, which never falls either, has not. It also begins anew when
+    only an index was lost. A server that does not tell UIDNEXT is believed, and so is one whose UIDNEXT is always too
+    low.
     """
+    if saved is not None and (selected.highestmodseq or saved.highestmodseq) < saved.highestmodseq:
+        return True
     if not selected.uidnext:
         return False
     if saved is not None and selected.uidnext < saved.uidnext:
