@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
 NUMBERS = {
     # name: on x86_64, on aarch64
@@ -75,6 +75,7 @@ class Call:
     arguments: tuple[int, ...]
     result: int = 0
     """What it returned, once it has; below 0: minus an errno."""
+    made: bool = False
 
     def text(self, argument: int) -> str:
         """The string that an argument points to."""
@@ -117,8 +118,8 @@ def supported() -> bool:
     return platform.system() == "Linux" and platform.machine() in _ARCHITECTURES
 
 
-def traced(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Call]:
-    """Run a program; yield each call twice, before (`result` is 0) and after it is made. Returns the wait status.
+def traced(command: Sequence[str], environment: Mapping[str, str]) -> Generator[Call, None, int]:
+    """Run a program; yield each call twice, before and after it is made. Returns the wait status.
 
     Whoever takes no more calls ends the program: the generator's end kills it, as its own process's end does.
     """
@@ -146,7 +147,7 @@ def traced(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[C
             if operation != _EXIT_OF_CALL:
                 request = _SYSCALL
             elif (made := pending.pop(thread, None)) is not None:
-                made.result = result
+                made.made, made.result = True, result
                 yield made
         elif not status >> 16 and os.WSTOPSIG(status) != signal.SIGSTOP:
             deliver = os.WSTOPSIG(status)

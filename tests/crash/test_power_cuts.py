@@ -1,0 +1,108 @@
+"""The power fails in the middle of a mixed voyage: whatever a journaling file system leaves, the next run makes it good.
+
+The program is killed at a system call while a record is kept of what it did to the disk. From that a model of a file
+system with its caches makes images of what a power cut could have left of Maildir, ledger and quarantine (see
+`power`); each is brought about on the real disk, beside its own copy of the server as it was left. The outcome is that of
+an unharmed voyage: nothing lost, doubled or deleted, and another run has nothing to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.crash import ptrace
+from tests.crash.power import Disk, Picture, bring_about, lay_up, photograph, read_record
+from tests.crash.trials import SEED, parts, points_of
+from tests.crash.voyages import struck, told
+from tests.real.mixed import assert_recovers
+from tests.real.program import configure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.real.voyage import Voyage
+    from tests.servers.dovecot import DovecotServer
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(not ptrace.supported(), reason="programs can be traced on Linux only"),
+    pytest.mark.timeout(900),
+]
+
+CUTS = parts(6)
+IMAGES = 6
+"""Images made of each cut."""
+
+
+class Blackout:
+    """A voyage that ended in a power cut, and what may be left of it."""
+
+    def __init__(self, voyage: Voyage, moment: int, *options: str) -> None:
+        self.voyage = voyage
+        self.home, self.record = voyage.mail.parent, voyage.mail.parents[1] / "record"
+        self.attic = self.home.parent / "record.attic"
+        configure(voyage)
+        before = photograph(self.home)
+        self.died = struck(voyage, moment, self.record, *options)
+        assert "Traceback" not in self.died.stderr, self.died
+        self._disk = Disk(before, read_record(self.record))
+        lay_up(self.home, self.attic)
+
+    def image(self, seed: str) -> Picture:
+        """One of the things that may be left."""
+        chance = random.Random(seed)
+        picture = self._disk.names(chance, journal=chance.random() < 0.5)
+        for path, number in list(picture.names.items()):
+            if path.endswith("-shm"):  # written through memory: anything may be there, or nothing
+                picture.octets[number] = chance.choice((b"", bytes(32768), chance.randbytes(32768)))
+            elif number > 0:
+                picture.octets[number] = self._disk.octets(number, chance)
+        return picture
+
+    def leave(self, picture: Picture) -> None:
+        """Bring it about."""
+        bring_about(picture, self.home, self.attic)
+
+
+class ServerCopy:
+    """What a server is left with, once nobody is at work there any more: it can be put back."""
+
+    def __init__(self, server: DovecotServer, user: str, place: Path) -> None:
+        self._server, self._user, self._mail, self._copy = server, user, server.mail_of(user), place
+        self._wait()
+        shutil.copytree(self._mail, place, symlinks=True)
+
+    def put_back(self) -> None:
+        """Let the account be as it was."""
+        self._wait()
+        shutil.rmtree(self._mail)
+        shutil.copytree(self._copy, self._mail, symlinks=True)
+        self._server.own(self._mail)
+
+    def _wait(self) -> None:
+        while self._server.connections(self._user):
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize("part", CUTS)
+async def test_a_power_cut_loses_nothing_doubles_nothing_and_deletes_nothing(ready, calm, dovecot, part, tried):
+    for point in points_of(part, CUTS, calm.moments + 1):
+        moment = (point + 1) % (calm.moments + 1)  # 0: right after the end
+        voyage = await ready()
+        blackout = await asyncio.to_thread(Blackout, voyage, moment)
+        base = voyage.mail.parents[1]
+        server = await asyncio.to_thread(ServerCopy, dovecot, voyage.account.user, base / "server")
+        for number in range(IMAGES):
+            seed = f"{SEED} {moment} {number}"
+            if number:
+                await asyncio.to_thread(server.put_back)
+            await asyncio.to_thread(blackout.leave, blackout.image(seed))
+            with told(f"power cut at call {moment} of {calm.moments}, image of seed {seed!r}"):
+                await assert_recovers(voyage, calm.outcome)
+            tried("images of power cuts", 1)
+        shutil.rmtree(base)
