@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING
 
-from postboat.errors import CommandFailed
+from postboat.errors import CommandFailed, ConnectionLost, MessageError
 from postboat.imap.bodies import Bodies, fetch_all
 from postboat.imap.wire.uid_set import UidSet
 from postboat.model import Content, Gone, Unreadable
@@ -20,12 +20,20 @@ if TYPE_CHECKING:
 LARGE = 1 << 20
 """Messages of more octets than this are streamed, one by one."""
 
+BREAKS = "the connection breaks when it is sent"
+
 NOTICE_SIZE = 1 << 16
 """A stream no larger than this in place of a large message may be a notice, and is looked at whole."""
 
 
-async def read_large(session: Session, uid: int, holds: FlagsHeld) -> AsyncGenerator[Content | Gone | Unreadable, None]:
-    """Yield one large message as a stream; it must be consumed before the iterator is asked to go on."""
+async def read_large(
+    session: Session, uid: int, holds: FlagsHeld, *, alone: bool = False
+) -> AsyncGenerator[Content | Gone | Unreadable, None]:
+    """Yield one large message as a stream; it must be consumed before the iterator is asked to go on.
+
+    `alone` says that connections broke before: when this one breaks in the middle of the message, that is the message's
+    fault, and `MessageError`.
+    """
     said: list[Fetched] = []
 
     def take(message: Fetched) -> bool:
@@ -37,7 +45,7 @@ async def read_large(session: Session, uid: int, holds: FlagsHeld) -> AsyncGener
     if about is None:
         yield Gone(str(uid))
         return
-    async with aclosing(_Stream(session, uid)) as stream:
+    async with aclosing(_Stream(session, uid, alone=alone)) as stream:
         try:
             size = await stream.open()
         except CommandFailed as failure:
@@ -63,8 +71,8 @@ async def _read_alone(session: Session, uid: int, bodies: Bodies) -> Content | G
 class _Stream:
     """A message's octets, which may be asked for more than once: the second time the server sends them anew."""
 
-    def __init__(self, session: Session, uid: int) -> None:
-        self._session, self._uid = session, uid
+    def __init__(self, session: Session, uid: int, *, alone: bool) -> None:
+        self._session, self._uid, self._alone = session, uid, alone
         self._stack = AsyncExitStack()
         self._parts: AsyncIterator[bytes] | None = None
 
@@ -83,8 +91,13 @@ class _Stream:
             await self.open()
         parts, self._parts = self._parts, None
         assert parts is not None, "it was sent before"
-        async for part in parts:
-            yield part
+        try:
+            async for part in parts:
+                yield part
+        except ConnectionLost as lost:
+            if self._alone:
+                raise MessageError(f"{BREAKS}: {lost}") from lost
+            raise
 
     async def aclose(self) -> None:
         """Stop receiving; what is still to come is thrown away."""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MUCH = 1 << 20
 """Octets from which a batch is better read over a connection of its own."""
 
+MOST_BREAKS = 24
+"""Connections that one folder may cost while it is found out which of its messages break them."""
+
 
 class Opening:
     """How one folder of a server is opened, and the UIDVALIDITY that holds for the run.
@@ -31,7 +34,9 @@ class Opening:
     def __init__(
         self, pool: Pool[Session], name: str, *, read_only: bool, validity: str | None = None, alone: bool = False
     ) -> None:
-        self._pool, self._alone = pool, alone
+        self._pool, self.alone = pool, alone
+        self.breaks_left = MOST_BREAKS
+        """How many more connections may be spent on finding out which messages break them."""
         self.name = name
         """Wire name."""
         self.read_only = read_only
@@ -73,7 +78,7 @@ class Opening:
         that another one takes to open. A refused command inside the block becomes a `FolderError`.
         """
         pool = self._pool
-        lent = pool.session(self.name) if self._alone else pool.reading(self.name, much=much)
+        lent = pool.session(self.name) if self.alone else pool.reading(self.name, much=much)
         async with lent as session:
             self._tells_uids = "UIDPLUS" in session.capabilities
             with _refusals_stop_the_folder():

@@ -8,10 +8,10 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from postboat.errors import CommandFailed, FolderError
-from postboat.imap.bodies import WHOLE, Arrivals, Bodies, fetch_all
+from postboat.errors import CommandFailed, ConnectionLost, FolderError
+from postboat.imap.bodies import WHOLE, Arrivals, Bodies, fetch_all, present_of
 from postboat.imap.headers import header_of
-from postboat.imap.large import LARGE, read_large
+from postboat.imap.large import BREAKS, LARGE, read_large
 from postboat.imap.looks.listing import holds_of
 from postboat.imap.patience import Throttled, patiently
 from postboat.imap.refusals import refusal
@@ -19,6 +19,7 @@ from postboat.imap.wire import commands
 from postboat.imap.wire.responses import Fetched
 from postboat.imap.wire.uid_set import UidSet
 from postboat.likeness import fingerprint
+from postboat.model import Gone, Unreadable
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from postboat.imap.server_kind import ServerKind
     from postboat.imap.session import Selected, Session
     from postboat.imap.wire.responses import Response
-    from postboat.model import Content, Fingerprint, Gone, Key, Unreadable
+    from postboat.model import Content, Fingerprint, Key
 
 SHOWN = 1 << 16
 """Octets of a header that are looked at for showing."""
@@ -44,7 +45,8 @@ async def read_messages(
     """
     await _learn_sizes(opening, sizes, UidSet.of(uid for uid in uids if uid not in sizes))
     large = [uid for uid in uids if sizes.get(uid, 0) > LARGE]
-    for item in await _read_small(opening, sizes, [uid for uid in uids if sizes.get(uid, 0) <= LARGE]):
+    read_small = _read_apart if opening.alone else _read_small
+    for item in await read_small(opening, sizes, [uid for uid in uids if sizes.get(uid, 0) <= LARGE]):
         yield item
     for uid in large:
         async with aclosing(_read_patiently(opening, uid, sizes[uid])) as items:
@@ -59,7 +61,7 @@ async def _read_patiently(opening: Opening, uid: int, size: int) -> AsyncGenerat
         try:
             async with (
                 opening.opened(octets=size) as (session, selected),
-                aclosing(read_large(session, uid, holds_of(selected))) as items,
+                aclosing(read_large(session, uid, holds_of(selected), alone=opening.alone)) as items,
             ):
                 async for item in items:
                     began = True
@@ -69,6 +71,12 @@ async def _read_patiently(opening: Opening, uid: int, size: int) -> AsyncGenerat
             if began:
                 raise
             opening.patience.go_on_after(throttled)
+        except ConnectionLost as lost:
+            if not opening.alone:
+                raise
+            if not began:
+                yield await _blamed(opening, uid, lost)
+            return
 
 
 async def _learn_sizes(opening: Opening, sizes: dict[int, int], unknown: UidSet) -> None:
@@ -94,6 +102,34 @@ async def _read_small(
     if bodies.missing(wanted):
         await _finish(opening, bodies, wanted, flight.refusal)
     return bodies.of(uids)
+
+
+async def _read_apart(
+    opening: Opening, sizes: Mapping[int, int], uids: Sequence[int]
+) -> list[Content | Gone | Unreadable]:
+    """As `_read_small`, in halves where the connection breaks, until the messages that break it stand alone.
+
+    A literal beyond all bounds ends the connection, and so does a message that the server stumbles over: neither may
+    keep the others from coming. Raises `ConnectionLost` when too many break it for that to be the reason.
+    """
+    try:
+        return await _read_small(opening, sizes, uids)
+    except ConnectionLost as lost:
+        opening.breaks_left -= 1
+        if opening.breaks_left < 0:
+            raise
+        if len(uids) == 1:
+            return [await _blamed(opening, uids[0], lost)]
+    middle = len(uids) // 2
+    first = await _read_apart(opening, sizes, uids[:middle])
+    return first + await _read_apart(opening, sizes, uids[middle:])
+
+
+async def _blamed(opening: Opening, uid: int, lost: ConnectionLost) -> Gone | Unreadable:
+    """What to say of a message at which a connection broke, once it is certain that another one does not."""
+    async with opening.opened(fresh=True) as (session, _):
+        is_there = uid in await present_of(session, UidSet.of((uid,)))
+    return Unreadable(str(uid), f"{BREAKS}: {lost}") if is_there else Gone(str(uid))
 
 
 @patiently
