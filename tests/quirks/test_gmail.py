@@ -111,6 +111,9 @@ async def test_quirk_04_flags_and_labels_of_any_spelling_leave_the_message_in_pl
         (await ship.sync()).assert_clean()
         ship.assert_in_step()
         assert set().union(*ship.on_disk().values()) == {"S"}
+        async with server.pool() as pool:
+            shown = (await ImapMailbox(pool, "INBOX").changes(knows())).appeared
+        assert shown["1"].flags == shown["2"].flags == {SEEN, "[Mailbox]", "+IMNews", "$Ph]ishing"}
         await ship.assert_at_rest()
 
 
