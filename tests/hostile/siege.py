@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import asynccontextmanager, closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.fakes.lying_server import Answer, LyingServer, Mailbox
@@ -16,6 +15,7 @@ from postboat.service.supervisor import RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
 LINE = b"\r\n"
 CHANGING = ("APPEND", "UID STORE", "UID EXPUNGE", "EXPUNGE", "UID MOVE", "UID COPY", "CREATE", "DELETE", "RENAME")
