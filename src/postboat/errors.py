@@ -6,7 +6,7 @@ PostboatError
 ├─ AccountError       stops one account: ServerUnreachable (4), SignInRefused (5), CertificateRefused (4),
 │                     FolderRulesRefused (2), LedgerLocked (7), StoreMissing (3)
 ├─ ConnectionLost     stops the work on one connection; what was under way is in an unknown state
-├─ FolderError        stops one folder: FolderGone, KeysRenewed
+├─ FolderError        stops one folder: FolderGone, NoLastingKeys, KeysRenewed
 └─ MessageError       stops one message
 ```
 Each says in `retry` when trying again makes sense: later, or never without the user doing something.
@@ -108,6 +108,10 @@ class FolderError(PostboatError):
 
 class FolderGone(FolderError):
     """The folder vanished between the listing and the work on it."""
+
+
+class NoLastingKeys(FolderError):
+    """The server says that its names of messages hold no longer than a connection."""
 
 
 class KeysRenewed(FolderError):

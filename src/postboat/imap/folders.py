@@ -22,7 +22,7 @@ from postboat.model import INBOX, FolderName, Glimpse
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from postboat.imap.arrival import Answer
     from postboat.imap.enquiry import Found
@@ -80,13 +80,20 @@ class ImapFolders:
     """The folders of one account on its server.
 
     With `utf8=False` names stay in modified UTF-7. `owner` says whose they are, such as `user@host`: a ledger is of
-    no use for the folders of another user or server.
+    no use for the folders of another user or server. `warn` is told of folders that can only be read.
     """
 
     def __init__(
-        self, pool: Pool[Session], *, utf8: bool = True, owner: str = "", memory: ServerMemory | None = None
+        self,
+        pool: Pool[Session],
+        *,
+        utf8: bool = True,
+        owner: str = "",
+        memory: ServerMemory | None = None,
+        warn: Callable[[str], None] = lambda _text: None,
     ) -> None:
         self._pool = pool
+        self._warn = warn
         self._utf8 = utf8
         self._owner = owner
         self._memory = memory or ServerMemory()
@@ -316,6 +323,7 @@ class ImapFolders:
             owner=self._owner,
             glimpse=glimpse,
             alone=alone,
+            warn=self._warn,
         )
 
 

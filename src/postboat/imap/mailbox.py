@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from postboat.errors import FolderGone
+from postboat.errors import FolderGone, KeysRenewed, NoLastingKeys
 from postboat.imap.appending import Window
 from postboat.imap.looks.look import known_already, look
 from postboat.imap.marking import change_flags, remove
@@ -18,11 +18,12 @@ from postboat.imap.opening import Opening
 from postboat.imap.patience import patiently
 from postboat.imap.reading import fingerprints_of, headers_of, read_messages
 from postboat.imap.recover import Token, find_stored, next_uid, token_for
+from postboat.imap.unstable import VALIDITY, UnstableMailbox
 from postboat.imap.uploads import NOT_FOUND, Uploads
 from postboat.model import Changes, Refused, Stored, Unsettled
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
     from postboat.imap.looks.look import Agreed
     from postboat.imap.patience import Patience
@@ -48,7 +49,7 @@ class ImapMailbox:
     empty one without validity, as a dry run needs it; else it raises `FolderGone`. `owner` says whose mailbox it is,
     in any words that stay the same: another user or server may have a folder of equal name and UIDVALIDITY. `glimpse`
     is what a list of folders told: its validity holds for the run, and need not be asked for. `alone` reads over
-    sessions of its own (`Opening`).
+    sessions of its own (`Opening`). `warn` is told when no UID lasts, so that it is only read (`UnstableMailbox`).
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class ImapMailbox:
         owner: str = "",
         glimpse: Glimpse | None = None,
         alone: bool = False,
+        warn: Callable[[str], None] = lambda _text: None,
     ) -> None:
         told = glimpse.validity.partition(" ")[0] if glimpse is not None else ""
         self._opening = Opening(pool, name, read_only=read_only, validity=told or None, alone=alone)
@@ -71,6 +73,9 @@ class ImapMailbox:
         self._given: set[int] = set()
         """UIDs that were given to copies in this run; none is given twice."""
         self._window = Window()
+        self._warn = warn
+        self._unstable: UnstableMailbox | None = None
+        """Takes over when no UID lasts."""
 
     @property
     def patience(self) -> Patience:
@@ -79,8 +84,16 @@ class ImapMailbox:
 
     async def validity(self) -> str:
         """UIDVALIDITY (RFC 3501 section 2.3.1.1) and the owner; "" for a mailbox that is missing and may be."""
-        number = await self._uidvalidity()
+        try:
+            number = VALIDITY if self._unstable else await self._uidvalidity()
+        except NoLastingKeys as reason:
+            self._only_read(reason)
+            number = VALIDITY
         return f"{number} {self._owner}" if number and self._owner else number
+
+    def _only_read(self, reason: NoLastingKeys) -> None:
+        self._unstable = UnstableMailbox(self._opening)
+        self._warn(f"{self._opening.name}: {reason}; mail is only fetched from there, and nothing is deleted for it")
 
     @patiently
     async def _uidvalidity(self) -> str:
@@ -96,8 +109,11 @@ class ImapMailbox:
     async def changes(self, agreed: Agreed) -> Changes:
         """Find out what differs from what was agreed, in the way that the server allows (`looks.look`).
 
-        Raises `KeysRenewed` when UIDs were given out anew under the old UIDVALIDITY.
+        Raises `KeysRenewed` when UIDs may have been given out anew under the old UIDVALIDITY, and when none lasts
+        though a list of folders told a UIDVALIDITY.
         """
+        if self._unstable:
+            return await self._unstable.changes(agreed)
         begun = self._opening.use_begun()
         try:
             async with self._opening.lent() as session:
@@ -107,6 +123,9 @@ class ImapMailbox:
             if not self._may_be_missing:
                 raise
             return Changes()
+        except NoLastingKeys as reason:
+            self._only_read(reason)
+            raise KeysRenewed(str(reason)) from reason
         appeared = changes.appeared.items()
         self._sizes |= {int(key): message.size for key, message in appeared if message.size is not None}
         return changes
@@ -114,6 +133,8 @@ class ImapMailbox:
     @patiently
     async def fingerprints(self, keys: Collection[Key]) -> Mapping[Key, Fingerprint]:
         """Digests of headers, and sizes as the server states them, of what a fresh look still finds."""
+        if self._unstable:
+            return await self._unstable.fingerprints(keys)
         if not keys:
             return {}
         async with self._opening.opened(fresh=True) as (session, _):
@@ -122,6 +143,8 @@ class ImapMailbox:
     @patiently
     async def headers(self, keys: Collection[Key]) -> Mapping[Key, bytes]:
         """Sender, subject and date of messages; what is gone or refused is left out."""
+        if self._unstable:
+            return await self._unstable.headers(keys)
         if not keys:
             return {}
         async with self._opening.opened() as (session, _):
@@ -132,8 +155,11 @@ class ImapMailbox:
 
         No session is kept while a small message is handed out; one is while a stream is consumed.
         """
-        uids = list(dict.fromkeys(map(int, keys)))
-        async with aclosing(read_messages(self._opening, self._sizes, uids)) as items:
+        if self._unstable:
+            reading = self._unstable.read(list(dict.fromkeys(keys)))
+        else:
+            reading = read_messages(self._opening, self._sizes, list(dict.fromkeys(map(int, keys))))
+        async with aclosing(reading) as items:
             async for item in items:
                 yield item
 
@@ -169,6 +195,8 @@ class ImapMailbox:
 
         One that the server once said it stored is never left out, unless that was in another mailbox.
         """
+        if self._unstable:
+            return {}
         validity = await self._uidvalidity()
         tokens = {intent.origin: token for intent in intents if (token := Token.decode(intent.token)) is not None}
         ours = {origin: token for origin, token in tokens.items() if token.validity == validity}

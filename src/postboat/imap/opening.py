@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from postboat.errors import CommandFailed, FolderError
+from postboat.errors import CommandFailed, FolderError, NoLastingKeys
 from postboat.imap.patience import patiently
 
 if TYPE_CHECKING:
@@ -121,6 +121,17 @@ class Opening:
             with _refusals_stop_the_folder():
                 yield session, selected
 
+    @asynccontextmanager
+    async def opened_without_promise(self) -> AsyncIterator[Session]:
+        """Lend a session that opened the folder for reading, whatever its UIDs mean: they hold within the block only.
+
+        A refused command inside the block becomes a `FolderError`.
+        """
+        async with self._pool.session() as session:
+            await session.select(self.name, read_only=True)
+            with _refusals_stop_the_folder():
+                yield session
+
     @patiently
     async def _select(self, session: Session, *, fresh: bool) -> Selected:
         unused, self._unused = self._unused, None
@@ -131,9 +142,9 @@ class Opening:
     def _check(self, selected: Selected, *, writing: bool) -> None:
         """Nothing is read from or written to a folder whose UIDs may mean other messages than we think."""
         if not selected.uidvalidity:
-            raise FolderError("the server gives no UIDVALIDITY: messages cannot be told apart safely")
+            raise NoLastingKeys("the server gives no UIDVALIDITY: messages cannot be told apart safely")
         if selected.uid_not_sticky:
-            raise FolderError("the server gives messages new UIDs each time: they cannot be told apart safely")
+            raise NoLastingKeys("the server gives messages new UIDs each time: they cannot be told apart safely")
         validity = str(selected.uidvalidity)
         if self.validity is None:
             self.validity = validity

@@ -74,9 +74,12 @@ def assemble(
             publish(AccountConnected(account.name, session.server, _user(remote)))
         return session
 
+    def warn(text: str) -> None:
+        publish(Warned(text, account.name))
+
     memory = ServerMemory()
-    pool = Pool(dial, remote.maxconnections, Patience(lambda text: publish(Warned(text, account.name))))
-    folders = ImapFolders(pool, utf8=remote.rules.utf8foldernames, owner=_owner(remote), memory=memory)
+    pool = Pool(dial, remote.maxconnections, Patience(warn))
+    folders = ImapFolders(pool, utf8=remote.rules.utf8foldernames, owner=_owner(remote), memory=memory, warn=warn)
     quarantined = quarantine_directory(config.metadata, account.name)
     store = MaildirStore(
         local.localfolders,
@@ -86,7 +89,7 @@ def assemble(
         read_only=dry_run or local.readonly,
         clock=clock,
         quarantine=Quarantine(quarantined, local.keepdeleted, clock=clock, fsync=config.fsync),
-        warn=lambda text: publish(Warned(text, account.name)),
+        warn=warn,
     )
     return AccountParts(
         config=account,
