@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postboat.errors import LedgerUnusable, Retry
 from postboat.ledger import schema
-from postboat.ledger.files import make_private
+from postboat.ledger.condition import FOLLOWS, Condition, Damaged
+from postboat.ledger.files import make_private, sync_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,29 +30,81 @@ _ADVICE = {
     sqlite3.SQLITE_IOERR: "the disk reports an error",
 }
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_NO_TEXT = "Could not decode"
+"""How `sqlite3` begins what it says of text that is none: an error without a code."""
 
 
 class Database:
     """One account's ledger file. Every failure to use it is raised as `LedgerUnusable`."""
 
-    def __init__(self, path: Path | None, *, account: str, fsync: bool = True, copy: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        account: str,
+        fsync: bool = True,
+        copy: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         """Open nothing yet; `path` None is an empty ledger in memory, `copy` works on a copy in memory."""
-        self._path, self._account, self._fsync, self._copy = path, account, fsync, copy
+        self._path, self._account, self._fsync, self._copy, self._clock = path, account, fsync, copy, clock
         self._connected: sqlite3.Connection | None = None
+        self._condition = Condition(path, read_only=copy) if path is not None else None
+        self._is_usable = False
+        """Whether it was opened, and is of this account."""
+        self._changes = 0
+        """How many rows were changed when the file had been opened."""
+        self.notes: list[str] = []
+        """What the user should know of how it was opened."""
 
     # ---- its life ---------------------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Create or open the file and bring its tables up to date."""
+        """Create or open the file and bring its tables up to date; a damaged one is set aside first."""
+        try:
+            self._open()
+        except Damaged as damage:
+            self._begin_anew(damage)
+            self._open()
+
+    def _open(self) -> None:
         with self._translating():
+            if self._path is not None and self._path.exists():
+                self._look_at(self._path)
             on_disk = self._path is not None and not self._copy
             self._connected = connection = self._created() if on_disk else self._copied()
             self._version(connection)  # refuses a file that is not ours before anything is written to it
+            if self._condition is not None:
+                self._condition.check(connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {'FULL' if self._fsync else 'NORMAL'}")
             connection.execute(f"PRAGMA fullfsync = {'ON' if self._fsync else 'OFF'}")
             connection.execute("PRAGMA foreign_keys = ON")
             self._migrate(connection)
+            self._changes, self._is_usable = connection.total_changes, True
+
+    def _look_at(self, path: Path) -> None:
+        """Judge what is there before it is opened."""
+        if not path.is_file():
+            raise _never(f"{self._where} is no file: move it aside, or set another directory as metadata")
+        if self._condition is not None:
+            self._condition.ask_last_run()
+        if path.stat().st_size == 0:  # as a run leaves it that was ended while it made it
+            self.notes.append(f"{self._where} is empty and is begun anew; {FOLLOWS}")
+
+    def _begin_anew(self, damage: Damaged) -> None:
+        """Set a damaged file aside, so that another one is made; a copy in memory begins empty."""
+        assert self._condition is not None and self._path is not None
+        connected, self._connected = self._connected, None
+        with self._translating():
+            if connected is not None:
+                with suppress(sqlite3.Error):
+                    connected.close()
+            self.notes.append(self._condition.set_aside(damage, self._clock()))
+            if self._copy:
+                self._path = self._condition = None
+            elif self._fsync:
+                sync_directory(self._path.parent)
 
     def close(self) -> None:
         """Close the file; harmless when it is not open."""
@@ -58,6 +112,8 @@ class Database:
         if connected is not None:
             with self._translating():
                 connected.close()
+                if self._condition is not None and self._is_usable:
+                    self._condition.closed()
 
     def _created(self) -> sqlite3.Connection:
         path = self._path
@@ -65,16 +121,9 @@ class Database:
         make_private(path.parent)
         if not path.exists():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._sync_directory(path.parent)
+            if self._fsync:
+                sync_directory(path.parent)
         return _connect(path)
-
-    def _sync_directory(self, directory: Path) -> None:
-        if self._fsync:
-            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
 
     def _copied(self) -> sqlite3.Connection:
         memory = _connect(":memory:")
@@ -88,6 +137,7 @@ class Database:
             self._check_account(connection)
             return
         with self.transaction() as transaction:
+            self._will_change()
             version = self._version(transaction)  # again: now nobody else can be at it
             for statement in (s for migration in schema.MIGRATIONS[version:] for s in migration):
                 transaction.execute(statement)
@@ -131,6 +181,8 @@ class Database:
             done = False
             try:
                 yield connection
+                if connection.total_changes != self._changes:
+                    self._will_change()
                 connection.execute(end)
                 done = True
             finally:
@@ -138,6 +190,19 @@ class Database:
                     connection.execute(undo or "ROLLBACK")
                     if undo:
                         connection.execute(end)
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """A transaction that only reads, and makes sense of what it read inside the block."""
+        with self.transaction("DEFERRED") as transaction:
+            try:
+                yield transaction
+            except (ValueError, TypeError, AttributeError) as error:
+                raise self._damaged(f"what it holds makes no sense: {error}") from error
+
+    def _will_change(self) -> None:
+        if self._condition is not None:
+            self._condition.will_change()
 
     def together(self, works: Sequence[Callable[[], object]]) -> list[object]:
         """Do works of one transaction each in their order, with one commit; what each returns, or why it failed.
@@ -170,21 +235,36 @@ class Database:
         """Raise what the disk or the file is to blame for as `LedgerUnusable`; a defect of ours passes."""
         try:
             yield
-        except (sqlite3.ProgrammingError, sqlite3.IntegrityError):
+        except sqlite3.ProgrammingError:
+            raise
+        except sqlite3.IntegrityError as error:
+            if not self._is_sound():
+                raise self._damaged(str(error)) from error
             raise
         except sqlite3.Error as error:
             raise self._unusable(error) from error
+        except UnicodeDecodeError as error:  # raised in place of an error whose text cannot be read
+            raise self._damaged(str(error)) from error
         except OSError as error:
             raise LedgerUnusable(f"{self._where} cannot be used: {error.strerror or error}") from error
 
     def _unusable(self, error: sqlite3.Error) -> LedgerUnusable:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest is detail
-        if code in _DAMAGED:
-            return _never(
-                f"{self._where} is damaged ({error}): move it aside and sync again; messages that are on both sides "
-                "are then matched, and none is deleted"
-            )
+        if code in _DAMAGED or str(error).startswith(_NO_TEXT):
+            return self._damaged(str(error))
         return LedgerUnusable(f"{self._where} cannot be used: {_ADVICE.get(code, error)}")
+
+    def _damaged(self, why: str) -> Damaged:
+        return self._condition.damaged(why) if self._condition is not None else Damaged(self._where, why)
+
+    def _is_sound(self) -> bool:
+        """Whether the tables are what they say: a rule that cannot be broken in them is, where an index is not."""
+        assert self._connected is not None
+        try:
+            (found,) = self._connected.execute("PRAGMA integrity_check(1)").fetchone()
+            return bool(found == "ok")
+        except (sqlite3.Error, UnicodeDecodeError):
+            return False
 
 
 def _attempt(work: Callable[[], object]) -> object:

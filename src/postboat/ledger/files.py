@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import chain, count
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -24,9 +28,42 @@ def quarantine_directory(metadata: Path, account: str) -> Path:
     return metadata / "quarantine" / _file_name(account)
 
 
+def log_of(ledger: Path) -> Path:
+    """SQLite's log of what is not in the ledger's file yet; there is none once the file was closed."""
+    return ledger.with_name(f"{ledger.name}-wal")
+
+
+def index_of(ledger: Path) -> Path:
+    """SQLite's index of the log."""
+    return ledger.with_name(f"{ledger.name}-shm")
+
+
+def set_aside(ledger: Path, now: float) -> Path:
+    """Rename a damaged ledger, with what SQLite keeps beside it, to a name that tells the UTC time `now`; return it.
+
+    Raises OSError.
+    """
+    name = f"{ledger.name}.damaged-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
+    endings = chain([""], (f"-{number}" for number in count(2)))
+    goal = next(path for ending in endings if not (path := ledger.with_name(name + ending)).exists())
+    for source, target in ((log_of(ledger), log_of(goal)), (index_of(ledger), index_of(goal)), (ledger, goal)):
+        with suppress(FileNotFoundError):
+            source.rename(target)
+    return goal
+
+
 def make_private(directory: Path) -> None:
     """Create a directory that only its owner can enter; one that exists keeps its mode. Raises OSError."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make durable which files are in a directory. Raises OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _file_name(account: str) -> str:

@@ -56,6 +56,11 @@ class AccountLedger:
             raise
         return ledger
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know of how the ledger was opened: that a damaged one was set aside."""
+        return self._database.notes
+
     async def close(self) -> None:
         """Finish what was handed over, then close the file. A second time does nothing."""
         if self._closed:

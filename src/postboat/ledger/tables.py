@@ -38,25 +38,24 @@ class Tables:
     """Folders, pairings, intents, holds and asides of one account."""
 
     def __init__(self, database: Database) -> None:
-        self._transaction = database.transaction
+        self._transaction, self._read = database.transaction, database.reading
         self._flags = FlagColumns()
 
     # ---- folders ----------------------------------------------------------------------------------------------
 
     def known(self) -> list[KnownFolder]:
         """Every known pair of folders, oldest first."""
-        with self._transaction("DEFERRED") as transaction:
-            rows = transaction.execute(schema.FOLDERS).fetchall()
-        return [
-            KnownFolder.of(
-                PairOfFolders(name_from_column(remote), name_from_column(local)),
-                bool(pairings),
-                bool(intents),
-                verdicts,
-                FolderRow(*row),
-            )
-            for remote, local, pairings, intents, verdicts, *row in rows
-        ]
+        with self._read() as transaction:
+            return [
+                KnownFolder.of(
+                    PairOfFolders(name_from_column(remote), name_from_column(local)),
+                    bool(pairings),
+                    bool(intents),
+                    verdicts,
+                    FolderRow(*row),
+                )
+                for remote, local, pairings, intents, verdicts, *row in transaction.execute(schema.FOLDERS)
+            ]
 
     def layout(self, present: str) -> str:
         """The layout that the local folders had so far; written down as `present` while no folder has pairings."""
@@ -85,7 +84,7 @@ class Tables:
 
     def remembered(self) -> str | None:
         """What was last remembered about the server."""
-        with self._transaction("DEFERRED") as transaction:
+        with self._read() as transaction:
             (text,) = transaction.execute("SELECT server FROM meta").fetchone()
         return None if text is None else str(text)
 
@@ -194,11 +193,11 @@ class Tables:
     def intents(self, pair: PairOfFolders) -> list[Intent]:
         """Intents in the order in which they were written down."""
         with self._reading(pair) as (transaction, folder):
-            rows = transaction.execute(schema.INTENTS, (folder,)).fetchall()
-        return [
-            Intent(Side(to), from_column(origin), from_column(token), self._flags.from_column(flags), from_column(mark))
-            for to, origin, token, flags, mark in rows
-        ]
+            flags_of = self._flags.from_column
+            return [
+                Intent(Side(to), from_column(origin), from_column(token), flags_of(flags), from_column(mark))
+                for to, origin, token, flags, mark in transaction.execute(schema.INTENTS, (folder,))
+            ]
 
     def intend(self, pair: PairOfFolders, intents: Sequence[Intent]) -> None:
         """Write intents down."""
@@ -214,12 +213,11 @@ class Tables:
 
     def holds(self) -> list[tuple[PairOfFolders, Held]]:
         """All that is held, by the age of the folders."""
-        with self._transaction("DEFERRED") as transaction:
-            rows = transaction.execute(schema.HOLDS).fetchall()
-        return [
-            (PairOfFolders(name_from_column(remote), name_from_column(local)), held_from_columns(*row))
-            for remote, local, *row in rows
-        ]
+        with self._read() as transaction:
+            return [
+                (PairOfFolders(name_from_column(remote), name_from_column(local)), held_from_columns(*row))
+                for remote, local, *row in transaction.execute(schema.HOLDS)
+            ]
 
     def decide(self, verdict: Verdict, remote: FolderName | None) -> list[tuple[PairOfFolders, Held]]:
         """Write the user's verdict on what is held in a remote folder, None: in all; return what it is on."""
@@ -232,8 +230,7 @@ class Tables:
     def held(self, pair: PairOfFolders) -> list[Held]:
         """What is held in a pair of folders."""
         with self._reading(pair) as (transaction, folder):
-            rows = transaction.execute(schema.HOLDS_OF, (folder,)).fetchall()
-        return [held_from_columns(*row) for row in rows]
+            return [held_from_columns(*row) for row in transaction.execute(schema.HOLDS_OF, (folder,))]
 
     def hold(self, pair: PairOfFolders, on: Side, held: Held | None) -> None:
         """Write down what is held on a side in the place of what was; None drops it."""
@@ -246,11 +243,10 @@ class Tables:
     def asides(self, pair: PairOfFolders) -> list[Aside]:
         """Copies that failed, each with when it is due."""
         with self._reading(pair) as (transaction, folder):
-            rows = transaction.execute(schema.ASIDES, (folder,)).fetchall()
-        return [
-            Aside(Side(to), from_column(origin), from_column(reason), tries, not_before, bool(own_fault))
-            for to, origin, reason, tries, not_before, own_fault in rows
-        ]
+            return [
+                Aside(Side(to), from_column(origin), from_column(reason), tries, not_before, bool(own_fault))
+                for to, origin, reason, tries, not_before, own_fault in transaction.execute(schema.ASIDES, (folder,))
+            ]
 
     def put_aside(self, pair: PairOfFolders, asides: Sequence[Aside], taken_back: Sequence[Aside]) -> None:
         """Drop, then write asides in the place of those of the same messages."""
@@ -264,7 +260,7 @@ class Tables:
     @contextmanager
     def _reading(self, pair: PairOfFolders) -> Iterator[tuple[Transaction, int | None]]:
         """A transaction that only reads, and the folder's id: None, which no row has, when it is unknown."""
-        with self._transaction("DEFERRED") as transaction:
+        with self._read() as transaction:
             yield transaction, _row(transaction, pair).id
 
 

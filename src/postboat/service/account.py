@@ -34,6 +34,8 @@ async def sync_account(parts: AccountParts, options: RunOptions, publish: Publis
     publish(AccountStarted(parts.name))
     began = time.monotonic()
     async with _opened(parts, options) as ledger, _remembering(parts.memory, ledger, dry_run=options.dry_run):
+        for note in ledger.notes:
+            publish(Warned(note, parts.name))
         tree = await read_tree(parts, ledger, options.folders)
         publish(FoldersListed(parts.name, len(tree.plan.tasks)))
         lost = _tell_problems(parts, publish, tree)

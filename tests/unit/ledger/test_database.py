@@ -132,34 +132,6 @@ def test_another_programs_database_is_refused_and_untouched(tmp_path: Path) -> N
     assert file.read_bytes() == before
 
 
-def overwrite_all(file: Path) -> None:
-    file.write_bytes(b"this was a ledger once" * 1000)
-
-
-def cut_short(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-
-
-def scratch(file: Path) -> None:
-    whole = bytearray(file.read_bytes())
-    for start in range(4096, len(whole), 4096):
-        whole[start : start + 100] = b"\xff" * 100
-    file.write_bytes(whole)
-
-
-@pytest.mark.parametrize("harm", [overwrite_all, cut_short, scratch])
-def test_a_damaged_file_is_named_with_what_to_do(made: Path, harm: Callable[[Path], None]) -> None:
-    harm(made)
-    database = Database(made, account="test")
-    with pytest.raises(LedgerUnusable) as caught:
-        database.open()
-        Tables(database).flags(PAIR, Side.REMOTE)
-    database.close()
-    text = str(caught.value)
-    assert str(made) in text and "damaged" in text and "move it aside" in text
-    assert caught.value.retry is Retry.NEVER
-
-
 def test_a_full_disk_is_told_and_the_transaction_undone(made: Path) -> None:
     database = opened(made)
     connection = database.file._connected
