@@ -301,7 +301,7 @@ def test_of_two_accounts_only_the_one_that_is_named_is_touched(tmp_path, dovecot
         (
             ["restore", "MyMail", "--deleted"],
             0,
-            "no message that was deleted in the Maildir is kept (kept are those of",
+            "nothing that was removed from the Maildir is kept (kept are those of",
         ),
         (["restore", "--deleted"], 2, "--deleted: needs an account or folder, such as MyMail:Archive"),
     ],
@@ -342,13 +342,13 @@ def test_what_was_deleted_last_is_put_back(voyage) -> None:
 
     last = paste(listed, "to get the last back:")
     assert (last.returncode, last.stderr) == (0, ""), last
-    assert "Archive: put back 1 message that had been deleted from the Maildir" in last.stdout
+    assert "Archive: put back 1 message that had been removed from the Maildir" in last.stdout
     assert len(voyage.on_server("Archive")) == 10
 
     first = run_program(voyage, "restore", "MyMail:Archive", "--deleted", rows[0][0])
     assert (first.returncode, first.stderr) == (0, ""), first
     assert voyage.on_server("Archive").keys() == voyage.on_disk("Archive").keys() == digests(MAIL)
-    assert "nothing was deleted in the Maildir in the last 30 days" in run_program(voyage, "restore").stdout
+    assert "nothing that was removed from the Maildir is kept (keepdeleted = 30 days)" in run_program(voyage, "restore").stdout
     assert_settled([voyage])
 
 
@@ -367,7 +367,7 @@ def test_a_time_at_which_nothing_was_deleted_is_told_with_the_last_one(voyage) -
     assert run_program(voyage).returncode == 0
     ran = run_program(voyage, "restore", "MyMail", "--deleted", "2020-01")
     assert ran.returncode == 2
-    assert "--deleted 2020-01: nothing that is kept there was deleted then, but last on 20" in ran.stderr
+    assert "--deleted 2020-01: nothing that is kept there was removed then, but last on 20" in ran.stderr
     assert len(voyage.on_server("Archive")) == 10
 
 

@@ -1,4 +1,4 @@
-"""What can be brought back: deletions that are held, and messages deleted from a Maildir that are still kept.
+"""What can be brought back: deletions that are held, and messages removed from a Maildir that are still kept.
 
 Looking takes no lock and connects to nothing. What is put back is new mail to the sync that follows.
 """
@@ -50,7 +50,7 @@ class HeldFolder:
 
 @dataclass(frozen=True, slots=True)
 class KeptFolder:
-    """What one run deleted from one Maildir folder and is still kept."""
+    """What one run removed from one Maildir folder and is still kept."""
 
     account: str
     folder: str
@@ -115,7 +115,7 @@ def _kept_folder(account: str, folders: KnownFolders, kept: Kept) -> KeptFolder:
 
 
 async def put_back(config: Config, targets: Sequence[Target], when: str, publish: Publish) -> tuple[str, ...]:
-    """Put deleted messages back into their folders; return the accounts where there were any.
+    """Put removed messages back into their folders; return the accounts where there were any.
 
     `when` names them as `chosen` says. Raises `ConfigError` for a folder or time that is not known.
     """
@@ -164,7 +164,7 @@ def chosen(kept: Sequence[Kept], when: str, now: float) -> list[Kept]:
         newest = listed_time(max(each.when for each in kept))
         how = "give a time that `postboat restore` lists, its beginning, or a span such as 2h or 3d"
         raise ConfigError(
-            [f"--deleted {when}: nothing that is kept there was deleted then, but last on {newest}; {how}"]
+            [f"--deleted {when}: nothing that is kept there was removed then, but last on {newest}; {how}"]
         )
     return found
 
@@ -181,9 +181,9 @@ def _local_name(folders: KnownFolders, target: Target, kept: Iterable[Kept]) -> 
 
 
 def _nothing(target: Target, days: float) -> str:
-    where = f"from {target.folder} " if target.folder else ""
+    where = f"{target.folder} in the Maildir" if target.folder else "the Maildir"
     why = "keepdeleted = 0 keeps nothing" if not days else f"kept are those of the last {days:g} days"
-    return f"no message that was deleted {where}in the Maildir is kept ({why})"
+    return f"nothing that was removed from {where} is kept ({why})"
 
 
 async def _look_at_disk(parts: AccountParts, *, known: bool) -> None:

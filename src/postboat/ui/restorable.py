@@ -1,4 +1,4 @@
-"""What `postboat restore` lists: deletions that are held, and deleted messages that are still kept."""
+"""What `postboat restore` lists: deletions that are held, and removed messages that are still kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from postboat.model import Suspicion
 from postboat.ui import waiting, words
+from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,7 +31,7 @@ class HeldFolder(waiting.Held, Protocol):
 
 
 class KeptFolder(Protocol):
-    """What one run deleted from one folder, as `service.restore` found it."""
+    """What one run removed from one folder, as `service.restore` found it."""
 
     @property
     def folder(self) -> str: ...  # noqa: D102
@@ -78,23 +80,53 @@ def listed(report: Restorable, manner: Manner) -> Iterator[str]:
         many = sum(held.count for held in report.held)
         folders = words.plural(len({held.folder for held in report.held}), "folder")
         yield f"{name}: held: {words.plural(many, 'message')} in {folders}"
-    for held in report.held:
-        yield f"  {words.clean(held.folder)}: {waiting.doubt(held)}"
+    for held in _gathered(report.held):
+        yield f"  {words.clean(held.folder) or 'all folders'}: {waiting.doubt(held)}"
         said = SAID.get(held.verdict)
         more = (*waiting.subjects(held), *([said] if said else waiting.choices(held, manner)))
         yield from (f"  {line}" for line in more)
     yield from _kept(report, manner)
 
 
+def _gathered(held: Sequence[HeldFolder]) -> Iterator[HeldFolder | AllHeld]:
+    """Each hold, but one for all where all folders are gone from one side: they are one accident, and one decision."""
+    gone: dict[tuple[str, str], list[HeldFolder]] = {}
+    for each in held:
+        if each.suspicion == Suspicion.ALL_GONE.value:
+            gone.setdefault((each.on, each.verdict), []).append(each)
+        else:
+            yield each
+    for (on, verdict), folders in gone.items():
+        yield AllHeld(folders[0].account, on, verdict, sum(each.count for each in folders))
+
+
+@dataclass(frozen=True, slots=True)
+class AllHeld:
+    """What is held in all folders of an account together."""
+
+    account: str
+    on: str
+    verdict: str
+    count: int
+    folder: str = ""
+    suspicion: str = Suspicion.ALL_GONE.value
+    subjects: tuple[str, ...] = ()
+
+    @property
+    def of(self) -> int:
+        """All there are."""
+        return self.count
+
+
 def _kept(report: Restorable, manner: Manner) -> Iterator[str]:
     name = words.clean(report.account)
     if not report.kept:
         if not report.problems and not report.days:
-            yield f"{name}: what is deleted in the Maildir is not kept (keepdeleted = 0)"
+            yield f"{name}: what is removed from the Maildir is not kept (keepdeleted = 0)"
         elif not report.problems:
-            yield f"{name}: nothing was deleted in the Maildir in the last {_days(report.days)}"
+            yield f"{name}: nothing that was removed from the Maildir is kept (keepdeleted = {_days(report.days)})"
         return
-    yield f"{name}: deleted in the Maildir and kept for {_days(report.days)}:"
+    yield f"{name}: removed from the Maildir, as it was deleted on the server, and kept for {_days(report.days)}:"
     column = max(len(words.plural(kept.messages, "message")) for kept in report.kept)
     for kept in report.kept:
         many = words.plural(kept.messages, "message")

@@ -237,7 +237,7 @@ def news(event: Event, manner: Manner) -> str | None:
         case FolderFinished(done=done) if changes(done) and not manner.dry_run:
             return about_account(event, manner) + folder_line(event.folder, done, arrows=manner.arrows)
         case MessagesPutBack(count=count):
-            return f"{about(event, manner)}put back {plural(count, 'message')} that had been deleted from the Maildir"
+            return f"{about(event, manner)}put back {plural(count, 'message')} that had been removed from the Maildir"
     return None
 
 

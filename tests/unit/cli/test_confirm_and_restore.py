@@ -195,9 +195,9 @@ def test_the_listing_tells_each_hold_with_its_commands_and_json_its_facts(progra
         '    "Invoice" and 119 more',
         f"    if that is meant:  {postboat} confirm A:Archive",
         f"    to get them back:  {postboat} restore A:Archive",
-        "A: nothing was deleted in the Maildir in the last 30 days",
+        "A: nothing that was removed from the Maildir is kept (keepdeleted = 30 days)",
         "B: nothing is held",
-        "B: nothing was deleted in the Maildir in the last 30 days",
+        "B: nothing that was removed from the Maildir is kept (keepdeleted = 30 days)",
     ]
     assert program("restore", "--json") == 0
     (facts,) = map(json.loads, program.out.splitlines())

@@ -126,7 +126,7 @@ async def test_a_terminal_shows_the_users_word_and_what_came_back() -> None:
     await Tty(Manner(), out=Out(terminal), err=Out(FakeFile()), measure=lambda: Size(200, 24)).show(stream(*events))
     assert terminal.screen[:2] == [
         "Archive: to be restored: 120 messages in the Maildir",
-        "Archive: put back 3 messages that had been deleted from the Maildir",
+        "Archive: put back 3 messages that had been removed from the Maildir",
     ]
 
 
@@ -195,7 +195,7 @@ async def test_the_users_word_and_what_came_back_are_told_before_the_sync() -> N
     out, err = await basic(word, put_back, AccountStarted("MyMail"), ended())
     assert out[:-1] == [
         "Archive: confirmed: 120 messages to be deleted on the server",
-        "Archive: put back 3 messages that had been deleted from the Maildir",
+        "Archive: put back 3 messages that had been removed from the Maildir",
     ]
     assert err == []
 

@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="",
         metavar="WHEN",
-        help="bring back what was deleted in the Maildir and is still kept: by the last run that did; or by those of a "
-        "time as it is listed, or its beginning ('2026-11-23 05'); or of a span (2h, 3d)",
+        help="bring back what was removed from the Maildir, as it was deleted on the server, and is still kept: by the "
+        "last run that did; or at a time as it is listed, or its beginning ('2026-11-23 05'); or in a span (2h, 3d)",
     )
     add_showing(parser)
 
