@@ -76,9 +76,12 @@ class MaildirStore:
         """Whether the root is there, be it empty. When folders were known and it is not, a disk may be missing."""
         return await in_thread(self.root.is_dir)
 
-    async def standing(self) -> str:
-        """What tells the root from another directory in its place: see `standing.standing`; "" when it is missing."""
-        return await in_thread(standing, self.root, self._new_id, read_only=self._read_only)
+    async def standing(self, *, mark: bool = True) -> str:
+        """What tells the root from another directory in its place: see `standing.standing`; "" when it is missing.
+
+        With `mark=False` no marker is made: the root may be an empty mount point.
+        """
+        return await in_thread(standing, self.root, self._new_id, read_only=self._read_only or not mark)
 
     async def list(self) -> Listed:
         """Find the directories that have cur, new and tmp. A missing root lists as empty: ask `exists` too.
