@@ -28,7 +28,7 @@ from tests.servers.dovecot import DovecotServer
 from tests.servers.process import free_port
 from tests.servers.proxy import LineOver, Proxy
 
-from postboat.events import FolderFailed, FolderLeftAlone, FolderPlanned, MessageFailed, MessagesAside
+from postboat.events import FolderFailed, FolderPlanned, MessageFailed, MessagesAside, PlanHeld
 from postboat.maildir import writer
 from postboat.service.supervisor import RunOptions
 
@@ -371,8 +371,8 @@ async def test_a_folder_that_goes_away_on_the_server_in_the_middle_keeps_its_mai
     assert "internal" not in reasons(sailed)
     assert_agreed(voyage, "INBOX")
     again = await voyage.sync()
-    assert again.code == 3, "not all is in step"
-    assert [event.folder for event in again.of(FolderLeftAlone)] == ["Archive"]
+    assert again.code == 6, "it waits for the user's word"
+    assert [event.folder for event in again.of(PlanHeld)] == ["Archive"]
     assert {digest(message(1)), digest(message(3))} <= voyage.on_disk("Archive").keys()
     if fate == "renamed":
         assert {digest(message(1)), digest(message(2))} <= voyage.on_disk("Renamed").keys()

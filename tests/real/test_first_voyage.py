@@ -10,7 +10,7 @@ import pytest
 from tests.real.voyage import Voyage, digest, digests, message, sail
 
 from postboat.config.schema import FolderRules
-from postboat.events import AccountFailed, FolderCreated, FolderLeftAlone, FolderMatchedAnew, PlanShown
+from postboat.events import AccountConnected, AccountFailed, FolderCreated, FolderMatchedAnew, PlanHeld, PlanShown
 from postboat.maildir import scan, system
 from postboat.service.supervisor import RunOptions
 
@@ -215,7 +215,7 @@ async def test_subscribedonly_syncs_only_subscribed_folders(voyage):
         phone.subscribe("INBOX")
     voyage.vary(subscribedonly=True)
     (await voyage.sync()).assert_clean()
-    assert sorted(path.name for path in voyage.mail.iterdir()) == ["INBOX", "Wanted"]
+    assert sorted(path.name for path in voyage.mail.iterdir() if path.is_dir()) == ["INBOX", "Wanted"]
     voyage.drop(message(1), folder="Unwanted")
     (await voyage.sync()).assert_clean()
     assert not voyage.on_server("Unwanted"), "a folder that is there and not subscribed to is left alone"
@@ -251,8 +251,8 @@ async def test_a_folder_deleted_on_the_server_is_kept_on_disk_and_told(voyage):
     with voyage.phone() as phone:
         phone.delete("Old")
     sailed = await voyage.sync()
-    assert sailed.code == 3, "not all is in step"
-    assert [event.folder for event in sailed.of(FolderLeftAlone)] == ["Old"]
+    assert sailed.code == 6, "it waits for the user's word"
+    assert sailed.of(PlanHeld) == [PlanHeld("Test", "Old", "local", "folder gone", 1, 1)]
     assert len(voyage.files("Old")) == 1 and "Old" not in voyage.server_folders()
 
 
@@ -283,7 +283,9 @@ async def test_a_missing_root_stops_the_account_and_deletes_nothing(voyage):
     await voyage.sync()
     voyage.mail.rename(voyage.mail.with_name("unmounted"))
     sailed = await voyage.sync()
-    assert sailed.code == 3
+    assert sailed.code == 6
+    assert sailed.of(PlanHeld) == [PlanHeld("Test", "", "remote", "all folders gone", 1, 1)]
+    assert not sailed.of(AccountConnected), "found out before anything is connected"
     assert len(voyage.on_server()) == 1 and not voyage.mail.exists()
 
 
@@ -325,7 +327,7 @@ async def test_without_utf8foldernames_names_stay_as_the_server_encodes_them(dov
     for _ in range(2):
         (await voyage.sync()).assert_clean()
     assert set(seen) == {"INBOX", "Entw&APw-rfe"}
-    assert sorted(path.name for path in voyage.mail.iterdir()) == ["Entw&APw-rfe", "INBOX"]
+    assert sorted(path.name for path in voyage.mail.iterdir() if path.is_dir()) == ["Entw&APw-rfe", "INBOX"]
     assert voyage.server_folders() == {"INBOX", "Entwürfe"}
 
 
@@ -376,7 +378,7 @@ async def test_a_folder_that_lost_its_directories_is_fetched_again_as_the_advice
     await voyage.sync()
     for part in ("cur", "new", "tmp"):
         shutil.rmtree(voyage.folder("Old") / part)
-    assert (await voyage.sync()).code == 3
+    assert (await voyage.sync()).code == 6
     for part in ("cur", "new", "tmp"):
         (voyage.folder("Old") / part).mkdir()
     sailed = await voyage.sync()
@@ -393,5 +395,5 @@ async def test_an_empty_mount_point_stops_the_account_and_makes_nothing_there(vo
     voyage.mail.rename(voyage.mail.with_name("unmounted"))
     voyage.mail.mkdir()
     sailed = await voyage.sync()
-    assert sailed.code == 3 and "disk mounted" in sailed.of(AccountFailed)[0].reason
+    assert sailed.code == 6 and [held.folder for held in sailed.of(PlanHeld)] == [""]
     assert not list(voyage.mail.iterdir()) and len(voyage.on_server()) == 1

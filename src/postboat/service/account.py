@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from postboat.events import (
     AccountFinished,
     AccountStarted,
-    Counts,
-    FolderLeftAlone,
     FoldersListed,
     FoldersUnchanged,
     Warned,
 )
 from postboat.ledger.ledger import AccountLedger
 from postboat.ledger.lock import lock_account
+from postboat.service.outcome import Outcome
 from postboat.service.tree import read_tree
 
 if TYPE_CHECKING:
@@ -38,12 +37,15 @@ async def sync_account(parts: AccountParts, options: RunOptions, publish: Publis
             publish(Warned(note, parts.name))
         tree = await read_tree(parts, ledger, options.folders)
         publish(FoldersListed(parts.name, len(tree.plan.tasks)))
-        lost = _tell_problems(parts, publish, tree)
-        done, failed, held = await _sync_folders(parts, options, publish, ledger, tree)
+        for problem in tree.problems:
+            publish(Warned(problem, parts.name))
+        outcome = await _sync_folders(parts, options, publish, ledger, tree)
+        await _believe_in_root(parts, options, ledger, tree, outcome)
         await parts.store.prune()
-    seconds = time.monotonic() - began
-    publish(AccountFinished(parts.name, done, len(tree.plan.tasks), failed, seconds, lost, held, done.aside))
-    return 6 if held else 3 if failed or done.failed or done.aside or lost else 0
+    seconds, done = time.monotonic() - began, outcome.done
+    folders = len(tree.plan.tasks)
+    publish(AccountFinished(parts.name, done, folders, outcome.failed, seconds, held=outcome.held, aside=done.aside))
+    return outcome.exit_code
 
 
 @asynccontextmanager
@@ -82,26 +84,35 @@ async def _ledger(parts: AccountParts, *, dry_run: bool) -> AsyncIterator[Accoun
 
 async def _sync_folders(
     parts: AccountParts, options: RunOptions, publish: Publish, ledger: AccountLedger, tree: Tree
-) -> tuple[Counts, int, int]:
-    """Sync the folders that are not proved to be unchanged; return what was done, and how many failed and are held."""
-    tasks = tree.plan.tasks
-    changed = [task for task in tasks if not tree.is_unchanged(task, parts.policy)]
-    if len(changed) < len(tasks):
-        publish(FoldersUnchanged(parts.name, len(tasks) - len(changed)))
-    if not changed:
-        return Counts(), 0, 0
+) -> Outcome:
+    """Sync the folders that are not proved to be unchanged, then see to those that one side lost."""
+    plan = tree.plan
+    changed = [task for task in plan.tasks if not tree.is_unchanged(task, parts.policy)]
+    if len(changed) < len(plan.tasks):
+        publish(FoldersUnchanged(parts.name, len(plan.tasks) - len(changed)))
+    for remote, local in plan.forgotten:
+        await ledger.folder(remote, local).start_over()
+    if not (changed or plan.gone):
+        return Outcome()
     from postboat.service.changed_folders import ChangedFolders  # here, since most runs have nothing to sync
 
-    folders = ChangedFolders(parts, ledger, tree, publish, dry_run=options.dry_run, retry=options.retry)
-    await folders.sync(changed)
-    return folders.done, folders.failed, sum(told.count for told in folders.held)
+    folders = ChangedFolders(parts, ledger, tree, publish, options)
+    outcome = await folders.sync(changed) if changed else Outcome()
+    if plan.gone:
+        from postboat.service.gone_folders import GoneFolders
+
+        lost = GoneFolders(parts, ledger, tree, publish, folders, dry_run=options.dry_run)
+        outcome += await lost.see_to()
+    return outcome
 
 
-def _tell_problems(parts: AccountParts, publish: Publish, tree: Tree) -> int:
-    """Tell of folders that one side lost and of those that cannot be handled; return how many were lost."""
-    lost = [alone for alone in tree.plan.left_alone if not alone.chosen]
-    for alone in lost:
-        publish(FolderLeftAlone(parts.name, tree.name_of(alone), alone.reason))
-    for problem in tree.problems:
-        publish(Warned(problem, parts.name))
-    return len(lost)
+async def _believe_in_root(
+    parts: AccountParts, options: RunOptions, ledger: AccountLedger, tree: Tree, outcome: Outcome
+) -> None:
+    """Take the root of the Maildirs for theirs from now on, if all folders were seen and none of it is doubtful."""
+    unsure = options.folders or outcome.failed or outcome.doubtful or tree.plan.gone
+    if unsure or options.dry_run or not tree.recorded.is_elsewhere:
+        return
+    stands = await parts.store.standing()
+    if stands != tree.recorded.stood:
+        await ledger.stand(stands)

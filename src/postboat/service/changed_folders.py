@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postboat.events import Counts, FolderCreated
+from postboat.events import FolderCreated
 from postboat.model import Side
+from postboat.service.outcome import Outcome
 from postboat.sync.all_folders import show_all, sync_all
 from postboat.sync.budget import Budget
 from postboat.sync.folder_pair import FolderPair
 from postboat.sync.folder_run import FolderRun
-from postboat.sync.guard import Guard
+from postboat.sync.guard import DOUBTS, Guard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from postboat.events import PlanHeld, Publish
+    from postboat.events import Publish
     from postboat.ledger.ledger import AccountLedger
     from postboat.service.assemble import AccountParts
+    from postboat.service.supervisor import RunOptions
     from postboat.service.tree import Tree
     from postboat.sync.folder_tree import FolderTask
 
@@ -28,51 +30,31 @@ BATCHES_PER_CONNECTION = 3
 
 
 class ChangedFolders:
-    """Folders under way, and what was done in them. With `dry_run` they are looked at, and what is due shown."""
+    """Folders under way. With `dry_run` they are looked at, and what is due shown."""
 
     def __init__(
-        self,
-        parts: AccountParts,
-        ledger: AccountLedger,
-        tree: Tree,
-        publish: Publish,
-        *,
-        dry_run: bool,
-        retry: bool = False,
+        self, parts: AccountParts, ledger: AccountLedger, tree: Tree, publish: Publish, options: RunOptions
     ) -> None:
         self._parts, self._ledger, self._tree, self._publish = parts, ledger, tree, publish
-        self._dry_run, self._retry = dry_run, retry
+        self._dry_run, self._retry = options.dry_run, options.retry
         self._transfers = Budget()
-        self._runs: list[FolderRun] = []
 
-    @property
-    def done(self) -> Counts:
-        """What was done in all of them."""
-        return sum((run.done for run in self._runs), Counts())
-
-    @property
-    def held(self) -> list[PlanHeld]:
-        """What was held in them."""
-        return [told for run in self._runs for told in run.held]
-
-    @property
-    def failed(self) -> int:
-        """How many could not be synced."""
-        return sum(run.failed for run in self._runs)
-
-    async def sync(self, tasks: Sequence[FolderTask]) -> None:
+    async def sync(self, tasks: Sequence[FolderTask]) -> Outcome:
         """Sync folders; what stops one stops no other. Raises `AccountError` for what stops all."""
+        for task in tasks:
+            if task.afresh:
+                await self._ledger.folder(task.remote, task.local).start_over()
         runs = {task: self._run(task) for task in tasks}
-        self._runs = list(runs.values())
         known = [run for task, run in runs.items() if self._tree.is_known(task)]
         fresh = [run for task, run in runs.items() if not self._tree.is_known(task)]
         width = self._parts.config.remote.maxconnections * FOLDERS_PER_CONNECTION
         guard = Guard(self._parts.config.limits)
         await (show_all if self._dry_run else sync_all)(known, fresh, guard, width=width)
+        return sum((_outcome(run) for run in runs.values()), Outcome())
 
     def _run(self, task: FolderTask) -> FolderRun:
         name = self._tree.names.remote_text(task.remote)
-        return FolderRun(self._parts.name, name, task, self._pair, self._create, self._publish)
+        return FolderRun(self._parts.name, name, task, self.pair, self._create, self._publish)
 
     async def _create(self, task: FolderTask) -> FolderCreated:
         """Create the folder on the side that lacks it, or say that it would be."""
@@ -88,7 +70,8 @@ class ChangedFolders:
         made = names.local_text(task.local) if renamed else folder
         return FolderCreated(self._parts.name, folder, task.create.value, made)
 
-    def _pair(self, task: FolderTask, again: bool) -> FolderPair:
+    def pair(self, task: FolderTask, again: bool = False) -> FolderPair:
+        """Both replicas of a folder; `again` when its connection broke in this run already."""
         parts, dry_run = self._parts, self._dry_run
         wire = parts.folders.wire_name(task.remote, self._tree.remote)
         read_only = dry_run or Side.REMOTE in parts.policy.readonly
@@ -105,7 +88,14 @@ class ChangedFolders:
             width=parts.config.remote.maxconnections * BATCHES_PER_CONNECTION,
             transfers=self._transfers,
             exempt=listed is not None and bool(listed.role),
+            doubts=self._tree.recorded.doubts,
             held_before=self._tree.holds_any(task),
             retry=self._retry,
             again=again,
         )
+
+
+def _outcome(run: FolderRun) -> Outcome:
+    held = sum(told.count for told in run.held)
+    doubtful = any(told.suspicion == doubt.value for told in run.held for doubt in DOUBTS)
+    return Outcome(run.done, int(run.failed), held, doubtful)

@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 FIRST = {None: "", Side.REMOTE: "would be created on the server", Side.LOCAL: "would be created locally"}
 """What a sync does with a folder before all else, by the side that lacks it."""
 
+GONE = {
+    Side.REMOTE: "gone from the server, though synced before: waits for `postboat confirm` or `postboat restore`",
+    Side.LOCAL: "gone from the disk, though synced before: waits for `postboat confirm` or `postboat restore`",
+}
+"""Why a folder is not synced that one side lost."""
+NOTHING_ELSE = "not synced while all folders are gone from one side"
+
 
 @dataclass(frozen=True, slots=True)
 class FolderReport:
@@ -136,8 +143,12 @@ async def _folders(parts: AccountParts, tree: Tree, *, count: bool) -> tuple[Fol
     for alone in tree.plan.left_alone:
         known.add(alone.remote)
         told.append(FolderReport(tree.name_of(alone), "", False, alone.reason))
+    for gone in tree.plan.gone:
+        known.add(gone.remote)
+        told.append(FolderReport(tree.name_of(gone), "", False, GONE[gone.lacking]))
     others = (folder for folder in tree.remote.folders if folder.selectable and folder.name not in known)
-    told += [FolderReport(names.remote_text(other.name), "", False, _why_not(other)) for other in others]
+    why_not = (lambda _folder: NOTHING_ELSE) if tree.plan.all_gone else _why_not
+    told += [FolderReport(names.remote_text(other.name), "", False, why_not(other)) for other in others]
     return tuple(told)
 
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postboat.config.folder_names import NameMap
-from postboat.errors import FolderRulesRefused, StoreMissing
-from postboat.model import Side
+from postboat.errors import FolderRulesRefused
+from postboat.imap.folders import RemoteFolders
+from postboat.model import Side, Verdict
+from postboat.service.recorded import read_recorded
 from postboat.sync.checkpoints import is_unchanged
-from postboat.sync.folder_tree import Folders, contradictions, plan_tree
+from postboat.sync.folder_tree import Folders, Gone, TreePlan, contradictions, plan_tree
 from postboat.sync.tasks import together
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from postboat.imap.folders import RemoteFolders
     from postboat.ledger.ledger import AccountLedger
     from postboat.ledger.rows import KnownFolder
     from postboat.model import FolderName, Glimpse, Policy
     from postboat.service.assemble import AccountParts
-    from postboat.sync.folder_tree import FolderTask, LeftAlone, TreePlan
+    from postboat.service.recorded import Recorded
+    from postboat.sync.folder_tree import FolderTask, LeftAlone
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,11 @@ class Tree:
     """An account's folders: as the server lists them, what each is called locally, and what to do with them."""
 
     remote: RemoteFolders
-    local: tuple[FolderName, ...]
     names: NameMap
     plan: TreePlan
     problems: tuple[str, ...]
     """Folders that cannot be handled, in words for people; the others go on."""
+    recorded: Recorded
     known: Mapping[tuple[FolderName, FolderName], KnownFolder]
     """What the ledger holds, by remote and local name."""
     on_disk: Mapping[FolderName, Glimpse]
@@ -41,7 +43,7 @@ class Tree:
     def is_known(self, task: FolderTask) -> bool:
         """Whether the pair was synced before, so that messages may have left it."""
         known = self.known.get((task.remote, task.local))
-        return known is not None and known.has_pairings
+        return known is not None and known.has_pairings and not task.afresh
 
     def holds_any(self, task: FolderTask) -> bool:
         """Whether deletions were held in the pair when the last run ended."""
@@ -60,92 +62,99 @@ class Tree:
         remote = self.remote.find(task.remote)
         return {Side.REMOTE: remote.glimpse if remote else None, Side.LOCAL: self.on_disk.get(task.local)}
 
-    def name_of(self, alone: LeftAlone) -> str:
-        """What a folder that is left alone is called where it is, and where it is missing if that differs."""
+    def name_of(self, alone: LeftAlone | Gone) -> str:
+        """What a folder with one half is called where it is, and where it is missing if that differs."""
         remote, local = self.names.remote_text(alone.remote), self.names.local_text(alone.local)
         if alone.remote == alone.local:
             return remote if alone.lacking is Side.LOCAL else local
         return f"{remote} (on disk: {local})"
 
 
-def _missing(parts: AccountParts, what: str) -> str:
-    """An unmounted disk is not an instruction to delete."""
-    advice = f"Is its disk mounted? Nothing was changed. To start over in an empty place, remove {parts.ledger_path}"
-    return f"{what}, though mail was synced to it. {advice}"
-
-
-async def _refuse_another_layout(parts: AccountParts, ledger: AccountLedger) -> None:
-    """Under another `sep` or `layout` the directories on disk would be taken for other folders."""
-    present = f"{parts.store.layout.kind} {parts.store.layout.sep}"
-    before = await ledger.layout(present)
-    if before != present:
-        kind, sep = before.split(" ", 1)
-        raise FolderRulesRefused(
-            f"the folders in {parts.store.root} are laid out as layout = {kind!r}, sep = {sep!r}: set it back, or "
-            f"rename the directories by hand and remove {parts.ledger_path}, whereupon mail is matched and not copied"
-        )
-
-
 async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[str] = ()) -> Tree:
-    """List both sides and pair their folders.
+    """List both sides and pair their folders; without a connection when the root of the Maildirs is missing.
 
     Raises `FolderRulesRefused` with every problem of the rules at once, before anything is created or changed.
     """
-    config = parts.config
-    recorded = await ledger.known()
-    known = [folder for folder in recorded if folder.has_pairings]
-    if known and not await parts.store.exists():
-        raise StoreMissing(_missing(parts, f"{parts.store.root} is missing"))
-    await _refuse_another_layout(parts, ledger)
+    recorded = await read_recorded(parts, ledger)
+    if recorded.root_is_missing:
+        return _rootless(parts, recorded)
+    remote = parts.config.remote
     listing, (local, local_problems) = await together(
         parts.folders.list(
-            subscribed_only=config.remote.subscribedonly,
-            reference=config.remote.reference,
-            known=[folder.remote for folder in known],
-            empty=[folder.remote for folder in recorded if not folder.has_pairings],
+            subscribed_only=remote.subscribedonly,
+            reference=remote.reference,
+            known=[name for name, _ in recorded.known],
+            empty=[name for name, _ in recorded.empty],
         ),
         parts.store.list(),
     )
-    names = NameMap(
-        config.remote.rules,
-        config.local.rules,
+    names = _names(parts, listing, only)
+    may_create = _may_create(parts)
+    offered = [folder.name for folder in listing.folders if folder.selectable and folder.subscribed]
+    _refuse(names.prove(offered, local, may_create_remote=Side.REMOTE in may_create))
+    await _disown_lost(parts, recorded, local)
+    folders = Folders(
+        {folder.name for folder in listing.folders if folder.selectable},
+        set(local),
+        recorded.known,
+        recorded.empty,
+        recorded.verdicts,
+        may_create,
+        _may_lose(parts.policy),
+        frozenset(folder.name for folder in listing.folders if not folder.subscribed),
+    )
+    plan = plan_tree(folders, names)
+    _refuse(contradictions(plan.tasks, folders, recorded.known))
+    return Tree(
+        listing,
+        names,
+        plan,
+        (*listing.problems, *local_problems),
+        recorded,
+        {(folder.remote, folder.local): folder for folder in recorded.folders},
+        await parts.store.glimpses([task.local for task in plan.tasks if task.create is not Side.LOCAL]),
+    )
+
+
+def _rootless(parts: AccountParts, recorded: Recorded) -> Tree:
+    """The tree of which nothing is to be seen: an unmounted disk is not an instruction to delete."""
+    said = recorded.verdicts
+    gone = [Gone(*pair, Side.LOCAL, said.get(pair, {}).get(Side.REMOTE, Verdict.WAITING)) for pair in recorded.known]
+    listing = RemoteFolders(None)
+    problem = f"{parts.store.root} is missing, though mail was synced to it. Is its disk mounted?"
+    plan = TreePlan(gone=tuple(gone), all_gone=Side.LOCAL)
+    return Tree(listing, _names(parts, listing), plan, (problem,), recorded, {}, {})
+
+
+def _names(parts: AccountParts, listing: RemoteFolders, only: Sequence[str] = ()) -> NameMap:
+    return NameMap(
+        parts.config.remote.rules,
+        parts.config.local.rules,
         delimiter=listing.delimiter,
         namespace_prefix=listing.namespace_prefix,
         local_sep=parts.store.layout.sep,
         only=tuple(only),
     )
-    remote = [folder.name for folder in listing.folders if folder.selectable]
-    may_create = frozenset(
-        side
-        for side, repository in ((Side.REMOTE, config.remote), (Side.LOCAL, config.local))
-        if repository.createfolders and not repository.readonly
-    )
-    offered = [folder.name for folder in listing.folders if folder.selectable and folder.subscribed]
-    problems = names.prove(offered, local, may_create_remote=Side.REMOTE in may_create)
+
+
+def _refuse(problems: Sequence[str]) -> None:
     if problems:
         raise FolderRulesRefused("\n".join(problems))
+
+
+def _may_create(parts: AccountParts) -> frozenset[Side]:
+    sides = ((Side.REMOTE, parts.config.remote), (Side.LOCAL, parts.config.local))
+    return frozenset(side for side, config in sides if config.createfolders and not config.readonly)
+
+
+def _may_lose(policy: Policy) -> frozenset[Side]:
+    """The sides on which whole folders may be deleted."""
+    marks_only = frozenset() if policy.expunge else frozenset({Side.REMOTE})
+    return frozenset(side for side in Side if side.other in policy.sync_deletes) - policy.readonly - marks_only
+
+
+async def _disown_lost(parts: AccountParts, recorded: Recorded, local: Collection[FolderName]) -> None:
     present = set(local)
-    lost = [folder for folder in known if folder.local not in present]
-    for folder in lost:
-        await parts.store.disown(folder.local)
-    if lost and lost == known:
-        raise StoreMissing(_missing(parts, f"none of the folders synced before is in {parts.store.root}"))
-    folders = Folders(
-        set(remote),
-        set(local),
-        {pair.remote: pair.local for pair in known},
-        may_create,
-        frozenset(folder.name for folder in listing.folders if not folder.subscribed),
-    )
-    plan = plan_tree(folders, names)
-    if mixed := contradictions(plan.tasks, folders, [(pair.remote, pair.local) for pair in known]):
-        raise FolderRulesRefused("\n".join(mixed))
-    return Tree(
-        listing,
-        tuple(local),
-        names,
-        plan,
-        (*listing.problems, *local_problems),
-        {(folder.remote, folder.local): folder for folder in recorded},
-        await parts.store.glimpses([task.local for task in plan.tasks if task.create is not Side.LOCAL]),
-    )
+    for _, name in recorded.known:
+        if name not in present:
+            await parts.store.disown(name)

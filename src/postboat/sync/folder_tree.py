@@ -1,33 +1,33 @@
 """Which folders form pairs, and which must be created where: the same three-way idea for folders themselves.
 
-Folders are created on either side and never removed: one that the ledger knows and that is gone from one side is left
-alone on the other, and told.
+Folders are created on either side without asking. One that the ledger knows and that is gone from one side waits for
+the user's word, however small it is: it is removed from the other side, or made anew. When all are gone from one side,
+nothing is made there before he has spoken: the place may be none of ours.
 """
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from postboat.model import Side
+from postboat.model import Side, Verdict
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from postboat.model import FolderName
 
 
-GONE = {
-    Side.LOCAL: "gone from the disk, though synced before. "
-    "Is its disk mounted, did localfolders, sep or layout change? "
-    "To fetch it again, make its directory anew with cur, new and tmp in it; "
-    "to be rid of it, delete it on the server too",
-    Side.REMOTE: "gone from the server, though synced before. "
-    "Was it renamed there, did remoteuser or reference change? "
-    "To send it up again, create it on the server; to be rid of it, remove its directory too",
+PairOfNames = tuple["FolderName", "FolderName"]
+"""Remote and local name of a pair of folders."""
+
+CONFIRMED_GONE = "gone from the other side, as was confirmed; deletions are not repeated here"
+NOT_CREATED = {
+    Side.REMOTE: "does not exist on the server, and createfolders or readonly forbids to create it",
+    Side.LOCAL: "does not exist locally, and createfolders or readonly forbids to create it",
 }
-"""Why a folder is left alone, by the side that lost it: what to check comes first, as nobody need have deleted it."""
+"""Why a folder is left alone, by the side that lacks it."""
 
 
 class Names(Protocol):
@@ -57,26 +57,42 @@ class FolderTask:
     remote: FolderName
     local: FolderName
     create: Side | None = None
+    afresh: bool = False
+    """Whether what was agreed on must be forgotten first: its user wants the lost half back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A pair of folders that was synced before, of which one side lacks its half now."""
+
+    remote: FolderName
+    local: FolderName
+    lacking: Side
+    verdict: Verdict = Verdict.WAITING
+    """Never `RESTORE`: that makes it a task."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeftAlone:
-    """A pair of folders of which one side lacks its half, and that is not synced."""
+    """A pair of folders of which one side lacks its half, and that is not synced for its user does not want it."""
 
     remote: FolderName
     local: FolderName
     lacking: Side
     reason: str
-    chosen: bool = False
-    """Whether it is the user's own choice, so that nobody need be told in every run."""
 
 
 @dataclass(frozen=True, slots=True)
 class TreePlan:
     """What to do with an account's folders."""
 
-    tasks: tuple[FolderTask, ...]
-    left_alone: tuple[LeftAlone, ...]
+    tasks: tuple[FolderTask, ...] = ()
+    left_alone: tuple[LeftAlone, ...] = ()
+    gone: tuple[Gone, ...] = ()
+    all_gone: Side | None = None
+    """The side that lost every folder, while nobody has said why: there are no tasks then."""
+    forgotten: tuple[PairOfNames, ...] = ()
+    """Pairs gone from both sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +101,55 @@ class Folders:
 
     remote: Collection[FolderName]
     local: Collection[FolderName]
-    known: Mapping[FolderName, FolderName] = field(default_factory=dict)
-    """Folder pairs synced before, remote name to local name."""
+    known: Collection[PairOfNames] = ()
+    """Pairs of folders that held messages when they were last synced."""
+    empty: Collection[PairOfNames] = ()
+    """Those that held none: made anew where they are missing, as nothing can be lost."""
+    verdicts: Mapping[PairOfNames, Mapping[Side, Verdict]] = field(default_factory=dict)
+    """What the user said of pairs of which one half was gone, by the side that still has it."""
     may_create: frozenset[Side] = frozenset(Side)
+    may_lose: frozenset[Side] = frozenset(Side)
+    """Sides on which deletions are repeated."""
     passed_over: frozenset[FolderName] = frozenset()
     """Remote folders that are there and are not to be synced (`subscribedonly`)."""
+
+    def lost_all(self) -> Side | None:
+        """The side that has none of the folders any more that the ledger knows."""
+        remote = any(pair[0] in self.remote for pair in (*self.known, *self.empty))
+        local = any(pair[1] in self.local for pair in (*self.known, *self.empty))
+        if not self.known or remote == local:
+            return None
+        return Side.LOCAL if remote else Side.REMOTE
 
 
 def plan_tree(folders: Folders, names: Names) -> TreePlan:
     """Pair the folders of both sides. The rules must have been proved for these folders before."""
-    tasks: list[FolderTask] = []
-    alone: list[LeftAlone] = []
+    planned: list[FolderTask | LeftAlone | Gone] = []
     pairs = {remote: names.local_name(remote) for remote in folders.remote if _wanted(remote, folders, names)}
     for remote, local in pairs.items():
-        lacking = None if local in folders.local else Side.LOCAL
-        _decide(FolderTask(remote, local, lacking), folders, tasks, alone)
+        planned.append(_decided(FolderTask(remote, local, None if local in folders.local else Side.LOCAL), folders))
     for local in sorted(set(folders.local) - set(pairs.values())):
         partner = names.remote_name(local)
         if partner is not None and partner not in folders.remote:
-            _decide(FolderTask(partner, local, Side.REMOTE), folders, tasks, alone)
+            planned.append(_decided(FolderTask(partner, local, Side.REMOTE), folders))
+    tasks = [task for task in planned if isinstance(task, FolderTask)]
+    gone = tuple(each for each in planned if isinstance(each, Gone))
+    lost = folders.lost_all()
+    if lost and any(each.verdict is Verdict.WAITING for each in gone) and not any(task.afresh for task in tasks):
+        return TreePlan(gone=gone, all_gone=lost)
     order = {name: place for place, name in enumerate(names.sort([task.remote for task in tasks]))}
-    return TreePlan(tuple(sorted(tasks, key=lambda task: order[task.remote])), tuple(alone))
+    return TreePlan(
+        tuple(sorted(tasks, key=lambda task: order[task.remote])),
+        tuple(each for each in planned if isinstance(each, LeftAlone)),
+        gone,
+        forgotten=() if lost else tuple(_forgotten(folders)),
+    )
+
+
+def _forgotten(folders: Folders) -> Iterator[PairOfNames]:
+    for remote, local in folders.known:
+        if remote not in folders.remote and local not in folders.local:
+            yield remote, local
 
 
 def contradictions(
@@ -131,16 +175,16 @@ def _wanted(remote: FolderName, folders: Folders, names: Names) -> bool:
     return remote not in folders.passed_over and names.wanted(remote)
 
 
-def _decide(task: FolderTask, folders: Folders, tasks: list[FolderTask], alone: list[LeftAlone]) -> None:
-    """Take a pair on, unless its missing half was deleted by someone or must not be created."""
+def _decided(task: FolderTask, folders: Folders) -> FolderTask | LeftAlone | Gone:
+    """What becomes of a pair: whose missing half someone may have deleted, or which must not be created."""
     if task.create is None:
-        tasks.append(task)
-        return
-    if folders.known.get(task.remote) == task.local:
-        alone.append(LeftAlone(task.remote, task.local, task.create, GONE[task.create]))
-    elif task.create not in folders.may_create:
-        where = "on the server" if task.create is Side.REMOTE else "locally"
-        reason = f"does not exist {where}, and createfolders or readonly forbids to create it"
-        alone.append(LeftAlone(task.remote, task.local, task.create, reason, chosen=True))
-    else:
-        tasks.append(task)
+        return task
+    pair, lacking = (task.remote, task.local), task.create
+    verdict = folders.verdicts.get(pair, {}).get(lacking.other, Verdict.WAITING)
+    if pair in folders.known and verdict is not Verdict.RESTORE:
+        if verdict is Verdict.CONFIRMED and lacking.other not in folders.may_lose:
+            return LeftAlone(*pair, lacking, CONFIRMED_GONE)
+        return Gone(*pair, lacking, verdict)
+    if lacking not in folders.may_create:
+        return LeftAlone(*pair, lacking, NOT_CREATED[lacking])
+    return replace(task, afresh=pair in folders.known)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from postboat.model import INBOX, FolderName, Side
-from postboat.sync.folder_tree import Folders, FolderTask, contradictions, plan_tree
+from postboat.model import INBOX, FolderName, Side, Verdict
+from postboat.sync.folder_tree import Folders, FolderTask, Gone, TreePlan, contradictions, plan_tree
 
 A, B, C = (FolderName.of(name) for name in "ABC")
 
@@ -52,36 +54,84 @@ def test_a_folder_that_the_rules_leave_out_is_neither_synced_nor_created():
     assert plan.tasks == (FolderTask(INBOX, INBOX),)
 
 
-def test_a_folder_deleted_on_the_server_is_not_created_there_again_nor_removed_here():
-    plan = plan_tree(Folders({INBOX}, {INBOX, A}, known={A: A}), PlainNames())
+@pytest.mark.parametrize("lacking", list(Side))
+def test_a_folder_gone_from_one_side_is_neither_made_anew_nor_removed(lacking):
+    there, here = ({INBOX}, {INBOX, A}) if lacking is Side.REMOTE else ({INBOX, A}, {INBOX})
+    plan = plan_tree(Folders(there, here, known=[(INBOX, INBOX), (A, A)]), PlainNames())
+    assert plan == TreePlan((FolderTask(INBOX, INBOX),), gone=(Gone(A, A, lacking),))
+
+
+@pytest.mark.parametrize("lacking", list(Side))
+def test_a_folder_that_its_user_wants_back_is_made_anew_where_it_is_missing(lacking):
+    there, here = ({INBOX}, {INBOX, A}) if lacking is Side.REMOTE else ({INBOX, A}, {INBOX})
+    said = {(A, A): {lacking.other: Verdict.RESTORE}}
+    plan = plan_tree(Folders(there, here, known=[(INBOX, INBOX), (A, A)], verdicts=said), PlainNames())
+    assert plan.tasks == (FolderTask(INBOX, INBOX), FolderTask(A, A, lacking, afresh=True))
+    assert not plan.gone
+
+
+def test_what_was_said_of_the_other_half_is_no_word_on_this_one():
+    said = {(A, A): {Side.LOCAL: Verdict.CONFIRMED}}
+    plan = plan_tree(Folders({INBOX, A}, {INBOX}, known=[(INBOX, INBOX), (A, A)], verdicts=said), PlainNames())
+    assert plan.gone == (Gone(A, A, Side.LOCAL, Verdict.WAITING),)
+
+
+def test_a_folder_whose_loss_was_confirmed_is_to_be_removed_from_the_other_side():
+    said = {(A, A): {Side.REMOTE: Verdict.CONFIRMED}}
+    folders = Folders({INBOX, A}, {INBOX}, known=[(INBOX, INBOX), (A, A)], verdicts=said)
+    assert plan_tree(folders, PlainNames()).gone == (Gone(A, A, Side.LOCAL, Verdict.CONFIRMED),)
+    (alone,) = plan_tree(replace(folders, may_lose=frozenset({Side.LOCAL})), PlainNames()).left_alone
+    assert alone.lacking is Side.LOCAL, "where deletions are not repeated it is left alone, and nobody is asked again"
+
+
+def test_a_folder_that_held_nothing_is_made_anew_without_asking():
+    plan = plan_tree(Folders({INBOX, A}, {INBOX}, known=[(INBOX, INBOX)], empty=[(A, A)]), PlainNames())
+    assert plan.tasks == (FolderTask(INBOX, INBOX), FolderTask(A, A, Side.LOCAL))
+
+
+def test_a_folder_gone_from_both_sides_is_forgotten():
+    plan = plan_tree(Folders({INBOX}, {INBOX}, known=[(INBOX, INBOX), (A, A)]), PlainNames())
+    assert plan == TreePlan((FolderTask(INBOX, INBOX),), forgotten=((A, A),))
+
+
+@pytest.mark.parametrize("lost", list(Side))
+def test_while_all_folders_are_gone_from_one_side_nothing_is_done_at_all(lost):
+    present, gone = {INBOX, A, B}, set()
+    there, here = (gone, present) if lost is Side.REMOTE else (present, gone)
+    plan = plan_tree(Folders(there, here, known=[(INBOX, INBOX), (A, A)]), PlainNames())
+    assert (plan.tasks, plan.left_alone, plan.all_gone) == ((), (), lost), "B is new, and not made there either"
+    assert {one.remote for one in plan.gone} == {INBOX, A}
+
+
+def test_one_folder_that_is_there_shows_that_not_all_are_gone_though_it_held_nothing():
+    plan = plan_tree(Folders({INBOX, A}, {INBOX}, known=[(A, A)], empty=[(INBOX, INBOX)]), PlainNames())
+    assert plan.all_gone is None and plan.gone == (Gone(A, A, Side.LOCAL),)
     assert plan.tasks == (FolderTask(INBOX, INBOX),)
-    assert [(alone.local, alone.lacking) for alone in plan.left_alone] == [(A, Side.REMOTE)]
-    assert plan.left_alone[0].reason.startswith("gone from the server")
 
 
-def test_a_folder_deleted_locally_is_not_created_there_again_nor_removed_on_the_server():
-    plan = plan_tree(Folders({INBOX, A}, {INBOX}, known={A: A}), PlainNames())
-    assert plan.tasks == (FolderTask(INBOX, INBOX),)
-    assert plan.left_alone[0].reason.startswith("gone from the disk")
+def test_once_the_user_wants_one_of_all_folders_back_the_place_is_his():
+    said = {(A, A): {Side.REMOTE: Verdict.RESTORE}}
+    plan = plan_tree(Folders({INBOX, A, B}, set(), known=[(INBOX, INBOX), (A, A)], verdicts=said), PlainNames())
+    assert plan.tasks == (FolderTask(A, A, Side.LOCAL, afresh=True), FolderTask(B, B, Side.LOCAL))
+    assert plan.gone == (Gone(INBOX, INBOX, Side.LOCAL),) and plan.all_gone is None
 
 
-@pytest.mark.parametrize(
-    ("left", "check", "back", "away"),
-    [
-        (Folders({A}, set(), known={A: A}), "disk mounted", "make its directory anew", "delete it on the server"),
-        (Folders(set(), {A}, known={A: A}), "renamed there", "create it on the server", "remove its directory"),
-    ],
-)
-def test_a_lost_folder_is_to_be_looked_for_then_brought_back_and_only_last_removed(left, check, back, away):
-    (alone,) = plan_tree(left, PlainNames()).left_alone
-    places = [alone.reason.index(part) for part in (check, back, away)]
-    assert places == sorted(places)
+def test_when_the_loss_of_all_folders_is_confirmed_new_ones_are_made():
+    said = {(name, name): {Side.REMOTE: Verdict.CONFIRMED} for name in (INBOX, A)}
+    plan = plan_tree(Folders({INBOX, A, B}, set(), known=[(INBOX, INBOX), (A, A)], verdicts=said), PlainNames())
+    assert plan.tasks == (FolderTask(B, B, Side.LOCAL),)
+    assert {one.verdict for one in plan.gone} == {Verdict.CONFIRMED}
+
+
+def test_an_account_that_never_held_anything_lost_nothing():
+    assert Folders(set(), {A}, empty=[(A, A)]).lost_all() is None
+    assert Folders(set(), set(), known=[(A, A)]).lost_all() is None, "gone from both sides"
 
 
 def test_nothing_is_created_on_a_side_where_it_is_forbidden():
     plan = plan_tree(Folders({A}, {B}, may_create=frozenset({Side.LOCAL})), PlainNames())
     assert plan.tasks == (FolderTask(A, A, Side.LOCAL),)
-    assert [(alone.local, alone.chosen) for alone in plan.left_alone] == [(B, True)]
+    assert [alone.local for alone in plan.left_alone] == [B]
 
 
 def test_rules_that_would_mix_two_folders_mail_are_refused_with_all_names():

@@ -1,0 +1,107 @@
+"""Folders that one side lost: held until the user has said what it means, removed from the other side if he confirms.
+
+Their messages go first, each as any deletion goes; the folder follows when nothing is left in it. What came or changed
+there since stays, and the next run makes the folder anew where it was missing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postboat.errors import AccountError, FolderError, PostboatError
+from postboat.events import FolderFailed, PlanHeld, Warned
+from postboat.model import Held, Side, Suspicion, Verdict
+from postboat.service.outcome import Outcome
+from postboat.sync.absent import empty_other_side, show_other_side
+from postboat.sync.folder_tree import FolderTask
+
+if TYPE_CHECKING:
+    from postboat.events import Publish
+    from postboat.ledger.ledger import AccountLedger
+    from postboat.service.assemble import AccountParts
+    from postboat.service.changed_folders import ChangedFolders
+    from postboat.service.tree import Tree
+    from postboat.sync.folder_tree import Gone
+
+
+class GoneFolders:
+    """The pairs of an account of which one side lacks its half. With `dry_run` nothing is written or removed."""
+
+    def __init__(
+        self,
+        parts: AccountParts,
+        ledger: AccountLedger,
+        tree: Tree,
+        publish: Publish,
+        others: ChangedFolders,
+        *,
+        dry_run: bool,
+    ) -> None:
+        self._parts, self._ledger, self._tree, self._publish = parts, ledger, tree, publish
+        self._others, self._dry_run = others, dry_run
+
+    async def see_to(self) -> Outcome:
+        """Do what the user confirmed, and hold the rest. What stops one folder stops no other."""
+        confirmed = [gone for gone in self._tree.plan.gone if gone.verdict is Verdict.CONFIRMED]
+        outcome = Outcome()
+        for gone in sorted(confirmed, key=lambda gone: -len(gone.remote.parts)):  # those below others come first
+            outcome += await self._removed_or_told(gone)
+        return outcome + await self._hold()
+
+    async def _hold(self) -> Outcome:
+        """Write down and tell what waits; one word for all when everything is gone."""
+        lost = self._tree.plan.all_gone
+        waiting = [gone for gone in self._tree.plan.gone if gone.verdict is Verdict.WAITING]
+        held = [await self._held(gone, Suspicion.ALL_GONE if lost else Suspicion.FOLDER_GONE) for gone in waiting]
+        total = sum(one.count for one in held)
+        if lost:
+            self._tell("", lost.other, Suspicion.ALL_GONE, total)
+        else:
+            for gone, one in zip(waiting, held, strict=True):
+                self._tell(self._tree.names.remote_text(gone.remote), one.on, one.suspicion, one.count)
+        return Outcome(held=total)
+
+    async def _held(self, gone: Gone, suspicion: Suspicion) -> Held:
+        """What is held of a folder, written down unless it is already."""
+        kept = gone.lacking.other
+        ledger = self._ledger.folder(gone.remote, gone.local)
+        count = await ledger.agreed(kept).count()
+        held = Held(kept, suspicion, count, count)
+        if not self._dry_run and held not in self._tree.recorded.held.get((gone.remote, gone.local), ()):
+            await ledger.hold(kept, held)
+        return held
+
+    def _tell(self, folder: str, on: Side, suspicion: Suspicion, count: int) -> None:
+        self._publish(PlanHeld(self._parts.name, folder, on.value, suspicion.value, count, count))
+
+    async def _removed_or_told(self, gone: Gone) -> Outcome:
+        try:
+            return await self._remove(gone)
+        except AccountError:
+            raise
+        except PostboatError as failure:
+            name = self._tree.names.remote_text(gone.remote)
+            self._publish(FolderFailed(self._parts.name, name, str(failure)))
+            return Outcome(failed=1)
+
+    async def _remove(self, gone: Gone) -> Outcome:
+        """Remove what is left of a pair of folders, and forget it."""
+        pair = self._others.pair(FolderTask(gone.remote, gone.local))
+        if self._dry_run:
+            await show_other_side(pair, gone.lacking, self._publish)
+            return Outcome()
+        done, is_empty = await empty_other_side(pair, gone.lacking, self._publish)
+        if is_empty:
+            await self._remove_empty(gone)
+        await self._ledger.folder(gone.remote, gone.local).start_over()
+        return Outcome(done)
+
+    async def _remove_empty(self, gone: Gone) -> None:
+        """Remove the folder itself; where that is refused it stays, empty, and comes back on the other side."""
+        if gone.lacking is Side.REMOTE:
+            await self._parts.store.remove(gone.local)
+        elif not gone.remote.is_inbox:
+            try:
+                await self._parts.folders.delete(gone.remote, self._tree.remote)
+            except FolderError as refused:
+                self._publish(Warned(str(refused), self._parts.name))
