@@ -503,39 +503,6 @@ async def test_a_message_that_may_not_be_read_is_set_aside_and_the_rest_goes_on(
 # ---- the ledger -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("damage", ["garbage", "half garbage", "cut short", "empty", "garbage beside it"])
-async def test_a_damaged_ledger_is_told_and_costs_no_message(voyage, damage):
-    voyage.deliver(*map(message, range(8)))
-    await voyage.sync()
-    voyage.deliver(message(20))
-    voyage.drop(message(21))
-    [ledger] = [file for file in voyage.state.iterdir() if file.read_bytes().startswith(b"SQLite format 3")]
-    good, noise = ledger.read_bytes(), random.Random(1).randbytes(1 << 16)
-    aside = ledger
-    match damage:
-        case "garbage":
-            ledger.write_bytes(noise[: len(good)])
-        case "half garbage":
-            ledger.write_bytes(good[:4096] + noise[: len(good) - 4096])
-        case "cut short":
-            ledger.write_bytes(good[: len(good) // 2])
-        case "empty":
-            ledger.write_bytes(b"")
-        case "garbage beside it":
-            aside = ledger.with_name(f"{ledger.name}-wal")
-            aside.write_bytes(noise)
-    done = await asyncio.to_thread(run_program, voyage)
-    assert "Traceback" not in done.stderr and "internal" not in done.stderr, done
-    assert done.returncode in (0, 3), done
-    if done.returncode:
-        assert "damaged" in done.stderr + done.stdout and "move it aside" in done.stderr + done.stdout, done
-        aside.rename(aside.with_name("aside"))
-    (await voyage.sync()).assert_clean()
-    found = assert_agreed(voyage, "INBOX")["INBOX"]["server"]
-    assert {key for key, _ in found} == digests(map(message, [*range(8), 20, 21]))
-    assert set(found.values()) == {1}
-
-
 async def test_a_second_run_at_once_is_refused_or_waits(voyage, proxy):
     await prepare(ashore(voyage))
     change(voyage)
