@@ -216,13 +216,12 @@ class FolderFailed(FolderEvent):
 
 @dataclass(frozen=True, slots=True)
 class AccountFinished(AccountEvent):
-    """An account's sync ended; `failed_folders` of them could not be synced, `lost_folders` are gone from one side."""
+    """An account's sync ended; `failed_folders` of its `folders` could not be synced."""
 
     done: Counts
     folders: int
     failed_folders: int
     seconds: float
-    lost_folders: int = 0
     held: int = 0
     """Messages whose deletion waits for the user's word."""
     aside: int = 0

@@ -200,8 +200,6 @@ def account_line(finished: AccountFinished, manner: Manner, would: Counts, held_
 def _failures(finished: AccountFinished) -> Iterator[str]:
     if finished.failed_folders:
         yield f"{plural(finished.failed_folders, 'folder')} failed"
-    if finished.lost_folders:
-        yield f"{plural(finished.lost_folders, 'folder')} lost on one side"
     if finished.done.failed:
         yield f"{plural(finished.done.failed, 'message')} failed"
 

@@ -304,8 +304,3 @@ def test_an_empty_plan_needs_no_line() -> None:
 
 def test_a_dry_run_speaks_of_folders_that_would_be_created() -> None:
     assert words.news(FolderCreated("A", "Sent", "local", "Sent"), DRY) == "Sent: would be created locally"
-
-
-def test_an_account_that_lost_a_folder_is_not_called_in_step() -> None:
-    finished = AccountFinished("A", Counts(), 2, 0, 1.0, lost_folders=1)
-    assert words.account_line(finished, Manner(), Counts()).startswith("A: not in step: 1 folder lost on one side")
