@@ -67,11 +67,11 @@ class Worlds(RuleBasedStateMachine):
         self._count()
         self.world.remove(side, folder, pick)
 
-    @rule(side=sides, source=folders, target=folders, pick=picks, how=ways)
-    def transfer(self, side: str, source: str, target: str, pick: int, how: str) -> None:
+    @rule(side=sides, source=folders, goal=folders, pick=picks, how=ways)
+    def transfer(self, side: str, source: str, goal: str, pick: int, how: str) -> None:
         self._count()
-        if source != target:
-            self.world.transfer(side, source, target, pick, how)
+        if source != goal:
+            self.world.transfer(side, source, goal, pick, how)
 
     @rule(side=sides, folder=folders)
     def empty(self, side: str, folder: str) -> None:
