@@ -86,6 +86,8 @@ async def _opened(config: Config, account: str, publish: Publish) -> AsyncIterat
     async with locked(config, account, publish):
         ledger = await AccountLedger.open(path, account=account, fsync=config.fsync)
         async with ledger:
+            for note in ledger.notes:
+                publish(Warned(note, account))
             yield ledger
 
 

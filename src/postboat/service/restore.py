@@ -84,7 +84,7 @@ async def _look(account: AccountConfig, config: Config) -> Restorable:
     days = account.local.keepdeleted
     try:
         async with _read(account.name, config) as (folders, ledger):
-            holds = await ledger.holds()
+            holds, notes = await ledger.holds(), tuple(ledger.notes)
         kept = await _assembled(account, config, lambda _: None).store.kept()
     except PostboatError as failure:
         return Restorable(account.name, days=days, problems=(str(failure),), exit_code=failure.exit_code)
@@ -93,6 +93,7 @@ async def _look(account: AccountConfig, config: Config) -> Restorable:
         tuple(_held_folder(account.name, folders.text(remote), held) for remote, _, held in holds),
         tuple(_kept_folder(account.name, folders, each) for each in kept),
         days,
+        notes,
     )
 
 
@@ -130,8 +131,9 @@ async def put_back(config: Config, targets: Sequence[Target], when: str, publish
 async def _put_back(account: AccountConfig, config: Config, target: Target, when: str, publish: Publish) -> bool:
     parts = _assembled(account, config, publish)
     async with locked(config, account.name, publish):
-        async with _read(account.name, config) as (folders, _):
-            pass
+        async with _read(account.name, config) as (folders, ledger):
+            for note in ledger.notes:
+                publish(Warned(note, account.name))
         all_kept = await parts.store.kept()
         wanted = _local_name(folders, target, all_kept) if target.folder else None
         kept = [each for each in all_kept if wanted in (None, each.folder)]

@@ -214,6 +214,20 @@ def test_the_listing_says_what_the_user_said_already(program: Program, tmp_path:
     assert "if that is meant" not in program.out
 
 
+def test_a_damaged_ledger_is_told_of_wherever_it_is_met(program: Program, tmp_path: Path) -> None:
+    path = ledger_file(tmp_path / "state", "A")
+    path.parent.mkdir()
+    path.write_bytes(b"no database at all" * 100)
+    assert program("restore", "-a", "A") == 0
+    assert "is damaged" in program.err
+    assert "nothing is held" not in program.out, "who cannot read it cannot know"
+    assert path.exists(), "a listing changes nothing"
+    assert program("confirm", "A") == 0
+    told = program.err.splitlines()
+    assert "is damaged" in told[0]
+    assert "nothing is held" in told[1]
+
+
 def test_a_listing_makes_nothing(program: Program, tmp_path: Path) -> None:
     assert program("restore") == 0
     assert not (tmp_path / "state").exists()
