@@ -11,6 +11,7 @@ from tests.real.voyage import digest
 
 from postboat.events import MessageFailed
 from postboat.imap.mailbox import ImapMailbox
+from postboat.imap.wire.uid_set import UidSet
 from postboat.model import SEEN
 
 GREETING = "[1.0.10] IMAP4rev1 imapgate-2.1.31 imap1.mail.bf1"
@@ -58,17 +59,50 @@ async def test_quirk_49_what_a_limited_view_leaves_out_is_never_deleted(tmp_path
         ship.assert_in_step()
 
 
-async def test_quirk_49_an_answer_cut_at_the_limit_deletes_nothing(tmp_path):
-    """RFC 9738: a command is carried out for so many messages, and its OK says up to which."""
+def newest_only(answer: Answer, _: bytes) -> Answer:
+    """RFC 9738: a command is carried out for so many messages, the newest, and its OK says down to which."""
+    if len(answer.untagged) <= LIMIT:
+        return answer
+    return Answer(answer.untagged[-LIMIT:], b"OK [MESSAGELIMIT 1000 31] UID FETCH completed with partial results")
+
+
+async def test_quirk_49_an_answer_cut_at_the_limit_is_continued_until_all_are_there(tmp_path):
+    server = yahoo(*many(2 * LIMIT + 30), capabilities=NEW)
+    server.lies["UID FETCH"] = newest_only
+    async with sailing(tmp_path, server) as ship:
+        (await ship.sync()).assert_clean()
+        ship.assert_in_step()
+        for number in range(5, 1500):
+            server.inbox.flag(number, SEEN)
+        (await ship.sync()).assert_clean()
+        assert sum("S" in letters for letters in ship.on_disk().values()) == 1495, "no change is cut off unnoticed"
+        await ship.assert_at_rest()
+
+
+async def test_quirk_49_no_command_names_more_messages_than_are_dealt_with(tmp_path):
+    server = yahoo(*many(LIMIT + 30), capabilities=NEW)
+    async with sailing(tmp_path, server) as ship:
+        (await ship.sync()).assert_clean()
+        for file in ship.files():
+            file.rename(file.parent.parent / "cur" / f"{file.name.partition(':')[0]}:2,S")
+        (await ship.sync()).assert_clean()
+        stores = [UidSet.parse(said.split(" ")[2]) for said in server.commands("UID STORE")]
+        assert sum(map(len, stores)) == LIMIT + 30 and max(map(len, stores)) <= LIMIT
+        ship.assert_in_step()
+
+
+async def test_quirk_49_an_answer_cut_for_good_deletes_nothing(tmp_path):
     server = yahoo(*many(LIMIT + 30), capabilities=NEW.replace("CONDSTORE QRESYNC ", ""))
 
-    def cut(answer: Answer, _: bytes) -> Answer:
-        return Answer(answer.untagged[-LIMIT:], b"OK [MESSAGELIMIT 1000 31] UID FETCH completed with partial results")
+    def older_never(answer: Answer, _: bytes) -> Answer:
+        return Answer(
+            [line for line in answer.untagged if int(line.split(b"UID ")[1].split(b" ")[0]) > 30], answer.tagged
+        )
 
     async with sailing(tmp_path, server) as ship:
         (await ship.sync()).assert_clean()
         server.inbox.put(mail(5000))
-        server.lies["UID FETCH 1:"] = cut
+        server.lies["UID FETCH"] = older_never
         sailed = await ship.sync()
         assert sailed.done.deleted_local == 0 and not ship.asked_to_change()
         assert digest(mail(5000)) in ship.on_disk(), "what is new comes all the same"

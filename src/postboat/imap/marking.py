@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from postboat.errors import CommandFailed
+    from postboat.imap.server_kind import ServerKind
     from postboat.imap.session import Selected, Session
     from postboat.model import Flags, FlagsHeld, Reflagging
 
@@ -43,9 +44,9 @@ class _Change:
     sign: str
     flags: Flags
 
-    def cut(self, octets: int) -> list[_Change]:
-        """The same in as many commands as it takes when a set may have so many octets."""
-        return [_Change(piece, self.sign, self.flags) for piece in self.uids.split(octets)]
+    def cut(self, kind: ServerKind) -> list[_Change]:
+        """The same in as many commands as that kind of server wants it."""
+        return [_Change(piece, self.sign, self.flags) for piece in kind.pieces(self.uids)]
 
     def halves(self, left: UidSet) -> list[_Change]:
         """The same for those messages of it that are `left`, in two commands."""
@@ -142,7 +143,7 @@ class _Work:
         """Ask a few times more for the removal of what is still there after it; those that stay."""
         for pause in PAUSES:
             await asyncio.sleep(pause)
-            commanded = [commands.uid_expunge(piece) for piece in left.split(self._session.kind.longest_set)]
+            commanded = [commands.uid_expunge(piece) for piece in self._session.kind.pieces(left)]
             answers = [(command, self._session.ask(command)) for command in commanded]
             presence = Presence(self._session, self._selected, left, now=True)
             answered = [(command, await answer) for command, answer in answers]
@@ -159,10 +160,10 @@ class _Work:
         The removal does not wait for the marking. Were that refused, the removal would take only those of our
         messages that somebody else marked: they are to go in any case.
         """
-        longest = self._session.kind.longest_set
-        pieces = [piece for change in changes for piece in change.cut(longest)]
+        kind = self._session.kind
+        pieces = [piece for change in changes for piece in change.cut(kind)]
         stores = [self._session.ask(commands.uid_store(p.uids, p.sign, p.flags)) for p in pieces]
-        expunges = [commands.uid_expunge(piece) for piece in self._wanted.split(longest)] if self._expunge else []
+        expunges = [commands.uid_expunge(piece) for piece in kind.pieces(self._wanted)] if self._expunge else []
         removals = [self._session.ask(command) for command in expunges]
         presence = Presence(self._session, self._selected, self._wanted, now=True)
         stored, removed = [await store for store in stores], [await removal for removal in removals]

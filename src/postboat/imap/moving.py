@@ -100,9 +100,7 @@ class Moving:
         build = commands.uid_copy if self._only_copied else commands.uid_move
         wanted = UidSet.of(self._tokens)
         before = Presence(session, selected, wanted, now=False, hear=self._hear)
-        sent = [
-            (piece, session.ask(build(piece, self._to), self._hear)) for piece in wanted.split(session.kind.longest_set)
-        ]
+        sent = [(piece, session.ask(build(piece, self._to), self._hear)) for piece in session.kind.pieces(wanted)]
         after = Presence(session, selected, wanted, now=True)
         there = await before.known()
         answers = [(piece, await answer) for piece, answer in sent]

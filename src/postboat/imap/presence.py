@@ -40,7 +40,7 @@ class Presence:
         self._again = session.open(selected.name, read_only=selected.asked_read_only, fresh=True) if now else None
         # A sorted set takes a few octets where a list takes some for every message (RFC 4731 section 3.1).
         wanted = "RETURN (ALL) UID" if "ESEARCH" in session.capabilities else "UID"
-        searches = [commands.uid_search(f"{wanted} {piece}") for piece in uids.split(session.kind.longest_set)]
+        searches = [commands.uid_search(f"{wanted} {piece}") for piece in session.kind.pieces(uids)]
         self._answers = [(command, session.ask(command, self._take)) for command in searches]
 
     def _take(self, response: Response) -> None:

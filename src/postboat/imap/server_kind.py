@@ -6,16 +6,23 @@ slower, or refused now and then.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from postboat.imap.wire.uid_set import MAX_UID
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
+
+    from postboat.imap.wire.uid_set import UidSet
 
 _NOT_THE_SET = 100
 """Octets of a command that are not its set of UIDs."""
+_LARGEST_MAILBOX = 4_000_000
+_LEAST = 100
+"""Messages that any server deals with at once, whatever it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +48,20 @@ class ServerKind:
     """Whether what it says of removals is worth to be asked for (QRESYNC); else who is there is always counted."""
     forgets_flagged: bool = False
     r"""Whether \Flagged is lost on other ways to the mailbox when it comes with APPEND."""
+    most_messages: int = MAX_UID
+    """Messages that one command deals with: the server leaves out the others (MESSAGELIMIT, RFC 9738)."""
 
     @property
     def longest_set(self) -> int:
         """Octets of UIDs in one command."""
         return self.longest_line - _NOT_THE_SET
+
+    def pieces(self, uids: UidSet) -> Iterator[UidSet]:
+        """The set as sets that one command takes each.
+
+        One of more UIDs than mailboxes have is cut by its length only: a server that lies made it up.
+        """
+        return uids.split(self.longest_set, self.most_messages if len(uids) <= _LARGEST_MAILBOX else MAX_UID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,5 +145,19 @@ def kind_of(
     where = host.lower().rstrip(".")
     for marks, kind in _KINDS:
         if marks.show(said, capabilities, id_name, where):
-            return kind
-    return _STRANGER
+            return _limited(kind, capabilities)
+    return _limited(_STRANGER, capabilities)
+
+
+def message_limit(capabilities: Collection[str]) -> int | None:
+    """How many messages the server deals with at once (MESSAGELIMIT, RFC 9738); None when it does not say."""
+    for name in capabilities:
+        word, _, number = name.partition("=")
+        if word == "MESSAGELIMIT" and re.fullmatch(r"0*[1-9][0-9]{0,8}", number):
+            return max(int(number), _LEAST)
+    return None
+
+
+def _limited(kind: ServerKind, capabilities: Collection[str]) -> ServerKind:
+    limit = message_limit(capabilities)
+    return kind if limit is None else replace(kind, most_messages=limit)

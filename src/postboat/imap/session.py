@@ -342,7 +342,7 @@ class Session:
         take: Callable[[Response], None] | None = None,
     ) -> Condition:
         """Send as many commands as a long set takes, in one flight; the last condition, or the one that has a code."""
-        pieces = list(uids.split(self.kind.longest_set)) if isinstance(uids, UidSet) else [uids]
+        pieces = list(self.kind.pieces(uids)) if isinstance(uids, UidSet) else [uids]
         wanted = [build(piece) for piece in pieces]
         conditions = await self.ask_all(wanted, take)
         _require_all(wanted, conditions)

@@ -87,7 +87,7 @@ class Uploads:
         stored = [outcome for key in keys if isinstance(outcome := self._outcomes[key], Stored)]
         uids = UidSet.of(int(outcome.key) for outcome in stored)
         if uids and FLAGGED in self._selected.holds.mask(frozenset({FLAGGED})):
-            pieces = uids.split(self._session.kind.longest_set)
+            pieces = self._session.kind.pieces(uids)
             await self._session.ask_all([commands.uid_store(piece, "+", {FLAGGED}) for piece in pieces])
 
     def _judge(self, content: Content, answer: tuple[int, int] | CommandFailed | None) -> None:

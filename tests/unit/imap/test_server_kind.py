@@ -1,6 +1,7 @@
 import pytest
 
 from postboat.imap.server_kind import ANY, kind_of
+from postboat.imap.wire.uid_set import MAX_UID, UidSet
 
 GREETINGS = {
     "Gimap ready for requests from 127.0.0.1 i9if0": "Gmail",
@@ -69,3 +70,12 @@ def test_every_kind_lets_a_command_hold_some_messages_and_leaves_room_for_the_re
 def test_exchange_gets_as_much_as_it_takes():
     exchange = kind_of("The Microsoft Exchange IMAP4 service is ready.", frozenset())
     assert (exchange.depth, exchange.longest_line, exchange.batch_messages) == (25, 2000, 50)
+
+
+def test_a_server_that_announces_how_many_messages_it_deals_with_is_given_no_more():
+    yahoo = kind_of("imapgate", {"UIDONLY", "MESSAGELIMIT=1000"})
+    assert [len(piece) for piece in yahoo.pieces(UidSet.parse("1:2500"))] == [1000, 1000, 500]
+    assert [str(piece) for piece in yahoo.pieces(UidSet.parse("1:4294967295"))] == ["1:4294967295"]
+    assert kind_of("ready", {"MESSAGELIMIT=1"}).most_messages == 100
+    for nonsense in ("MESSAGELIMIT=0", "MESSAGELIMIT=", "MESSAGELIMIT=99999999999", "MESSAGELIMIT"):
+        assert kind_of("ready", {nonsense}).most_messages == MAX_UID

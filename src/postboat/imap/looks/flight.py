@@ -61,7 +61,7 @@ class Flight:
 
     def fetch(self, uids: UidSet | str, items: str) -> None:
         """Ask for items of messages, with as many commands as a long set takes."""
-        pieces = [uids] if isinstance(uids, str) else uids.split(self._session.kind.longest_set)
+        pieces = [uids] if isinstance(uids, str) else self._session.kind.pieces(uids)
         for piece in pieces:
             self.ask(commands.uid_fetch(piece, items))
 
@@ -84,6 +84,7 @@ class Flight:
         await self._all_answered()
         for command, answer in self._asked:
             self._note_refusal(command, answer.result())
+            self.heard.listing.understood &= not _is_cut_short(answer.result())
         if self.heard.is_mixed and self._follows_another():
             self.heard.listing.understood = False
         self.heard.end()
@@ -110,3 +111,8 @@ class Flight:
             require_ok(command, condition)
         except CommandFailed as failure:
             self.refused = self.refused or failure
+
+
+def _is_cut_short(condition: Condition) -> bool:
+    """Whether a command was carried out for some of its messages only (RFC 9738 section 3.1)."""
+    return condition.code is not None and condition.code.name == "MESSAGELIMIT"

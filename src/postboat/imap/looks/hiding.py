@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from postboat.imap.server_kind import message_limit
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -20,13 +22,4 @@ def may_hide_older(capabilities: Collection[str], shown: int) -> bool:
     """
     if "X-GM-EXT-1" in capabilities:
         return shown in GMAIL_LIMITS
-    return "UIDONLY" in capabilities and shown >= _message_limit(capabilities)
-
-
-def _message_limit(capabilities: Collection[str]) -> int:
-    """How many messages the server deals with at once (MESSAGELIMIT, RFC 9738)."""
-    for name in capabilities:
-        word, _, number = name.partition("=")
-        if word == "MESSAGELIMIT" and number.isdecimal():
-            return int(number)
-    return _USUAL
+    return "UIDONLY" in capabilities and shown >= (message_limit(capabilities) or _USUAL)

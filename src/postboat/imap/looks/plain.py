@@ -58,7 +58,7 @@ async def is_empty(place: Place) -> bool:
 
 async def _list(place: Place, known: Sequence[int]) -> tuple[Selected, Heard]:
     with place.flight() as flight:
-        for window in windows(known, WINDOW):
+        for window in windows(known, min(WINDOW, place.session.kind.most_messages)):
             flight.fetch(window, "UID FLAGS")
             await flight.room()
         reached = known[-1] if known else 0
@@ -68,5 +68,22 @@ async def _list(place: Place, known: Sequence[int]) -> tuple[Selected, Heard]:
     heard = flight.heard
     if flight.refused is not None and heard.exists:  # some servers refuse a FETCH of nothing
         raise flight.refused
+    if place.session.kind.most_messages < heard.exists:
+        await _list_what_was_cut_off(place, heard, reached)
     heard.listing.complete = len(heard.listing.flags) == heard.exists
     return selected, heard
+
+
+async def _list_what_was_cut_off(place: Place, heard: Heard, reached: int) -> None:
+    """Ask for new messages that an answer left out because it ends after so many, which are the newest (RFC 9738)."""
+    listing = heard.listing
+    while len(listing.flags) < heard.exists:
+        first = min((uid for uid in listing.flags if uid > reached), default=0)
+        if first <= reached + 1:
+            return
+        with place.flight() as flight:
+            flight.fetch(f"{reached + 1}:{first - 1}", place.details)
+            await flight.landed()
+        if flight.refused is not None or not flight.heard.listing.flags.keys() - listing.flags.keys():
+            return
+        listing.add(flight.heard.listing)

@@ -111,20 +111,19 @@ class UidSet:
 
     __or__, __and__, __sub__ = union, intersection, difference
 
-    def split(self, max_octets: int) -> Iterator[UidSet]:
-        """Cut into sets each of which takes at most `max_octets` on the wire (RFC 2683 section 3.2.1.5).
-
-        A single range is never cut, so that a limit below 21 octets may be exceeded.
+    def split(self, max_octets: int, most: int = MAX_UID) -> Iterator[UidSet]:
+        """Cut into sets of at most `most` UIDs each, that take at most `max_octets` on the wire (RFC 2683 section
+        3.2.1.5). A limit below 21 octets may be exceeded by a single range.
         """
         part: list[Range] = []
-        octets = 0
-        for each in self.ranges:
-            added = len(_written(each)) + 1
-            if part and octets + added - 1 > max_octets:
+        octets = uids = 0
+        for each in chain.from_iterable(_cut(whole, most) for whole in self.ranges):
+            added, more = len(_written(each)) + 1, each[1] - each[0] + 1
+            if part and (octets + added - 1 > max_octets or uids + more > most):
                 yield UidSet(part)
-                part, octets = [], 0
+                part, octets, uids = [], 0, 0
             part.append(each)
-            octets += added
+            octets, uids = octets + added, uids + more
         if part:
             yield UidSet(part)
 
@@ -161,6 +160,11 @@ def runs_of(numbers: Iterable[int]) -> list[Range]:
         if len(runs) > MOST_RANGES:
             raise ValueError(f"more than {MOST_RANGES} ranges")
     return [*runs, (first, last)] if first else runs
+
+
+def _cut(each: Range, most: int) -> Iterator[Range]:
+    """A range as ranges of at most so many UIDs."""
+    return ((first, min(first + most - 1, each[1])) for first in range(each[0], each[1] + 1, most))
 
 
 def _written(each: Range) -> str:

@@ -37,6 +37,12 @@ def test_splitting_keeps_each_piece_short_and_all_uids():
     assert [uid for piece in pieces for uid in piece] == list(uids)
 
 
+def test_splitting_keeps_each_piece_small():
+    pieces = list(UidSet.parse("1:10,12,20:29").split(8000, most=4))
+    assert [str(piece) for piece in pieces] == ["1:4", "5:8", "9:10,12", "20:23", "24:27", "28:29"]
+    assert str(next(UidSet.parse("1:4294967295").split(8000))) == "1:4294967295"
+
+
 def test_nothing_splits_into_nothing():
     assert list(UidSet().split(100)) == []
 
