@@ -23,6 +23,7 @@ LOOKED_AT = 1 << 20
 _NOT_ASCII_AS_X = bytes(code if 0 < code < 0x80 else ord("X") for code in range(256))
 _NUL_AS_DOVECOT = bytes([0x80, *range(1, 256)])
 _ADDED = re.compile(rb"^(?:X-TUID|X-OfflineIMAP):[^\n]*\n(?:[ \t][^\n]*\n)*", re.IGNORECASE | re.MULTILINE)
+_NAME = re.compile(rb"^Message-ID:((?:[^\r\n]|\r\n[ \t])*)", re.IGNORECASE | re.MULTILINE)
 _NAMED = re.compile(rb"^Message-ID:(?:[ \t]|\r\n[ \t])*[^ \t\r\n]", re.IGNORECASE | re.MULTILINE)
 
 
@@ -58,6 +59,11 @@ class HeaderPrint:
         added = len(self._wire) - 2 - len(own)
         return Fingerprint(_digest(own), None if size is None else size - added, _NAMED.search(own) is not None)
 
+    def name(self) -> bytes:
+        """What stands in the first Message-ID field, without white space; empty when there is none."""
+        found = _NAME.search(self._wire)
+        return b"".join(found[1].split()) if found else b""
+
     def _own(self) -> bytes:
         """The header without the lines that programs added."""
         return _ADDED.sub(b"", self._wire[2:])
@@ -77,6 +83,13 @@ class ContentPrint:
     def digest(self) -> bytes:
         """The digest of what came."""
         return sha256(self._header.digest() + self._body.digest()).digest()
+
+
+def name_in(header: bytes) -> bytes:
+    """What stands in the Message-ID field of a header in wire form, without white space; empty when there is none."""
+    found = HeaderPrint()
+    found.feed(header)
+    return found.name()
 
 
 def fingerprint(header: bytes, size: int | None) -> Fingerprint:

@@ -343,6 +343,18 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, slots=True)
+class Glance:
+    """What of a message costs little to learn. Equal ones that no other message bears are of one message, as a rule."""
+
+    size: int | None
+    """Octets in wire form."""
+    date: int | None
+    """INTERNALDATE in whole seconds since the epoch."""
+    name: bytes
+    """What stands in its Message-ID field; empty without one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What the user allows."""
 

@@ -11,6 +11,7 @@ import pytest
 from tests.contract.worlds import DATE, Baseline
 from tests.fakes.memory_replica import fingerprint
 
+from postboat.likeness import name_in
 from postboat.model import (
     ANSWERED,
     DELETED,
@@ -20,6 +21,7 @@ from postboat.model import (
     SEEN,
     Content,
     Flags,
+    Glance,
     Gone,
     Intent,
     Marked,
@@ -292,6 +294,31 @@ class ReplicaContract:
         prints = await world.replica().fingerprints(list(held))
 
         assert prints == {key: fingerprint(message.wire) for key, message in held.items()}
+
+    async def test_glances_are_those_of_every_other_copy(self, world: World) -> None:
+        await world.deliver([ONE, TWO, ONE, b"Subject: no name\r\n\r\nbody\r\n"])
+        keys = list((await look(world)).appeared)
+        held = await world.held()
+        glances = await world.replica().glances([*keys, *keys[:1]])
+        assert glances == {
+            key: Glance(len(message.wire), int(message.date or 0), name_in(message.wire))
+            for key, message in held.items()
+        }
+        assert sorted(glance.name for glance in glances.values()) == [b"", b"<one@x>", b"<one@x>", b"<two@x>"]
+        await world.remove(keys[:1])
+        assert set(await world.replica().glances(keys)) == set(keys[1:])
+        assert await world.replica().glances([]) == {}
+
+    async def test_headers_tell_sender_subject_and_date(self, world: World) -> None:
+        await world.deliver([ONE, b"X-Else: z\r\nsubject: two\r\n lines\r\n\r\nSubject: of the body\r\n"])
+        keys = list((await look(world)).appeared)
+        headers = await world.replica().headers(keys)
+        one, two = sorted(headers.values())
+        assert b"From: a@example.org\r\n" in one
+        assert b"Subject: one\r\n" in one
+        assert b"subject: two\r\n lines\r\n" in two
+        assert b"of the body" not in one + two
+        assert await world.replica().headers([]) == {}
 
     async def test_fingerprints_leave_out_what_is_gone(self, world: World) -> None:
         await world.deliver([ONE, TWO])

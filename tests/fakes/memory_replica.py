@@ -24,6 +24,7 @@ from postboat.model import (
     Fingerprint,
     Flags,
     FlagsHeld,
+    Glance,
     Gone,
     Intent,
     Key,
@@ -185,6 +186,11 @@ class MemoryReplica:
         vanished = frozenset() if self.partial else frozenset(known.keys() - self.messages.keys() - renamed.keys())
         checkpoint = None if self.partial else json.dumps([self.identity, self._modseq])
         return Changes(appeared, reflagged, vanished, renamed, self.holds, checkpoint, not self.partial, self.readonly)
+
+    async def glances(self, keys: Collection[Key]) -> Mapping[Key, Glance]:
+        self._command("glances")
+        await asyncio.sleep(0)
+        return {key: glance(self.messages[key]) for key in keys if key in self.messages}
 
     async def fingerprints(self, keys: Collection[Key]) -> Mapping[Key, Fingerprint]:
         self._command("fingerprints")
@@ -388,6 +394,11 @@ def header_of(wire: bytes) -> bytes:
         return b""
     end = wire.find(b"\r\n\r\n")
     return wire if end < 0 else wire[: end + 2]
+
+
+def glance(held: Held) -> Glance:
+    """What any copy of the message of the same date shows at a glance."""
+    return Glance(len(held.wire), None if held.date is None else int(held.date), likeness.name_in(held.wire))
 
 
 def fingerprint(wire: bytes) -> Fingerprint:

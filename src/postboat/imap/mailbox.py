@@ -16,7 +16,7 @@ from postboat.imap.marking import change_flags, remove
 from postboat.imap.moving import CANNOT, Moving
 from postboat.imap.opening import Opening
 from postboat.imap.patience import patiently
-from postboat.imap.reading import fingerprints_of, headers_of, read_messages
+from postboat.imap.reading import fingerprints_of, glances_of, headers_of, read_messages
 from postboat.imap.recover import Token, find_stored, next_uid, token_for
 from postboat.imap.unstable import VALIDITY, UnstableMailbox
 from postboat.imap.uploads import NOT_FOUND, Uploads
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from postboat.model import (
         Content,
         Fingerprint,
+        Glance,
         Glimpse,
         Gone,
         Intent,
@@ -139,6 +140,14 @@ class ImapMailbox:
             return {}
         async with self._opening.opened(fresh=True) as (session, _):
             return await fingerprints_of(session, sorted(map(int, keys)))
+
+    @patiently
+    async def glances(self, keys: Collection[Key]) -> Mapping[Key, Glance]:
+        """Sizes, dates and Message-IDs of what a fresh look still finds; of nothing where no UID lasts."""
+        if self._unstable or not keys:
+            return {}
+        async with self._opening.opened(fresh=True) as (session, _):
+            return await glances_of(session, sorted(map(int, keys)))
 
     @patiently
     async def headers(self, keys: Collection[Key]) -> Mapping[Key, bytes]:

@@ -18,8 +18,8 @@ from postboat.imap.refusals import refusal
 from postboat.imap.wire import commands
 from postboat.imap.wire.responses import Fetched
 from postboat.imap.wire.uid_set import UidSet
-from postboat.likeness import fingerprint
-from postboat.model import Gone, Unreadable
+from postboat.likeness import fingerprint, name_in
+from postboat.model import Glance, Gone, Unreadable
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -188,6 +188,22 @@ async def fingerprints_of(session: Session, uids: Sequence[int]) -> dict[Key, Fi
         return message.header is not None
 
     await fetch_all(session, UidSet.of(uids), "UID RFC822.SIZE BODY.PEEK[HEADER]", take)
+    return {str(uid): found[uid] for uid in uids if uid in found}
+
+
+async def glances_of(session: Session, uids: Sequence[int]) -> dict[Key, Glance]:
+    """Sizes, dates and Message-IDs of the messages that are still there."""
+    found: dict[int, Glance] = {}
+
+    def take(message: Fetched) -> bool:
+        if message.uid is not None and message.header is not None:
+            date = None if message.date is None else int(message.date)
+            found[message.uid] = Glance(message.size, date, name_in(message.header))
+        return message.header is not None
+
+    await fetch_all(
+        session, UidSet.of(uids), "UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]", take
+    )
     return {str(uid): found[uid] for uid in uids if uid in found}
 
 

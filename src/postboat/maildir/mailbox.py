@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from postboat.maildir.names import NameMaker
     from postboat.maildir.place import OpenFolder
     from postboat.maildir.shelf import Shelf
-    from postboat.model import Fingerprint, Flags, Intent, Key, Reflagging
+    from postboat.model import Fingerprint, Flags, Glance, Intent, Key, Reflagging
 
 T = TypeVar("T")
 
@@ -128,6 +128,13 @@ class MaildirMailbox:
         for slice_ in _slices(list(keys), _FINGERPRINT_AT_ONCE):
             prints |= await in_thread(self._taken, slice_, reader.fingerprint)
         return prints
+
+    async def glances(self, keys: Collection[Key]) -> Mapping[Key, Glance]:
+        """Measure messages and find their Message-IDs; those that are gone or unreadable are left out."""
+        glances: dict[Key, Glance] = {}
+        for slice_ in _slices(list(keys), _FINGERPRINT_AT_ONCE):
+            glances |= await in_thread(self._taken, slice_, reader.glance)
+        return glances
 
     async def headers(self, keys: Collection[Key]) -> Mapping[Key, bytes]:
         """From, Subject and Date of messages; those that are gone or unreadable are left out."""
@@ -241,7 +248,7 @@ class MaildirMailbox:
                 except OSError:
                     pass  # reading it for the transfer says what is wrong with it
 
-            self._where.visit(folder, keys, act)
+            self._where.visit(folder, keys, act, reading=True)
         return taken
 
     def _read(self, keys: Sequence[Key]) -> list[Content | reader.Large | Gone | Unreadable]:
@@ -254,7 +261,7 @@ class MaildirMailbox:
                 except reader.ChangedMeanwhile:
                     found.append(Gone(key))
 
-            gone, refused = self._where.visit(folder, keys, take)
+            gone, refused = self._where.visit(folder, keys, take, reading=True)
         found += [Gone(key) for key in gone]
         return [*found, *(Unreadable(key, reason) for key, reason in refused.items())]
 
@@ -275,7 +282,7 @@ class MaildirMailbox:
                 pieces.append(reader.read_piece(folder, entry, large.file, offset))
 
             try:
-                self._where.visit(folder, [large.key], take)
+                self._where.visit(folder, [large.key], take, reading=True)
             except reader.ChangedMeanwhile:
                 pieces.clear()
         if not pieces:

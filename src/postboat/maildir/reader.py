@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from postboat.likeness import HeaderPrint
 from postboat.maildir.content import ToWire, WireSize, to_wire
 from postboat.maildir.system import examine
-from postboat.model import Content, Unreadable
+from postboat.model import Content, Glance, Unreadable
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -98,7 +98,19 @@ def read_piece(folder: OpenFolder, entry: Entry, file: File, offset: int) -> byt
 
 def fingerprint(folder: OpenFolder, entry: Entry) -> Fingerprint:
     """Hash the header, look for a Message-ID in it and measure the whole. Raises `OSError`."""
-    fd, _ = open_message(folder, entry)
+    header, size, _ = _looked_into(folder, entry)
+    return header.of(size)
+
+
+def glance(folder: OpenFolder, entry: Entry) -> Glance:
+    """Measure a message, and find its date and Message-ID. Raises `OSError`."""
+    header, size, file = _looked_into(folder, entry)
+    return Glance(size, file.modified // 1_000_000_000, header.name())
+
+
+def _looked_into(folder: OpenFolder, entry: Entry) -> tuple[HeaderPrint, int, File]:
+    """A message's header, its octets in wire form and its file. Raises `OSError`."""
+    fd, file = open_message(folder, entry)
     header, size, wire = HeaderPrint(), WireSize(), ToWire()
     try:
         for piece in _pieces(fd):
@@ -107,7 +119,7 @@ def fingerprint(folder: OpenFolder, entry: Entry) -> Fingerprint:
                 header.feed(wire.feed(piece))
     finally:
         os.close(fd)
-    return header.of(size.octets)
+    return header, size.octets, file
 
 
 def shown_header(folder: OpenFolder, entry: Entry) -> bytes:

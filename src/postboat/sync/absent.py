@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from postboat.model import (
         Content,
         Fingerprint,
+        Glance,
         Intent,
         Key,
         Marked,
@@ -82,6 +83,10 @@ class AbsentReplica:
         return Changes(vanished=frozenset(await agreed.flags()))
 
     async def fingerprints(self, keys: Collection[Key]) -> Mapping[Key, Fingerprint]:
+        """None."""
+        return {}
+
+    async def glances(self, keys: Collection[Key]) -> Mapping[Key, Glance]:
         """None."""
         return {}
 

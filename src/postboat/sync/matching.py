@@ -1,7 +1,8 @@
 """Finds messages that both sides hold though no key tells so: after a lost ledger, new UIDs, an adopted mailbox.
 
-What costs little is compared first: sizes, then headers, and whole contents only where a header leaves it open. Nothing
-is copied or deleted here. What is not matched counts as another message: a needless copy can be deleted.
+What costs little is compared first: sizes, where there are many then dates and Message-IDs, then headers, and whole
+contents only where a header leaves it open. Nothing is copied or deleted here. What is not matched counts as another
+message: a needless copy can be deleted.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from postboat.model import DRAFT
 from postboat.sync.batches import BATCH_OCTETS
-from postboat.sync.twins import confirmed, doubtful, pair_twins, sizes_in_common
+from postboat.sync.twins import confirmed, doubtful, pair_by_glance, pair_twins, sizes_in_common
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from postboat.sync.folder_pair import FolderPair
 
 T = TypeVar("T")
+MANY = 100
+"""Messages from which less than a header is asked for first: it costs a round trip, and saves most of the octets."""
 Twin = tuple["Key", "Key"]
 """Remote and local key of one message."""
 
@@ -33,6 +37,26 @@ async def match(
     other programs add lines to what they store. That costs the headers of all that is left, and is for when many are
     expected to match.
     """
+    early: list[Twin] = []
+    if min(len(remote), len(local)) >= MANY:
+        early = await _at_a_glance(pair, remote, local)
+        remote, taken = _without(remote, (key for key, _ in early)), {key for _, key in early}
+        local = [key for key in local if key not in taken]
+    return early + await _by_fingerprint(pair, remote, local, thorough=thorough)
+
+
+async def _at_a_glance(pair: FolderPair, remote: Mapping[Key, Message], local: Sequence[Key]) -> list[Twin]:
+    """Those that their sizes, dates and Message-IDs give away; never drafts, which are saved over and over."""
+    ours = await pair.local.glances(local)
+    candidates = [key for key in sizes_in_common(remote, ours) if DRAFT not in remote[key].flags]
+    theirs = await pair.remote.glances(candidates) if candidates else {}
+    return await asyncio.to_thread(pair_by_glance, theirs, ours)
+
+
+async def _by_fingerprint(
+    pair: FolderPair, remote: Mapping[Key, Message], local: Sequence[Key], *, thorough: bool
+) -> list[Twin]:
+    """Those of equal headers, and of equal contents where headers leave it open."""
     if not (remote and local):
         return []
     ours = await pair.local.fingerprints(local)

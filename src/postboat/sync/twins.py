@@ -14,14 +14,30 @@ from postboat.sync.batches import batches
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from postboat.model import Fingerprint, Key, Message
+    from postboat.model import Fingerprint, Glance, Key, Message
     from postboat.sync.ports import Replica
 
 
-def sizes_in_common(remote: Mapping[Key, Message], local: Mapping[Key, Fingerprint]) -> list[Key]:
+def sizes_in_common(remote: Mapping[Key, Message], local: Mapping[Key, Fingerprint | Glance]) -> list[Key]:
     """Remote messages worth a closer look: those as large as some local one, or of unknown size."""
-    sizes = {fingerprint.size for fingerprint in local.values()}
+    sizes = {known.size for known in local.values()}
     return [key for key, message in remote.items() if message.size is None or message.size in sizes]
+
+
+def pair_by_glance(remote: Mapping[Key, Glance], local: Mapping[Key, Glance]) -> list[tuple[Key, Key]]:
+    """Pair equal glances, where they tell all and no second message of either side bears one."""
+    theirs, ours = _unique(remote), _unique(local)
+    return sorted(
+        ((key, ours[glance]) for glance, key in theirs.items() if glance in ours), key=lambda twin: _age(twin[0])
+    )
+
+
+def _unique(glances: Mapping[Key, Glance]) -> dict[Glance, Key]:
+    bearers: dict[Glance, list[Key]] = defaultdict(list)
+    for key, glance in glances.items():
+        if glance.name and glance.size is not None and glance.date is not None:
+            bearers[glance].append(key)
+    return {glance: keys[0] for glance, keys in bearers.items() if len(keys) == 1}
 
 
 def pair_twins(remote: Mapping[Key, Fingerprint], local: Mapping[Key, Fingerprint]) -> list[tuple[Key, Key]]:
