@@ -11,9 +11,6 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
-from zlib import crc32
-
-from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,14 +21,8 @@ _SAME_MOMENT = 100_000_000
 _PIECE = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """What a seal says of the file."""
-
-    standing: tuple[int, ...]
-    """Size, times and inode."""
-    checksum: int
-    """CRC-32 of all octets."""
+_Sealed = tuple[tuple[int, ...], int]
+"""What a seal says of the file: its size, times and inode, and the CRC-32 of all its octets."""
 
 
 class Seal:
@@ -55,12 +46,12 @@ class Seal:
         if sealed is None:
             return False
         found = self._path.stat()
-        return sealed.standing == _standing(found) and found.st_ctime_ns + _SAME_MOMENT < self._file.stat().st_mtime_ns
+        return sealed[0] == _standing(found) and found.st_ctime_ns + _SAME_MOMENT < self._file.stat().st_mtime_ns
 
     def agrees(self) -> bool | None:
         """Whether the ledger holds the octets that were sealed; None when none were. Reads it all. Raises OSError."""
         sealed = self._sealed()
-        return None if sealed is None else sealed.checksum == _checksum(self._path)
+        return None if sealed is None else sealed[1] == _checksum(self._path)
 
     def put(self) -> None:
         """Seal the ledger, which must be closed. Where that cannot be written there is none."""
@@ -78,13 +69,13 @@ class Seal:
             self.lift()
             self._write(_DAMAGED)
 
-    def _sealed(self) -> Sealed | None:
+    def _sealed(self) -> _Sealed | None:
         words = self._read().split(" ")
         try:
             *standing, checksum = map(int, words)
         except ValueError:
             return None
-        return Sealed(tuple(standing), checksum)
+        return tuple(standing), checksum
 
     def _read(self) -> str:
         """The seal, whole: what lacks its end was not written to it, and is nothing."""
@@ -106,6 +97,8 @@ def _standing(found: os.stat_result) -> tuple[int, ...]:
 
 
 def _checksum(path: Path) -> int:
+    from zlib import crc32  # here, since most runs change nothing
+
     checksum = 0
     with path.open("rb", buffering=0) as file:
         while piece := file.read(_PIECE):
