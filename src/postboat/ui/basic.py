@@ -88,7 +88,9 @@ def told_trouble(event: Event, view: View, manner: words.Manner) -> tuple[str, .
             nth, more = len(view.accounts[event.account].left_alone), words.too_many_left_alone(event, manner)
         case PlanHeld():
             nth, more = len(view.accounts[event.account].held), waiting.too_many_held(event, manner)
-            return _bounded(nth, waiting.held(event, manner), more)
+            return _bounded(nth, waiting.held(event, manner, nth), more)
+        case AccountFinished():
+            return waiting.all_held(view.accounts[event.account], manner)
         case MessagesAside():
             nth, more = view.accounts[event.account].aside, waiting.too_many_aside(event, manner)
             return _bounded(nth, (waiting.aside(event, manner),), more)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from postboat.ui.view import AccountView
     from postboat.ui.words import Manner
 
+IN_FULL = 5
+"""How many held folders of an account are told with subjects and commands; of further ones, a line is told."""
 SUBJECT = 48
 """Columns that a subject gets at most."""
 LOST: Mapping[str, str] = {"remote": "the Maildir", "local": "the server"}
@@ -48,11 +50,16 @@ class Held(Protocol):
 # --- held deletions -----------------------------------------------------------------------------------------------
 
 
-def held(event: PlanHeld, manner: Manner) -> tuple[str, ...]:
-    """Tell of deletions that were held: which, why, how many, some of their subjects, and what to do."""
+def held(event: PlanHeld, manner: Manner, nth: int = 1) -> tuple[str, ...]:
+    """Tell of deletions that were held: which, why, how many, some of their subjects, and what to do.
+
+    The `nth` of an account, if there were many before it, is told in a line.
+    """
     where = words.about(event, manner) if event.folder else f"{words.clean(event.account)}: "
     mark = ("would be held" if manner.dry_run else "HELD") + ("" if event.folder else ", and nothing was synced")
     first = f"{where}{mark}: {doubt(event)}"
+    if nth > IN_FULL:
+        return (first,)
     if manner.dry_run:
         return (first, *subjects(event), "  a sync would delete none of them before you say that it is meant")
     return (first, *subjects(event), *choices(event, manner))
@@ -118,15 +125,25 @@ def _why(held: Held) -> str:
 
 def too_many_held(event: PlanHeld, manner: Manner) -> str:
     """Tell that an account's further held folders are counted and not told one by one."""
-    account = words.about_account(event, manner)
-    if manner.dry_run:
-        return f"{account}more folders would be held and are only counted"
-    return f"{account}more folders are held and only counted; `{manner.program} restore` lists them all"
+    be = "would be" if manner.dry_run else "are"
+    return f"{words.about_account(event, manner)}more folders {be} held and only counted"
+
+
+def all_held(account: AccountView, manner: Manner) -> tuple[str, ...]:
+    """Tell what can be done about all that is held in an account, unless each folder was told with its commands."""
+    if len(account.held) <= IN_FULL or manner.dry_run:
+        return ()
+    many = words.plural(len(account.held_folders), "folder")
+    return (
+        f"{words.clean(account.name)}: {many} held; `{manner.program} restore` lists them all",
+        f"  if all that is meant:  {command('confirm', account.name, '', manner)}",
+        f"  to get all of it back: {command('restore', account.name, '', manner)}",
+    )
 
 
 def too_many_decided(event: PlanDecided, manner: Manner) -> str:
     """Tell that the user's word on further folders was taken down."""
-    return f"{words.about_account(event, manner)}more folders, as was said of the account"
+    return f"{words.about_account(event, manner)}and the same of more folders"
 
 
 def reminder(account: AccountView, manner: Manner) -> list[str]:

@@ -31,6 +31,7 @@ from postboat.ui.out import Out
 from postboat.ui.quiet import Quiet
 from postboat.ui.tty import RED, Size, Tty
 from postboat.ui.view import View, fold
+from postboat.ui.waiting import IN_FULL
 from postboat.ui.words import DETAILS, Manner
 
 if TYPE_CHECKING:
@@ -139,10 +140,23 @@ def fold_all(view: View, *events: Event) -> Event:
 async def test_three_hundred_held_folders_are_told_up_to_a_bound_and_counted() -> None:
     many = [PlanHeld("MyMail", f"F{n}", "remote", "many of the account", 2, 7) for n in range(300)]
     out, err = await basic(AccountStarted("MyMail"), *many, ended(held=600))
-    assert len(err) == 3 * DETAILS + 1
-    assert err[-1] == "more folders are held and only counted; `postboat restore` lists them all"
+    assert len(err) == 3 * IN_FULL + (DETAILS - IN_FULL) + 4
+    assert all(line.startswith("F") and "HELD" in line for line in err[3 * IN_FULL : -4])
+    assert err[-4:] == [
+        "more folders are held and only counted",
+        "MyMail: 300 folders held; `postboat restore` lists them all",
+        "  if all that is meant:  postboat confirm MyMail",
+        "  to get all of it back: postboat restore MyMail",
+    ]
     assert "held: 600 messages in 300 folders wait for your word" in out[0]
     assert out[1].startswith("  held: F0, F1, F2, F3, F4, F5 and 294 more; ")
+
+
+async def test_a_dry_run_of_three_hundred_held_folders_proposes_nothing() -> None:
+    many = [PlanHeld("MyMail", f"F{n}", "remote", "emptied", 7, 7) for n in range(300)]
+    _, err = await basic(AccountStarted("MyMail"), *many, ended(held=2100), manner=Manner(dry_run=True))
+    assert err[-1] == "more folders would be held and only counted"
+    assert not any("postboat" in line for line in err)
 
 
 async def test_when_all_folders_are_gone_one_word_stands_for_all() -> None:
@@ -204,7 +218,7 @@ async def test_a_word_on_very_many_folders_is_told_up_to_a_bound() -> None:
     many = [PlanDecided("MyMail", f"F{n}", "remote", "restore", 7) for n in range(300)]
     out, _ = await basic(*many, AccountStarted("MyMail"))
     assert len([line for line in out if "to be restored" in line]) == DETAILS
-    assert out[DETAILS] == "more folders, as was said of the account"
+    assert out[DETAILS] == "and the same of more folders"
 
 
 async def test_very_many_messages_that_came_back_are_told_up_to_a_bound() -> None:
