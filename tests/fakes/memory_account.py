@@ -76,7 +76,8 @@ class MemoryAccount:
             remote, local = (self.side(name, side) for side in (Side.REMOTE, Side.LOCAL))
             remote.fuse = local.fuse = fuse
             ledger = FusedLedger(self.ledger, task.remote, task.local, fuse=fuse)
-            return FolderPair("test", name, remote, local, ledger, self.policy, 2, retry=self.retry, again=again)
+            may = {"exempt": name in self.exempt, "doubts": self.doubts, "retry": self.retry}
+            return FolderPair("test", name, remote, local, ledger, self.policy, 2, again=again, **may)
 
         return make
 

@@ -88,8 +88,10 @@ class Guard:
             deletes = [delete for delete in one.open if delete.on is side]
             suspicion = self._suspicion(one, side, deletes, total) if deletes else None
             if suspicion is None:
-                passed += deletes
-            else:
+                suspicion, waiting = self._waiting(case, side)
+                passed += [delete for delete in deletes if delete.pairing.remote not in waiting]
+                deletes = [delete for delete in deletes if delete.pairing.remote in waiting]
+            if suspicion is not None and deletes:
                 keys = frozenset(delete.pairing.remote for delete in deletes)
                 held[side] = Held(side, suspicion, len(deletes), max(case.observed.paired, len(deletes)), keys)
         if not case.exempt:
@@ -97,12 +99,27 @@ class Guard:
         plan = replace(case.plan, copies=one.copies, deletes=(*one.confirmed, *passed))
         return Judged(plan, held, {before.on: before for before in case.held}, one.pairings)
 
+    def _waiting(self, case: Case, side: Side) -> tuple[Suspicion | None, frozenset[Key]]:
+        """What was held before and is without an answer, and why it was.
+
+        It stays held, though the folder that was emptied may have had new mail since and look like one that lost a few.
+        """
+        for before in case.held:
+            counted = before.suspicion not in DOUBTS
+            if before.on is side and before.verdict is Verdict.WAITING and not (counted and self._lets_all_pass(case)):
+                return before.suspicion, before.keys
+        return None, frozenset()
+
+    def _lets_all_pass(self, case: Case) -> bool:
+        """Whether any number of messages may go from a folder."""
+        return self._limits is None or case.exempt
+
     def _suspicion(self, one: _Answered, side: Side, deletes: Sequence[Delete], total: int) -> Suspicion | None:
         """Why these deletions look like an accident, if they do."""
         case, limits = one.case, self._limits
         if side is Side.REMOTE and case.doubts:
             return next(doubt for doubt in DOUBTS if doubt in case.doubts)
-        if limits is None or case.exempt:
+        if limits is None or self._lets_all_pass(case):
             return None
         coming_back = sum(1 for copy in one.copies if copy.replaces and copy.to is side.other)
         if case.observed.lost_all(side.other) and len(deletes) + coming_back >= limits.whole:

@@ -271,8 +271,24 @@ def test_a_word_about_one_side_is_none_about_the_other():
     assert suspicion(replace(case, held=(word,))) == [Suspicion.EMPTIED]
 
 
-def test_without_a_word_what_was_held_stays_held():
-    assert suspicion(said(losing(REMOTE, 10, 10), Verdict.WAITING)) == [Suspicion.EMPTIED]
+def test_without_a_word_what_was_held_stays_held_though_it_is_few_of_a_folder_that_grew():
+    assert suspicion(losing(REMOTE, 10, 100)) == [None]
+    assert suspicion(said(losing(REMOTE, 10, 100), Verdict.WAITING)) == [Suspicion.EMPTIED]
+
+
+def test_what_goes_besides_what_is_held_is_judged_by_itself():
+    (judged,) = judge(said(losing(REMOTE, 12, 100), Verdict.WAITING, frozenset("12345")))
+    assert len(judged.plan.deletes) == 7 and judged.held[REMOTE].keys == frozenset("12345")
+    (judged,) = judge(said(losing(REMOTE, 26, 100), Verdict.WAITING, frozenset("12345")))
+    assert judged.held[REMOTE].count == 26, "all of it is too much together"
+
+
+def test_a_folder_that_became_exempt_and_limits_that_were_lifted_let_go_what_was_held():
+    case = said(losing(REMOTE, 10, 10), Verdict.WAITING)
+    assert suspicion(replace(case, exempt=True)) == [None]
+    assert suspicion(case, limits=None) == [None]
+    doubted = replace(case, held=(replace(case.held[0], suspicion=Suspicion.UNMARKED),))
+    assert suspicion(doubted, limits=None) == [Suspicion.UNMARKED]
 
 
 @SIDES
