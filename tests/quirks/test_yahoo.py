@@ -66,12 +66,14 @@ def newest_only(answer: Answer, _: bytes) -> Answer:
     return Answer(answer.untagged[-LIMIT:], b"OK [MESSAGELIMIT 1000 31] UID FETCH completed with partial results")
 
 
-async def test_quirk_49_an_answer_cut_at_the_limit_is_continued_until_all_are_there(tmp_path):
-    server = yahoo(*many(2 * LIMIT + 30), capabilities=NEW)
+@pytest.mark.parametrize("capabilities", [NEW, NEW.replace("QRESYNC ", "")])
+async def test_quirk_49_an_answer_cut_at_the_limit_is_continued_until_all_are_there(tmp_path, capabilities):
+    server = yahoo(*many(2 * LIMIT + 30), capabilities=capabilities)
     server.lies["UID FETCH"] = newest_only
     async with sailing(tmp_path, server) as ship:
         (await ship.sync()).assert_clean()
         ship.assert_in_step()
+        await ship.assert_at_rest()
         for number in range(5, 1500):
             server.inbox.flag(number, SEEN)
         (await ship.sync()).assert_clean()
