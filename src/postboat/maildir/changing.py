@@ -156,9 +156,9 @@ def _visit(
         except PermissionError as error:
             failed[key] = f"{entry}: {error.strerror}"
         except OSError as error:
-            if error.errno != errno.EXDEV:
+            if error.errno not in (errno.EXDEV, errno.ENAMETOOLONG):
                 raise
-            failed[key] = ELSEWHERE
+            failed[key] = ELSEWHERE if error.errno == errno.EXDEV else f"{entry}: {error.strerror}"
 
     gone, refused = where.visit(folder, keys, guarded)
     return gone, failed | refused

@@ -10,13 +10,12 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from postboat.errors import FolderError
+from postboat.errors import FolderError, StoreMissing
 from postboat.maildir.glimpses import glimpses
-from postboat.maildir.identity import FILE as IDENTITY
 from postboat.maildir.layout import DEEPEST, SUBDIRECTORIES, Layout
 from postboat.maildir.names import NameMaker, printable
 from postboat.maildir.place import BELOW, Place, folder_error, in_thread, open_below
-from postboat.maildir.removing import remove_folder
+from postboat.maildir.removing import disown, remove_folder
 from postboat.maildir.standing import standing
 
 if TYPE_CHECKING:
@@ -36,8 +35,15 @@ class Listed(NamedTuple):
     unusable: list[str]
 
 
-_Look = tuple[list[tuple[str, bool]], str | None]
-"""Directories below one (and whether each is a link), and what is wrong with it: "" nothing, None: no Maildir."""
+class _Look(NamedTuple):
+    """What a directory shows."""
+
+    below: list[tuple[str, bool]]
+    """Directories in it, and whether each is a link."""
+    problem: str | None
+    """What is wrong with it; "" when nothing is, None when it is no Maildir."""
+    barred: bool = False
+    """Whether that keeps what is in it from being seen."""
 
 
 class MaildirStore:
@@ -71,6 +77,8 @@ class MaildirStore:
         self._found: dict[FolderName, str] = {}
         self._told: set[str] = set()
         """Directories that were told to be unusable: making the folder may complete them."""
+        self._barred: set[str] = set()
+        """Those of them of which nothing is known but that they are there."""
 
     async def exists(self) -> bool:
         """Whether the root is there, be it empty. When folders were known and it is not, a disk may be missing."""
@@ -89,6 +97,14 @@ class MaildirStore:
         Raises `FolderError` when a directory cannot be read, since a part of the tree proves nothing.
         """
         return await in_thread(self._find_all)
+
+    def is_barred(self, name: FolderName) -> bool:
+        """Whether the last `list` met something where the folder lies, or above it, that bars the way to it.
+
+        Such a folder is not gone: a symbolic link is not followed, or permission is lacking.
+        """
+        steps = self.directory(name).split("/")
+        return any("/".join(steps[:count]) in self._barred for count in range(1, len(steps) + 1))
 
     async def create(self, name: FolderName) -> None:
         """Make a folder's directories durably, mode 0700; what `list` told to lack some of them is completed.
@@ -146,8 +162,8 @@ class MaildirStore:
         What cannot be removed stays; a read-only store removes nothing.
         """
         if not self._read_only:
-            with suppress(OSError):
-                await in_thread((self.root / self.directory(name) / IDENTITY).unlink)
+            with suppress(OSError, StoreMissing):
+                await in_thread(disown, self.root, self.directory(name))
 
     async def glimpses(self, names: Collection[FolderName]) -> Mapping[FolderName, Glimpse]:
         """What each folder's `validity` and checkpoint are now, all in one look; no identity is made.
@@ -187,13 +203,12 @@ class MaildirStore:
     def _find_all(self) -> Listed:
         found: dict[FolderName, str] = {}
         told: set[str] = set()
+        barred: set[str] = set()
         unusable: list[str] = []
-        if not self.root.is_dir():
-            return Listed([], [])
-        for directory, problem in self._walk():
+        for directory, problem, bars in self._walk() if self.root.is_dir() else ():
             name = None if problem else self.layout.name(directory)
             if problem:
-                told.add(directory)
+                (barred if bars else told).add(directory)
             if name is None:
                 unusable.append(f"{self.root / directory}: {problem or 'its name is not one of this layout'}")
             elif name not in found:
@@ -203,21 +218,21 @@ class MaildirStore:
                 kept, other = (own, found[name]) if directory == own else (found[name], directory)
                 found[name] = kept
                 unusable.append(f"{self.root / other}: is the same folder as {self.root / kept}")
-        self._found, self._told = found, told
+        self._found, self._told, self._barred = found, told, barred
         return Listed(sorted(found), [printable(text) for text in unusable])
 
-    def _walk(self) -> Iterator[tuple[str, str]]:
-        """Directories of Maildirs, relative to the root, each with what is wrong with it or ""."""
+    def _walk(self) -> Iterator[tuple[str, str, bool]]:
+        """Directories of Maildirs, relative to the root, each with what is wrong with it or "", and if that bars it."""
         pending = [""]
         while pending:
             directory = pending.pop()
-            below, problem = self._open_and_look(directory)
+            below, problem, barred = self._open_and_look(directory)
             if problem is not None and (directory or self.layout.kind == "maildir++"):
-                yield directory, problem
+                yield directory, problem, barred
             for step, is_link in sorted(below, reverse=True):
                 path = f"{directory}/{step}" if directory else step
                 if is_link:
-                    yield path, "is a symbolic link, which is not followed"
+                    yield path, "is a symbolic link, which is not followed", True
                 elif not directory or (self.layout.kind == "nested" and path.count("/") < DEEPEST):
                     pending.append(path)
 
@@ -230,10 +245,10 @@ class MaildirStore:
                 os.close(fd)
         except PermissionError as error:
             if directory:  # such as lost+found: the others can be synced
-                return [], error.strerror
+                return _Look([], error.strerror, barred=True)
             raise folder_error(error, self.root) from error
         except FileNotFoundError:
-            return [], None  # removed since it was seen
+            return _Look([], None)  # removed since it was seen
         except OSError as error:
             raise folder_error(error, self.root / directory) from error
 
@@ -266,15 +281,20 @@ class MaildirStore:
 
 def _look_into(fd: int) -> _Look:
     below: list[tuple[str, bool]] = []
+    own: dict[str, bool] = {}
     with os.scandir(fd) as entries:
         for entry in entries:
-            link = entry.is_symlink()
-            if entry.name not in SUBDIRECTORIES and entry.is_dir():
-                below.append((entry.name, link))
-    if not _holds_mail(fd):
-        return below, None
-    missing = [name for name in SUBDIRECTORIES if not _is_directory(fd, name)]
-    return below, f"has no directory {' and no '.join(missing)}" if missing else ""
+            if entry.name in SUBDIRECTORIES:
+                own[entry.name] = entry.is_dir(follow_symlinks=False)
+            elif entry.is_dir():
+                below.append((entry.name, entry.is_symlink()))
+    odd = [name for name in SUBDIRECTORIES if own.get(name) is False]
+    if odd and len(own) > 1:
+        return _Look(below, f"its {' and its '.join(odd)} is a symbolic link or a file", barred=True)
+    if not (own.get("cur") or own.get("new")):
+        return _Look(below, None)
+    missing = [name for name in SUBDIRECTORIES if name not in own]
+    return _Look(below, f"has no directory {' and no '.join(missing)}" if missing else "")
 
 
 def _holds_mail(fd: int) -> bool:

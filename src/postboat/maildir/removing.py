@@ -44,6 +44,15 @@ def remove_folder(root: Path, directory: str) -> str:
             os.close(fd)
 
 
+def disown(root: Path, directory: str) -> None:
+    """Take a folder's identifier away. Raises `OSError`, `StoreMissing`."""
+    fd = open_below(root, directory)
+    try:
+        os.unlink(IDENTITY, dir_fd=fd)
+    finally:
+        os.close(fd)
+
+
 def _foreign(folder: int) -> str:
     """What is in the folder that is neither ours nor an empty directory of a Maildir."""
     others = sorted(_names(folder) - {*SUBDIRECTORIES, *_OURS})

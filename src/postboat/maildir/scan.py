@@ -14,7 +14,7 @@ from postboat.model import MAILDIR_FLAGS
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from postboat.maildir.place import OpenFolder
     from postboat.maildir.system import File
@@ -71,9 +71,9 @@ def list_folder(folder: OpenFolder, now: float, agreed: Mapping[Key, Flags]) -> 
     return listing
 
 
-def find_files(folder: OpenFolder, keys: Collection[Key]) -> Listing:
+def find_files(folder: OpenFolder, keys: frozenset[Key]) -> Listing:
     """Where the files of `keys` are now, whatever was agreed; nothing is said of others. Raises `OSError`."""
-    return _all(folder, frozenset(keys))
+    return _all(folder, keys)
 
 
 def checkpoint_now(folder: OpenFolder) -> str:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from postboat.maildir.scan import Listing, find_files, list_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from postboat.maildir.place import OpenFolder
     from postboat.maildir.scan import Entry
     from postboat.model import Flags, Key
 
 _LOOKS = 8
+_ENOUGH = 2
+"""Listings in a row that must lack a file before it is gone."""
 
 
 class Whereabouts:
@@ -22,20 +24,27 @@ class Whereabouts:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._listing = Listing()
+        self._absent: dict[Key, int] = {}
+        """How many listings in a row lacked a key that was looked for."""
 
     def look(self, folder: OpenFolder, agreed: Mapping[Key, Flags]) -> Listing:
         """List the folder, and remember where what is not as agreed is. Raises `OSError`."""
-        self._listing = list_folder(folder, self._clock(), agreed)
+        self._listing, self._absent = list_folder(folder, self._clock(), agreed), {}
         return self._listing
 
-    def find(self, folder: OpenFolder, keys: Collection[Key]) -> Mapping[Key, Entry]:
-        """Look for the files of `keys` and remember where they are; those not found are left out. Raises `OSError`."""
-        found = find_files(folder, keys)
-        for key in keys:
-            self.forget(key)
+    def find(self, folder: OpenFolder, keys: Iterable[Key]) -> Mapping[Key, Entry]:
+        """Look where the files of `keys` are, and those of all others that were seen; what is gone is left out.
+
+        Whoever renamed one file may have renamed thousands: so one listing serves them all. Raises `OSError`.
+        """
+        wanted = frozenset(keys) | self._listing.entries.keys() | self._absent.keys()
+        found = find_files(folder, wanted)
+        for key in wanted:
             self._listing.untouchable.pop(key, None)
-        self._listing.entries |= found.entries
+        self._listing.entries = found.entries
         self._listing.untouchable |= found.untouchable
+        absent = wanted - found.entries.keys() - found.untouchable.keys()
+        self._absent = {key: self._absent.get(key, 0) + 1 for key in absent}
         return found.entries
 
     @property
@@ -57,24 +66,25 @@ class Whereabouts:
         self._listing.entries.pop(key, None)
 
     def visit(
-        self, folder: OpenFolder, keys: Iterable[Key], act: Callable[[Key, Entry], None]
+        self, folder: OpenFolder, keys: Iterable[Key], act: Callable[[Key, Entry], None], *, reading: bool = False
     ) -> tuple[frozenset[Key], dict[Key, str]]:
         """Call `act` once for the file of each key; returns the keys that are gone, and the refused with the reason.
 
         `act` raises `FileNotFoundError` when the file is not where it was seen: it is then looked for again. A file
-        is gone when two listings in a row lack it; one alone may miss a file that is renamed while it is made.
+        is gone when two listings in a row lack it; one alone may miss a file that is renamed while it is made. For
+        `reading`, what another visit listed counts as well, as nothing worse than reading it later comes of it.
         """
-        pending, absent = list(keys), frozenset[str]()
+        pending = list(keys)
         gone: set[Key] = set()
         refused: dict[Key, str] = {}
+        if not reading:
+            self._absent = {}
         for look in range(_LOOKS):
             if look:
                 self.find(folder, pending)
             pending = self._attempt(pending, act, refused)
-            lacking = frozenset(key for key in pending if look and key not in self._listing.entries)
-            gone |= lacking & absent
+            gone |= {key for key in pending if self._absent.get(key, 0) >= _ENOUGH}
             pending = [key for key in pending if key not in gone]
-            absent = lacking
             if not pending:
                 break
         refused |= dict.fromkeys(pending, "another program keeps renaming its file")

@@ -3,7 +3,7 @@ import os
 import pytest
 from tests.unit.maildir.shore import DISK, AgreedOn, files, mailbox, maildir, mark_of, put
 
-from postboat.maildir import changing
+from postboat.maildir import changing, whereabouts
 from postboat.model import DELETED, FLAGGED, NO_FLAGS, SEEN, Gone, Reflagging
 
 SEEN_ONLY, FLAGGED_ONLY = frozenset({SEEN}), frozenset({FLAGGED})
@@ -219,3 +219,42 @@ async def test_flags_never_replace_another_file(path):
     assert refused.key == "a"
     assert (path / "cur" / "a:2,").read_bytes() == b"mine\n"
     assert (path / "cur" / "a:2,S").read_bytes() == b"other\n"
+
+
+async def test_one_listing_finds_all_that_was_renamed(path, monkeypatch):
+    for number in range(100):
+        put(path, "new", f"{number}")
+    box = mailbox(path)
+    keys = list((await box.changes(AgreedOn())).appeared)
+    for number in range(100):
+        if number % 2:
+            (path / "new" / f"{number}").rename(path / "cur" / f"{number}:2,S")
+        else:
+            (path / "new" / f"{number}").unlink()
+    looks, real = [], whereabouts.find_files
+    monkeypatch.setattr(whereabouts, "find_files", lambda folder, wanted: looks.append(1) or real(folder, wanted))
+    found = [item async for item in box.read(keys)]
+    assert sorted(item.key for item in found) == sorted(keys)
+    assert sum(isinstance(item, Gone) for item in found) == 50
+    assert len(looks) == 2
+
+
+async def test_a_file_that_was_out_of_sight_while_others_were_read_is_deleted_all_the_same(path):
+    put(path, "cur", "a:2,S")
+    put(path, "cur", "b:2,S")
+    box = mailbox(path)
+    await box.changes(AgreedOn())
+    (path / "cur" / "a:2,S").rename(path.parent / "a")
+    assert [item async for item in box.read(["a"])] == [Gone("a")]
+    (path.parent / "a").rename(path / "cur" / "a:2,F")
+    assert await box.delete(["a"], expunge=True) == []
+    assert files(path) == ["cur/b:2,S"]
+
+
+async def test_a_name_too_long_for_its_flags_is_refused_and_stops_nothing(path):
+    put(path, "cur", "x" * 255)
+    put(path, "cur", "a:2,")
+    work = [Reflagging("x" * 255, SEEN_ONLY), Reflagging("a", SEEN_ONLY)]
+    [refused] = await mailbox(path).reflag(work)
+    assert refused.key == "x" * 255 and "File name too long" in refused.reason
+    assert files(path) == ["cur/a:2,S", f"cur/{'x' * 255}"]

@@ -1,5 +1,6 @@
 import asyncio
 import os
+import shutil
 
 import pytest
 from tests.unit.maildir.shore import content, deliver, maildir
@@ -279,3 +280,47 @@ async def test_a_link_in_a_folders_place_is_not_removed(tmp_path):
     with pytest.raises(FolderError):
         await MaildirStore(tmp_path).remove(FolderName(("A",)))
     assert (tmp_path / "A" / "cur").is_dir()
+
+
+@pytest.mark.parametrize("odd", ["link", "file"])
+@pytest.mark.parametrize("part", ["", "cur", "new", "tmp"])
+async def test_a_folder_that_cannot_be_seen_is_not_gone(tmp_path, part, odd):
+    store, name, other = MaildirStore(tmp_path, "nested"), FolderName(("A",)), FolderName(("B",))
+    await store.create(name)
+    await store.create(other)
+    place = tmp_path / "A" / part
+    place.rename(tmp_path.parent / f"{tmp_path.name}-away")
+    if odd == "link":
+        place.symlink_to(tmp_path.parent / f"{tmp_path.name}-away")
+    else:
+        place.write_text("")
+    names, _ = await store.list()
+    assert names == [other]
+    assert store.is_barred(name) is (part != "" or odd == "link")
+    assert store.is_barred(FolderName(("A", "below"))) is store.is_barred(name)
+    assert not store.is_barred(other)
+
+
+async def test_a_folder_that_lost_a_part_is_gone_and_can_be_completed(tmp_path):
+    store, name = MaildirStore(tmp_path), FolderName(("A",))
+    await store.create(name)
+    shutil.rmtree(tmp_path / "A" / "cur")
+    assert (await store.list()).names == []
+    assert not store.is_barred(name)
+    await store.create(name)
+    assert (await store.list()).names == [name]
+
+
+async def test_disowning_does_not_follow_a_link(tmp_path):
+    store, name = MaildirStore(tmp_path), FolderName(("A",))
+    await store.create(name)
+    before = await store.mailbox(name).validity()
+    away = (tmp_path / "A").rename(tmp_path.with_name(f"{tmp_path.name}-away"))
+    (tmp_path / "A").symlink_to(away)
+    await store.disown(name)
+    assert (away / ".postboat-id").exists()
+    (tmp_path / "A").unlink()
+    away.rename(tmp_path / "A")
+    assert await store.mailbox(name).validity() == before
+    await store.disown(name)
+    assert not (tmp_path / "A" / ".postboat-id").exists()
