@@ -109,12 +109,21 @@ async def _still_in_doubt(
 
     Once its own side has lost the message, the doubt is gone with it: so the user can end it.
     """
-    moot = [i for i, _ in doubts if (own := changes[i.to.other]).complete and i.origin not in own.appeared]
+    moot = [intent for intent, _ in doubts if await _is_moot(pair, intent, changes)]
     if moot:
         await pair.ledger.record(settled=moot)
     rest = [(intent, doubt) for intent, doubt in doubts if intent not in moot]
     withheld = {side: {intent.origin for intent, _ in rest if intent.to is side} for side in Side}
     return withheld, [doubt for _, doubt in rest]
+
+
+async def _is_moot(pair: FolderPair, intent: Intent, changes: Mapping[Side, Changes]) -> bool:
+    """Whether a message is gone from its own side, or there on both; one that is to come back is known and neither."""
+    own, other = changes[intent.to.other], changes[intent.to]
+    if not own.complete or intent.origin in own.appeared:
+        return False
+    known = (await pair.ledger.pairings(intent.to.other, [intent.origin])).get(intent.origin)
+    return known is None or intent.origin in own.vanished or known.key(intent.to) not in other.vanished
 
 
 def _stored(found: Mapping[Key, Stored | Unsettled], intent: Intent) -> Stored | None:

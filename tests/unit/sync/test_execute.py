@@ -346,6 +346,47 @@ async def test_a_copy_that_nobody_finds_is_told_until_its_message_is_deleted(wor
     await world.assert_at_rest()
 
 
+@pytest.mark.parametrize("found", [True, False])
+async def test_a_message_that_was_coming_back_when_the_connection_broke_is_not_sent_twice(world, found):
+    """Deleted on the server, flagged on disk: the copy that goes up may arrive after we have looked."""
+    await world.agree(1, 2)
+    world.remote.remove(world.key(REMOTE, 1))
+    world.local.set_flags(world.key(LOCAL, 1), {FLAGGED})
+    with pytest.raises(Died):
+        await world.sync(dying_at_point("after store" if found else "before store"))
+    stored = len(world.remote.messages)
+    find = world.remote.find
+    world.remote.find = nothing_found
+    done = await world.sync_pair(replace(world.pair(), again=True))
+    assert done.failed == (0 if found else 1), "a message seen under another key is known again"
+    assert len(world.remote.messages) == stored
+    world.remote.find = find
+    await world.sync()
+    world.assert_in_step()
+    assert len(world.remote.messages) == 2
+    await world.assert_at_rest()
+
+
+async def nothing_found(intents, paired=()):
+    return {}
+
+
+async def test_a_doubt_about_a_message_that_both_sides_hold_by_now_is_over(world):
+    key = world.local.put(message(1))
+    pair = world.pair()
+    await pair.ledger.open({REMOTE: "1", LOCAL: "id"})
+    await pair.ledger.intend([Intent(REMOTE, key, "stored for sure", NO_FLAGS)])
+    await pair.ledger.record(pairings=[Pairing(world.remote.put(message(1)), key, NO_FLAGS)])
+
+    async def nowhere(intents, paired=()):
+        return {intent.origin: Unsettled(intent.origin, "stored, but where?", intent.token) for intent in intents}
+
+    world.remote.find = nowhere
+    assert (await world.sync()).failed == 0
+    assert not await pair.ledger.intents()
+    await world.assert_at_rest()
+
+
 async def test_a_file_renamed_between_a_crash_and_its_recovery_is_known_again():
     async with memory_ledger() as ledger:
         world = MemoryWorld(ledger, Policy(sync_deletes=frozenset()))
