@@ -17,6 +17,7 @@ from tests.real.voyage import Voyage, digest, digests, message
 from tests.servers.recorder import Recorder
 
 from postboat.events import FolderPlanned, FolderProgressed, FolderStarted, Warned
+from postboat.service.inspect import check
 from postboat.service.supervisor import RunOptions
 
 if TYPE_CHECKING:
@@ -254,6 +255,13 @@ async def test_a_ledger_that_cannot_be_used_is_told_and_nothing_is_touched(voyag
     assert kept == found
     assert voyage.on_server() == served
     assert contents(voyage) == before - Counter([digest(MESSAGES[5])]) + Counter([digest(message(101))])
+
+
+async def test_the_inspection_tells_of_it_too(voyage):
+    overwritten(ledger_of(voyage))
+    (report,) = await check(voyage.whole, RunOptions(), None)
+    assert report.ok and any("damaged" in problem for problem in report.problems)
+    assert ledger_of(voyage).read_bytes().startswith(b"this was")
 
 
 async def test_a_dry_run_on_a_damaged_ledger_would_delete_nothing(voyage):

@@ -17,7 +17,7 @@ from postboat.sync.tasks import each
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from postboat.config.schema import AccountConfig, Config, FolderRules
     from postboat.config.secrets import Prompter
@@ -100,9 +100,9 @@ async def _account(
     parts = assemble(account, config, told.append, prompter, prompting, dry_run=True)
     try:
         report = await _server(parts, report)
-        tree = await _tree(parts)
+        tree, notes = await _tree(parts)
         report = replace(report, folders=await _folders(parts, tree, count=count))
-        return replace(report, problems=(*tree.problems, *_unused(account, tree)))
+        return replace(report, problems=(*notes, *tree.problems, *_unused(account, tree)))
     except FolderRulesRefused as refused:
         return replace(report, problems=tuple(str(refused).splitlines()), exit_code=refused.exit_code)
     except PostboatError as failure:
@@ -122,10 +122,11 @@ async def _server(parts: AccountParts, report: AccountReport) -> AccountReport:
         )
 
 
-async def _tree(parts: AccountParts) -> Tree:
+async def _tree(parts: AccountParts) -> tuple[Tree, Sequence[str]]:
+    """The folders of both sides, and what is to be said of the ledger."""
     ledger = await AccountLedger.open(parts.ledger_path, account=parts.name, dry_run=True)
     try:
-        return await read_tree(parts, ledger)
+        return await read_tree(parts, ledger), ledger.notes
     finally:
         await ledger.close()
 
