@@ -169,14 +169,21 @@ def wait_for_mail(user: User, process: subprocess.Popen[str], least: int = 1) ->
 
 def test_version_and_help(user):
     assert user.run("--version").assert_in_sync().out == f"postboat {__version__}\n"
-    for words in (["--help"], ["sync", "--help"], ["check", "-h"], ["folders", "-h"]):
+    for words in (
+        ["--help"],
+        ["sync", "--help"],
+        ["check", "-h"],
+        ["folders", "-h"],
+        ["confirm", "-h"],
+        ["restore", "-h"],
+    ):
         told = user.run(*words).assert_in_sync().out
         assert told.startswith("usage: postboat") and "--config" in told and "exit codes" in told
         assert max(map(len, told.splitlines())) <= 80
     assert not user.everything()
 
 
-@pytest.mark.parametrize("words", [["--dry-run"], ["--dry-run", "--json"], ["check"], ["folders"]])
+@pytest.mark.parametrize("words", [["--dry-run"], ["--dry-run", "--json"], ["check"], ["folders"], ["restore"]])
 def test_looking_at_a_new_account_writes_nothing_anywhere(user, voyage, words):
     before = voyage.on_server(), voyage.server_folders()
     xdg = {f"XDG_{kind}_HOME": str(user.home / kind.lower()) for kind in ("STATE", "DATA", "CACHE", "CONFIG")}

@@ -50,4 +50,5 @@ def on_disk(mail: Path) -> dict[str, int]:
     return {
         folder.name.replace(".", "/"): sum(1 for part in ("cur", "new") for _ in (folder / part).iterdir())
         for folder in mail.iterdir()
+        if folder.is_dir()
     }

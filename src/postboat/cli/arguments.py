@@ -18,7 +18,7 @@ COMMANDS = {
     "check": "connect, and show what would be synced and what looks wrong",
     "folders": "list the folders with their names on both sides",
     "confirm": "let deletions pass that are held, and sync",
-    "restore": "bring messages back, and sync; alone: list what is held and what can be brought back",
+    "restore": "bring messages back, and sync; alone: list those that can be",
 }
 """Each command is a module of this name in `postboat.cli.commands`."""
 
@@ -32,7 +32,7 @@ EXIT_CODES = """\
 exit codes:
   0  in step              4  a server could not be reached
   1  internal error       5  a sign-in was refused, or a password is needed
-  2  wrong usage or       6  deletions that look like an accident wait for your word
+  2  wrong usage or       6  deletions are held and wait for your word
      configuration        7  another run works on the account
   3  some messages, folders or accounts failed
   130, 143  stopped by a signal
