@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.crash import ptrace
 from tests.crash.power import Disk, Picture, bring_about, lay_up, photograph, read_record
-from tests.crash.trials import SEED, parts, points_of
+from tests.crash.trials import ALL, SEED, parts, points_of
 from tests.crash.voyages import struck, told
 from tests.real.mixed import assert_recovers
 from tests.real.program import configure
@@ -34,8 +34,8 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 
-CUTS = parts(6)
-IMAGES = 6
+CUTS = parts(10)
+IMAGES = 6 if ALL else 3
 """Images made of each cut."""
 
 
