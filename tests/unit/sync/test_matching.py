@@ -279,3 +279,19 @@ async def test_a_run_that_dies_while_keys_are_in_doubt_loses_and_doubles_nothing
         await world.sync()
         world.assert_in_step()
         assert len(world.local.messages) == 6
+
+
+async def test_a_mark_that_is_the_same_everywhere_tells_a_message_under_its_new_key_without_a_look(world):
+    """EMAILID and X-GM-MSGID; the local copy need not be like what the server has made of it."""
+    for number in range(3):
+        key = world.remote.put(message(number))
+        world.remote.messages[key] = replace(world.remote.messages[key], mark=f"M{number}")
+    await world.sync()
+    for key, held in list(world.remote.messages.items()):
+        world.remote.messages[key] = replace(held, wire=held.wire.replace(b"Subject", b"X-Subject"))
+    renumber(world)
+    world.remote.commands.clear()
+    done = await world.sync()
+    assert (done.down, done.up, done.deleted_local, done.deleted_remote) == (0, 0, 0, 0)
+    assert world.remote.commands["fingerprints"] == 0
+    assert len(world.local.messages) == 3
