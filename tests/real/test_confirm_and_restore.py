@@ -250,6 +250,40 @@ def test_a_maildir_that_is_gone_stops_all_and_can_be_restored(voyage) -> None:
     assert_settled([voyage])
 
 
+def test_a_maildir_that_is_gone_can_be_meant(voyage) -> None:
+    shutil.rmtree(voyage.mail)
+    voyage.deliver(new := message(101))
+    assert run_program(voyage, "-u", "quiet").returncode == 6
+    listed = run_program(voyage, "restore")
+    assert (
+        "  all folders: all 13 messages would be deleted on the server, because all folders are gone" in listed.stdout
+    )
+    done = paste(listed, MEANT)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    assert voyage.on_server().keys() == digests([new]), "what nobody here has seen stays"
+    assert voyage.server_folders() == {"INBOX"}
+    assert run_program(voyage).returncode == 0
+    voyage.assert_same("INBOX")
+    assert_settled([voyage])
+
+
+def test_another_directory_in_place_of_the_maildirs_is_told_of(voyage) -> None:
+    (voyage.mail / ".postboat-store").unlink()
+    voyage.files("Archive")[0].unlink()
+    ran = run_program(voyage)
+    assert ran.returncode == 6
+    assert ran.stderr.splitlines()[0] == (
+        "Archive: HELD: 1 of 12 messages would be deleted on the server, because it is gone from the Maildir, "
+        "whose directory lacks the mark (.postboat-store) that it had"
+    )
+    assert "  if the right disk is not mounted: mount it, and sync again" in ran.stderr.splitlines()
+    assert paste(ran, MEANT).returncode == 0
+    assert len(voyage.on_server("Archive")) == 11
+    voyage.files("Archive")[0].unlink()
+    assert run_program(voyage).returncode == 0, "the directory is the right one, since the user said so"
+    assert len(voyage.on_server("Archive")) == 10
+
+
 # --- two accounts -------------------------------------------------------------------------------------------------
 
 
@@ -348,7 +382,10 @@ def test_what_was_deleted_last_is_put_back(voyage) -> None:
     first = run_program(voyage, "restore", "MyMail:Archive", "--deleted", rows[0][0])
     assert (first.returncode, first.stderr) == (0, ""), first
     assert voyage.on_server("Archive").keys() == voyage.on_disk("Archive").keys() == digests(MAIL)
-    assert "nothing that was removed from the Maildir is kept (keepdeleted = 30 days)" in run_program(voyage, "restore").stdout
+    assert (
+        "nothing that was removed from the Maildir is kept (keepdeleted = 30 days)"
+        in run_program(voyage, "restore").stdout
+    )
     assert_settled([voyage])
 
 
