@@ -182,6 +182,26 @@ async def test_what_was_confirmed_is_carried_out_though_the_first_try_dies(accou
     assert not account.side("A", REMOTE).messages and not told(account) and not await account.ledger.holds()
 
 
+async def test_what_is_held_besides_never_takes_the_place_of_a_verdict_before_it_is_carried_out(account):
+    await agree(account, count=100)
+    keys = list(account.side("A", LOCAL).messages)
+    for key in keys[:30]:
+        account.side("A", LOCAL).remove(key)
+    await account.sync()
+    ((_, _, asked),) = await account.ledger.holds()
+    await decide(account, Verdict.CONFIRMED)
+    for key in keys[30:60]:
+        account.side("A", LOCAL).remove(key)
+    for point in range(60):
+        try:
+            await account.sync(dying_at(point))
+        except Died:
+            ((_, _, held),) = await account.ledger.holds()
+            left = asked.keys & account.side("A", REMOTE).messages.keys()
+            assert not left or (held.verdict is Verdict.CONFIRMED and left <= held.keys)
+    assert len(account.side("A", REMOTE).messages) == 70
+
+
 async def test_what_is_wanted_back_comes_once_though_each_try_dies(account):
     await agree(account)
     wipe(account, LOCAL)
