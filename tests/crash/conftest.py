@@ -7,9 +7,12 @@ import json
 from collections import Counter
 
 import pytest
+from tests.crash.small_disk import can_mount
 from tests.crash.voyages import Unharmed, struck
 from tests.real.mixed import assert_agreed, change, prepare
 from tests.real.voyage import Voyage
+
+collect_ignore = [] if can_mount() else ["test_small_disks.py"]
 
 
 @pytest.fixture(scope="session")
