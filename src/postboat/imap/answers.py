@@ -137,6 +137,7 @@ class Answers:
         self.told += not isinstance(response, Condition | Unknown)
         if isinstance(response, Tagged):
             self._octets = self._responses = 0
+            self._require_presence(response.condition)
             call = self._pipeline.answer(response)
             if call is not None:
                 self._conclude(call, response.condition)
@@ -146,6 +147,11 @@ class Answers:
             self._greetings.put(response)
         else:
             self._hear(response)
+
+    def _require_presence(self, condition: Condition) -> None:
+        """What is granted behind a BYE was not: only a refusal may explain it."""
+        if self.bye is not None and condition.status == "OK" and not self._pipeline.calls("LOGOUT"):
+            raise ConnectionLost(f"the server closed the connection: {self.bye.text}")
 
     def _hear(self, response: Response) -> None:
         """Pass an untagged response on; none is dropped."""

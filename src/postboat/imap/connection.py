@@ -356,8 +356,9 @@ class Connection:
     async def _be_greeted(self) -> None:
         """Take the greeting over."""
         greeting = await self._answers.greeting()
-        if greeting.status not in ("OK", "PREAUTH"):
-            text = str(self.failure or greeting.text or greeting.status)
+        bye = self._answers.bye
+        if greeting.status not in ("OK", "PREAUTH") or bye is not None:
+            text = str(self.failure or (bye or greeting).text or greeting.status)
             self._fail(ConnectionLost(text))
             raise ServerUnreachable(f"the server does not talk to us: {text}")
         self.greeting = greeting
