@@ -30,6 +30,8 @@ _ADVICE = {
     sqlite3.SQLITE_IOERR: "the disk reports an error",
 }
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_NO_TABLES = ("unsupported file format", "no such table", "no such column", "table meta already exists")
+"""What SQLite says of a file of ours, without a code of its own, whose first page is not what we wrote."""
 _NO_TEXT = "Could not decode"
 """How `sqlite3` begins what it says of text that is none: an error without a code."""
 
@@ -250,7 +252,7 @@ class Database:
 
     def _unusable(self, error: sqlite3.Error) -> LedgerUnusable:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest is detail
-        if code in _DAMAGED or str(error).startswith(_NO_TEXT):
+        if code in _DAMAGED or str(error).startswith((*_NO_TABLES, _NO_TEXT)):
             return self._damaged(str(error))
         return LedgerUnusable(f"{self._where} cannot be used: {_ADVICE.get(code, error)}")
 

@@ -385,3 +385,23 @@ def test_a_file_of_ours_keeps_its_other_folders_names(path: Path) -> None:
         with closing(opened(path)) as database:
             Tables(database).open_folder(other, VALID)
             assert len(Tables(database).known()) == 2 and database.notes == []
+
+
+@pytest.mark.parametrize("at", [44, 47, 63, 1536, 2048])
+def test_damage_in_the_first_page_is_noticed_there_or_in_the_next_run(path: Path, at: int) -> None:
+    """Formats, versions and tables: what SQLite says of them bears no code of its own."""
+    path.with_name("test.ledger.seal").unlink()
+    whole = bytearray(path.read_bytes())
+    whole[at : at + 1 if at < 100 else at + 512] = b"\0" if at == 63 else b"\xa5" * (1 if at < 100 else 512)
+    path.write_bytes(whole)
+    for _ in range(2):
+        try:
+            with closing(opened(path)) as database:
+                counted(database)
+                Tables(database).open_folder(PAIR, VALID)
+                Tables(database).known()
+        except LedgerUnusable:
+            continue
+        break
+    with closing(opened(path)) as database:
+        Tables(database).record(PAIR, pairings(range(1, 3)), [], [])
