@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from postboat.maildir.scan import Listing, find_files, list_folder
@@ -19,13 +20,19 @@ _ENOUGH = 2
 
 
 class Whereabouts:
-    """Where each message's file was last seen: hints that every use proves against the disk."""
+    """Where each message's file was last seen: hints that every use proves against the disk.
+
+    Several threads may read at once.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._listing = Listing()
         self._absent: dict[Key, int] = {}
         """How many listings in a row lacked a key that was looked for."""
+        self._made = 0
+        """Listings made by `find`."""
+        self._lock = Lock()
 
     def look(self, folder: OpenFolder, agreed: Mapping[Key, Flags]) -> Listing:
         """List the folder, and remember where what is not as agreed is. Raises `OSError`."""
@@ -37,6 +44,10 @@ class Whereabouts:
 
         Whoever renamed one file may have renamed thousands: so one listing serves them all. Raises `OSError`.
         """
+        with self._lock:
+            return self._find(folder, keys)
+
+    def _find(self, folder: OpenFolder, keys: Iterable[Key]) -> Mapping[Key, Entry]:
         wanted = frozenset(keys) | self._listing.entries.keys() | self._absent.keys()
         found = find_files(folder, wanted)
         for key in wanted:
@@ -45,7 +56,15 @@ class Whereabouts:
         self._listing.untouchable |= found.untouchable
         absent = wanted - found.entries.keys() - found.untouchable.keys()
         self._absent = {key: self._absent.get(key, 0) + 1 for key in absent}
+        self._made += 1
         return found.entries
+
+    def _find_after(self, made: int, folder: OpenFolder, keys: Iterable[Key]) -> None:
+        """As `find`, unless another thread did it since so many listings were made."""
+        with self._lock:
+            known = self._listing.entries.keys() | self._absent.keys() | self._listing.untouchable.keys()
+            if self._made == made or not known.issuperset(keys):
+                self._find(folder, keys)
 
     @property
     def untouchable(self) -> Mapping[Key, str]:
@@ -74,14 +93,15 @@ class Whereabouts:
         is gone when two listings in a row lack it; one alone may miss a file that is renamed while it is made. For
         `reading`, what another visit listed counts as well, as nothing worse than reading it later comes of it.
         """
-        pending = list(keys)
+        pending, made = list(keys), self._made
         gone: set[Key] = set()
         refused: dict[Key, str] = {}
         if not reading:
             self._absent = {}
         for look in range(_LOOKS):
             if look:
-                self.find(folder, pending)
+                self._find_after(made, folder, pending)
+            made = self._made
             pending = self._attempt(pending, act, refused)
             gone |= {key for key in pending if self._absent.get(key, 0) >= _ENOUGH}
             pending = [key for key in pending if key not in gone]
