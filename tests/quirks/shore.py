@@ -95,7 +95,7 @@ def provider(capabilities: str, *messages: bytes, greeting: str = "ready") -> Ly
 
 
 @asynccontextmanager
-async def scripted(*scripts: str, host: str = "127.0.0.1") -> AsyncIterator[tuple[Pool[Session], ScriptedServer]]:
+async def scripted(*scripts: str) -> AsyncIterator[tuple[Pool[Session], ScriptedServer]]:
     """A pool of one session to a server that expects exactly these dialogues, one for each connection."""
 
     async def password(_: str | None) -> tuple[str, Secret]:
@@ -104,7 +104,7 @@ async def scripted(*scripts: str, host: str = "127.0.0.1") -> AsyncIterator[tupl
     async with serve(*scripts) as server:
         remote = RemoteConfig(
             name="r",
-            remotehost=host,
+            remotehost="127.0.0.1",
             remoteport=server.port,
             remoteuser="me",
             ssl=False,
@@ -123,16 +123,6 @@ async def read(box: ImapMailbox, *keys: Key) -> list[Content | Gone | Unreadable
     """All that reading gives."""
     async with aclosing(box.read(keys)) as items:  # type: ignore[type-var]
         return [item async for item in items]
-
-
-async def store(box: ImapMailbox, *contents: Content):
-    """Intend and store."""
-    return await box.store(contents, await box.intend(contents))
-
-
-def content(key: Key, wire: bytes, flags: Flags = NO_FLAGS, date: float | None = 1_577_836_800.0) -> Content:
-    """A message on its way to the server."""
-    return Content(key, flags, date, len(wire), wire)
 
 
 def knows(*uids: int, flags: Flags = NO_FLAGS, checkpoint: str | None = None) -> Baseline:
