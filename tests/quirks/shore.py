@@ -1,6 +1,6 @@
 """Whole runs of the program, and single mailboxes of it, against a server whose words a test knows.
 
-`sailing` is an account on a server that keeps mail and has its provider's manners; `scripted` and `talked` are for a
+`sailing` is an account on a server that keeps mail and has its provider's manners (`provider`); `scripted` is for a
 dialogue of which every word is given.
 """
 
