@@ -64,9 +64,8 @@ ENDS = {
 
 @pytest.mark.parametrize("end", ENDS.values(), ids=list(ENDS))
 @pytest.mark.parametrize("command", WHERE)
-@pytest.mark.parametrize("way", ["qresync", "plain"])
-async def test_a_server_may_hang_up_at_any_moment(tmp_path, way, command, end):
-    server = peaceful(WAYS[way])
+async def test_a_server_may_hang_up_at_any_moment(tmp_path, command, end):
+    server = peaceful(WAYS["condstore"] + " ENABLE QRESYNC" if command != "UID SEARCH" else WAYS["condstore"])
     async with besieged(tmp_path, server) as siege:
         await with_work(siege)
         server.lies[command] = lambda *_: end

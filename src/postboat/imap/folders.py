@@ -218,12 +218,17 @@ class ImapFolders:
     def _parts(self, listed: Listed) -> Iterator[str]:
         """Levels are split on the wire, where the delimiter means itself, and decoded one by one."""
         name = listed.name
+        if any(octet in name for octet in "\r\n\0"):
+            raise ValueError("its name holds a line end or NUL, which no command can carry")
         if listed.delimiter and len(name) > 1:
             name = name.removesuffix(listed.delimiter)
         for part in name.split(listed.delimiter) if listed.delimiter else [name]:
             if not part:
                 raise ValueError("a level of its name is empty")
-            yield self._decode(part)
+            decoded = self._decode(part)
+            if decoded in (".", "..") or "\0" in decoded:
+                raise ValueError("a level of its name is no name on disk")
+            yield decoded
 
     def _decode(self, part: str) -> str:
         decoded = _decoded(part) if self._utf8 else None
