@@ -13,6 +13,7 @@ from postboat.errors import LedgerUnusable, Retry
 from postboat.ledger import schema
 from postboat.ledger.condition import FOLLOWS, Condition, Damaged
 from postboat.ledger.files import make_private, sync_directory
+from postboat.ledger.unsynced import CUT_OFF, Unsynced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -52,6 +53,7 @@ class Database:
         self._path, self._account, self._fsync, self._copy, self._clock = path, account, fsync, copy, clock
         self._connected: sqlite3.Connection | None = None
         self._condition = Condition(path, read_only=copy) if path is not None else None
+        self._unsynced = Unsynced(path) if path is not None and not copy else None
         self._is_usable = False
         """Whether it was opened, and is of this account."""
         self._changes = 0
@@ -91,6 +93,8 @@ class Database:
             raise _never(f"{self._where} is no file: move it aside, or set another directory as metadata")
         if self._condition is not None:
             self._condition.ask_last_run()
+            if self._unsynced is not None and self._unsynced.is_cut_off:
+                raise self._condition.damaged(CUT_OFF)
         if path.stat().st_size == 0:  # as a run leaves it that was ended while it made it
             self.notes.append(f"{self._where} is empty and is begun anew; {FOLLOWS}")
 
@@ -103,6 +107,8 @@ class Database:
                 with suppress(sqlite3.Error):
                     connected.close()
             self.notes.append(self._condition.set_aside(damage, self._clock()))
+            if self._unsynced is not None:
+                self._unsynced.forget()
             if self._copy:
                 self._path = self._condition = None
             elif self._fsync:
@@ -116,6 +122,8 @@ class Database:
                 connected.close()
                 if self._condition is not None and self._is_usable:
                     self._condition.closed()
+                    if self._unsynced is not None:
+                        self._unsynced.settle()
 
     def _created(self) -> sqlite3.Connection:
         path = self._path
@@ -205,6 +213,8 @@ class Database:
     def _will_change(self) -> None:
         if self._condition is not None:
             self._condition.will_change()
+        if self._unsynced is not None and not self._fsync:
+            self._unsynced.give()
 
     def together(self, works: Sequence[Callable[[], object]]) -> list[object]:
         """Do works of one transaction each in their order, with one commit; what each returns, or why it failed.
