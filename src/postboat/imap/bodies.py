@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed
 from postboat.imap.headers import is_notice
+from postboat.imap.unsearchable import knows_no_search, listed
 from postboat.imap.wire.framer import ProtocolViolation
 from postboat.imap.wire.uid_set import UidSet
 from postboat.model import Content, Gone, Unreadable
@@ -168,7 +169,12 @@ class Bodies:
 async def present_of(session: Session, uids: UidSet) -> UidSet:
     """Those of `uids` that the mailbox still holds, after it told what it had kept back."""
     await session.noop()
-    return await session.present(uids)
+    try:
+        return await session.present(uids)
+    except CommandFailed as refusal:
+        if not knows_no_search(refusal.status):
+            raise
+    return await listed(session, uids)
 
 
 async def fetch_all(session: Session, wanted: UidSet, items: str, take: Callable[[Fetched], bool]) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from postboat.imap.presence import Presence
 from postboat.imap.refusals import refusal, require_ok
+from postboat.imap.unsearchable import found_or_listed
 from postboat.imap.wire import commands
 from postboat.imap.wire.uid_set import MAX_UID, UidSet
 from postboat.model import DELETED, Gone, Marked, Refused
@@ -92,7 +93,7 @@ async def remove(session: Session, selected: Selected, uids: Sequence[int], *, e
     expunged = exactly
     if exactly and marked:
         marked = await work.expunge_again(marked)
-    if expunge and not exactly and marked and not await session.search(DELETED_ONES) - marked:
+    if expunge and not exactly and marked and not await found_or_listed(session, DELETED_ONES, flag=DELETED) - marked:
         marked &= await _expunge_all(session, selected, marked)
         expunged = True
     return [*refused, *(Refused(str(uid), LEFT) if expunged else Marked(str(uid)) for uid in marked)]

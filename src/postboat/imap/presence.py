@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from postboat.errors import FolderError
 from postboat.imap.refusals import require_ok
+from postboat.imap.unsearchable import knows_no_search, listed
 from postboat.imap.wire import commands
 from postboat.imap.wire.responses import ESearched, Searched
 from postboat.imap.wire.uid_set import UidSet
@@ -35,7 +36,7 @@ class Presence:
         now: bool,
         hear: Callable[[Response], None] = lambda _: None,
     ) -> None:
-        self._selected, self._uids, self._hear = selected, uids, hear
+        self._session, self._selected, self._uids, self._hear = session, selected, uids, hear
         self._found: list[UidSet] = []
         self._again = session.open(selected.name, read_only=selected.asked_read_only, fresh=True) if now else None
         # A sorted set takes a few octets where a list takes some for every message (RFC 4731 section 3.1).
@@ -58,6 +59,9 @@ class Presence:
         again = await self._again.mailbox() if self._again is not None else self._selected
         if again.uidvalidity != self._selected.uidvalidity:
             raise FolderError("changed its UIDVALIDITY during the sync: the next run looks anew")
-        for command, answer in [(command, await answer) for command, answer in self._answers]:
+        answered = [(command, await answer) for command, answer in self._answers]
+        if any(knows_no_search(answer.status) for _, answer in answered):
+            return await listed(self._session, self._uids)
+        for command, answer in answered:
             require_ok(command, answer)
         return UidSet(piece for uids in self._found for piece in uids.ranges) & self._uids

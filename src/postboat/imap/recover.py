@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from postboat.errors import MessageError
 from postboat.imap.headers import header_of, header_of_content, lenient_digest, message_id
 from postboat.imap.listing import status
+from postboat.imap.unsearchable import found_or_listed
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -221,4 +222,4 @@ async def next_uid(session: Session, selected: Selected) -> int:
     if selected.uidnext:
         return selected.uidnext
     told = (await status(session, selected.name, ("UIDNEXT",))).get("UIDNEXT")
-    return told or (await session.search(f"UID 1:{HIGHEST_UID}")).last + 1
+    return told or (await found_or_listed(session, f"UID 1:{HIGHEST_UID}")).last + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from postboat.imap.unsearchable import knows_no_search
 from postboat.imap.wire import commands
 from postboat.imap.wire.uid_set import MAX_UID
 
@@ -46,11 +47,11 @@ async def list_plainly(place: Place, known: Sequence[int]) -> tuple[Selected, He
 
 
 async def is_empty(place: Place) -> bool:
-    """Whether the mailbox is empty in the words of a SEARCH, too."""
+    """Whether the mailbox is empty in the words of a SEARCH, too; of one more SELECT where none is to be had."""
     with place.flight() as flight:
         flight.ask(commands.uid_search("ALL"))
         await flight.landed()
-    if flight.refused is not None:
+    if flight.refused is not None and not knows_no_search(flight.refused.status):
         raise flight.refused
     heard = flight.heard
     return heard.exists == 0 and heard.understood and not any(heard.searched) and not heard.esearched
