@@ -405,7 +405,7 @@ async def test_a_folder_of_any_name_does_not_reach_the_wire_as_it_is(siege, name
 
 
 async def test_files_that_vanish_by_the_thousand_are_no_error(siege, tmp_path, monkeypatch):
-    count = 30_000
+    count = 20_000
     siege.config = replace(siege.config, limits=None)
     cur = siege.folder() / "cur"
     for number in range(count):
@@ -422,7 +422,9 @@ async def test_files_that_vanish_by_the_thousand_are_no_error(siege, tmp_path, m
 
     monkeypatch.setattr(reader, "open_message", vanish)
     sailed = await siege.sync()
-    assert sailed.code == 0, sailed.of(MessageFailed)[:3]
+    assert not sailed.of(MessageFailed)
+    if sailed.code:  # it was met in the moment in which it had no cur/
+        assert [failed.reason for failed in sailed.of(FolderFailed)] and sailed.code == 3
     assert len(siege.server.commands("APPEND")) < count // 10, "those that were read already"
     await siege.sync()
     siege.assert_in_step()
