@@ -19,8 +19,11 @@ from tests.crash import ptrace
 from tests.crash.power import Disk, Picture, bring_about, lay_up, photograph, read_record
 from tests.crash.trials import ALL, SEED, parts, points_of
 from tests.crash.voyages import struck, told
-from tests.real.mixed import assert_recovers
+from tests.real.mixed import assert_recovers, census, reasons
 from tests.real.program import configure
+from tests.real.voyage import digest, message
+
+from postboat.ledger import unsynced
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,8 +37,8 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 
-CUTS = parts(10)
-IMAGES = 6 if ALL else 3
+CUTS, UNSYNCED = parts(10), parts(3, whole=12)
+IMAGES = 4 if ALL else 3
 """Images made of each cut."""
 
 
@@ -106,3 +109,39 @@ async def test_a_power_cut_loses_nothing_doubles_nothing_and_deletes_nothing(rea
                 await assert_recovers(voyage, calm.outcome)
             tried("images of power cuts", 1)
         shutil.rmtree(base)
+
+
+@pytest.mark.parametrize("part", UNSYNCED)
+async def test_without_fsync_a_power_cut_deletes_nothing(ready, calm, dovecot, part, tried, monkeypatch):
+    """What was not yet on the disk may be lost or spoilt there; what the server has stays there, and comes again."""
+    for point in points_of(part, UNSYNCED, 60):
+        moment = calm.moments * point // 60
+        voyage = await ready()
+        blackout = await asyncio.to_thread(Blackout, voyage, moment, "-k", "general:fsync=no")
+        base = voyage.mail.parents[1]
+        server = await asyncio.to_thread(ServerCopy, dovecot, voyage.account.user, base / "server")
+        there = contents(voyage)
+        for number in range(IMAGES):
+            seed = f"{SEED} {moment} {number}"
+            await asyncio.to_thread(server.put_back)
+            await asyncio.to_thread(blackout.leave, blackout.image(seed))
+            with told(f"power cut without fsync at call {moment} of {calm.moments}, image of seed {seed!r}"):
+                with monkeypatch.context() as restarted:
+                    restarted.setattr(unsynced, "boot", lambda: "the next")
+                    after = await voyage.sync()
+                assert after.code in (0, 3) and "internal" not in reasons(after), after.events
+                left = contents(voyage)
+                assert not there - left - (OLD if moment else set()), "deleted on the server"
+                again = await voyage.sync()  # no server takes an empty file
+                assert again.code in (0, 3) and (await voyage.sync()).done.changes == 0, again.events
+            tried("images of power cuts without fsync", 1)
+        shutil.rmtree(base)
+
+
+OLD = {digest(message(number)) for number in (2,)}
+"""What the user had deleted on disk."""
+
+
+def contents(voyage: Voyage) -> set[bytes]:
+    """All contents on the server."""
+    return {content for sides in census(voyage).values() for content, _ in sides["server"]}
