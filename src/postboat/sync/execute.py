@@ -252,7 +252,8 @@ class _Work:
         gone = [pairing for key, pairing in pairings.items() if key not in kept]
         self.marked += marked
         await self.pair.ledger.record(pairings=marked, forget=gone)
-        count = len(gone) + len(marked)
+        marked_anew = sum(DELETED not in pairings[pairing.key(side)].flags for pairing in marked)
+        count = len(gone) + marked_anew
         self._did(Counts(deleted_remote=count) if side is Side.REMOTE else Counts(deleted_local=count))
 
     def tell_moved(self, count: int) -> None:
