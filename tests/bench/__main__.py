@@ -111,7 +111,8 @@ def conditions() -> str:
     return (
         f"Times as multiples of Postboat's, in one run on a machine with {os.cpu_count()} processors (Linux, Python "
         f"{platform.python_version()}): Dovecot 2.3 on the loopback interface, mbsync {mbsync}, OfflineIMAP 8.0.0; "
-        f"Postboat and OfflineIMAP with `maxconnections = {CONNECTIONS}`, everything else as it is by default."
+        f"Postboat and OfflineIMAP with `maxconnections = {CONNECTIONS}`, no deletions held (no other program "
+        "holds any), everything else as it is by default."
     )
 
 

@@ -65,7 +65,7 @@ class Program:
 
 
 def postboat_config(place: Place, *, fsync: bool = True) -> str:
-    """One account with the default options, but for the number of connections and the loopback's lack of TLS."""
+    """One account with the default options, but for the number of connections, the loopback's lack of TLS, and deletions: all meant."""
     return f"""\
 [general]
 accounts = ["Bench"]
@@ -75,6 +75,8 @@ fsync = {str(fsync).lower()}
 [account.Bench]
 localrepository = "BenchLocal"
 remoterepository = "BenchRemote"
+maxdeletes = 100000
+maxdeletesfolder = 100000
 
 [repository.BenchLocal]
 type = "Maildir"

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import re
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from tests.real.voyage import Voyage, append, message
 from tests.real.voyage import wire as wire_name
 from tests.servers.recorder import Recorder
+
+from postboat.model import Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -163,5 +165,7 @@ async def scene(home: Path, account: Account) -> AsyncIterator[Scene]:
     """A scene on an account."""
     async with Recorder(account.host, account.port) as wire:
         voyage = Voyage(home, account)
+        voyage.config = replace(voyage.config, limits=Limits(account=1_000_000, folder=1_000_000))
         voyage.vary(remotehost=wire.host, remoteport=wire.port)
+        voyage.config = replace(voyage.config, limits=None)  # what is measured is meant
         yield Scene(voyage, wire)

@@ -136,7 +136,7 @@ async def test_a_job_keeps_to_its_budget(tmp_path: Path, server: Server, job: Jo
     async with scene(tmp_path, server.account()) as here:
         await job(here)
         sailed = await here.run()
-        assert sailed.code == (3 if job is jobs.a_folder_is_renamed_on_the_server else 0), sailed.events
+        assert sailed.code == (6 if job is jobs.a_folder_is_renamed_on_the_server else 0), sailed.events
         assert here.mutations == MUTATIONS.get((job, name), MUTATIONS.get((job, ""), []))
         assert here.bodies == BODIES.get(job, 0)
         assert here.cost.over(limit) == {}, here.cost
