@@ -11,6 +11,8 @@ from tests.real.voyage import digest, message
 
 from postboat.events import MessageFailed
 from postboat.imap import answers
+from postboat.maildir import writer
+from postboat.service.supervisor import RunOptions
 
 HUGE = [b"{99999999999}", b"{4294967296}", b"{300000000}"]
 
@@ -180,3 +182,18 @@ async def test_octets_without_an_end_are_given_up(tmp_path, monkeypatch):
             server.lies["SELECT"] = lambda *_, endless=endless: Answer(octets=endless)
             assert (await siege.sync()).code == 3
             assert siege.standing() == agreed
+
+
+async def test_a_large_message_for_which_there_is_no_room_is_left_for_later_and_the_others_come(tmp_path, monkeypatch):
+    server = peaceful(WAYS["qresync"], messages=3)
+    server.inbox.put(LARGE)
+    server.inbox.put(message(51, size=2 << 20))
+    monkeypatch.setattr(writer, "room", lambda _fd: 5 << 19)
+    async with besieged(tmp_path, server) as siege:
+        sailed = await siege.sync()
+        (failure,) = sailed.of(MessageFailed)
+        assert sailed.code == 3 and "no room" in failure.reason
+        assert len(siege.files()) == 4 and not list(siege.folder().joinpath("tmp").iterdir())
+        monkeypatch.undo()
+        (await siege.sync(RunOptions(retry=True))).assert_clean()
+        siege.assert_in_step()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -68,11 +69,22 @@ class Writer:
                 await in_thread(_close, file)
 
     def _open(self, draft: Draft, opened: list[BufferedWriter]) -> None:
-        """Create a message's file; it lands in `opened` even when nobody waits for it any more."""
+        """Create a message's file; it lands in `opened` even when nobody waits for it any more.
+
+        Raises `MessageError` for one that cannot fit, whatever its server says: the disk is for the others.
+        """
         with self._place.open() as folder:
+            if draft.content.size > room(folder.tmp):
+                raise MessageError(f"it has {draft.content.size} octets, for which there is no room on the disk")
             fd = os.open(draft.token, delivery.CREATE, 0o600, dir_fd=folder.tmp)
             draft.in_tmp = True
             opened.append(os.fdopen(fd, "wb"))
+
+
+def room(fd: int) -> float:
+    """Octets that a file system has for us; without end where it does not tell."""
+    told = os.fstatvfs(fd)
+    return told.f_bavail * told.f_frsize if told.f_blocks else math.inf
 
 
 async def _pour(file: AsyncBufferedIOBase, chunks: AsyncIterator[bytes]) -> int:
