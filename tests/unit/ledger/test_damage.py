@@ -90,10 +90,9 @@ def test_a_damaged_ledger_is_set_aside_and_an_empty_one_begun(path: Path, harm: 
         assert database.notes == []
 
 
-@pytest.mark.parametrize("harm", DAMAGES)
+@pytest.mark.parametrize("harm", [harm for harm in DAMAGES if harm not in (one_word_changed, one_bit_flipped)])
 def test_a_dry_run_begins_empty_too_and_leaves_all_as_it_is(path: Path, harm: Callable[[Path], None]) -> None:
-    if harm in (one_word_changed, one_bit_flipped):
-        pytest.skip("a run that only looks takes what makes sense: another one may be at work on the file")
+    """It takes what makes sense for whole, since another run may be at work on the file."""
     harm(path)
     before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
     with closing(opened(path, copy=True)) as database:
