@@ -104,7 +104,7 @@ async def the_first_sync(scene: Scene) -> None:
 
 
 async def a_folder_is_renamed_on_the_server(scene: Scene) -> None:
-    """It counts as another one; the old one is left alone, on both sides."""
+    """It counts as another one; the old one is held, on both sides."""
     scene.deliver(["A"], 10)
     await scene.calm()
     scene.tell(("rename", "A", "B"))
