@@ -28,7 +28,7 @@ _ADVICE = {
     sqlite3.SQLITE_PERM: "it may not be written: look at its permissions and its directory's",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: look at its permissions and its directory's",
     sqlite3.SQLITE_BUSY: "another program keeps it locked",
-    sqlite3.SQLITE_IOERR: "the disk reports an error",
+    sqlite3.SQLITE_IOERR: "the disk reports an error, or is full",
 }
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _NO_TABLES = ("unsupported file format", "no such table", "no such column", "table meta already exists")
