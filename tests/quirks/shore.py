@@ -144,3 +144,29 @@ def once(lie: Callable[[Answer, bytes], Answer | None]) -> Callable[[Answer, byt
 def refusing(text: bytes) -> Callable[[Answer, bytes], Answer]:
     """A lie: this tagged answer, and nothing else."""
     return lambda _answer, _command: Answer(tagged=text)
+
+
+def with_room_for_one(server: LyingServer, greeting: str, refusal: str | None) -> list[bytes]:
+    """Let the server serve one connection at a time; others get this greeting, and this answer to what they say.
+
+    Without a `refusal` the greeting is all they get. The list that is returned holds what they said.
+    """
+    serve_one, inside, refused = server._serve, [], []
+
+    async def at_the_door(reader, writer) -> None:
+        if inside:
+            writer.write(greeting.encode() + b"\r\n" if greeting else b"")
+            line = await reader.readline() if refusal is not None else b"nothing"
+            refused.append(line)
+            if refusal is not None:
+                writer.write(line.split(b" ")[0] + b" " + refusal.encode() + b"\r\n")
+            writer.close()
+            return
+        inside.append(writer)
+        try:
+            await serve_one(reader, writer)
+        finally:
+            inside.clear()
+
+    server._serve = at_the_door  # type: ignore[method-assign]
+    return refused
