@@ -256,6 +256,16 @@ async def test_uids_that_do_not_last_name_no_message_to_change(tmp_path, way):
         await assert_only_fetched(siege)
 
 
+async def test_a_uidvalidity_that_is_listed_and_then_missing_leaves_no_keys_of_another_kind(tmp_path, way):
+    """The keys that the ledger got in a run without UIDVALIDITY were once taken for UIDs in the next."""
+    server = peaceful(way)
+    server.lies["STATUS"] = lambda *_: Answer([b'STATUS "INBOX" (MESSAGES 9 UIDNEXT 9 UIDVALIDITY 7)'])
+    async with besieged(tmp_path, server) as siege:
+        await agreed_on(siege)
+        server.lies["SELECT"] = altered(lambda line: None if b"UIDVALIDITY" in line else line)
+        await assert_only_fetched(siege)
+
+
 # ---- sets -----------------------------------------------------------------------------------------------------------
 
 ALL_THERE_IS = b"1:4294967295"

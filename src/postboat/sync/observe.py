@@ -33,7 +33,7 @@ async def observe(pair: FolderPair) -> Observed:
     try:
         changes = await _changes(pair)
     except KeysRenewed:
-        known = await keep_proved(pair)
+        known = await _recognise(pair) and await keep_proved(pair)
         changes = await _changes_anew(pair)
     changes = await find_renumbered(pair, changes)
     withheld, unsettled = await _still_in_doubt(pair, doubts, changes)
@@ -50,7 +50,8 @@ async def observe(pair: FolderPair) -> Observed:
 async def _recognise(pair: FolderPair) -> bool:
     """Whether the ledger's keys still mean the same messages; else the ledger starts anew for this folder.
 
-    Starting anew deletes nothing: what both sides hold is paired as twins, the rest is copied.
+    Starting anew deletes nothing: what both sides hold is paired as twins, the rest is copied. To be asked again once
+    keys are doubted: a mailbox that was listed with a validity may turn out to have none, and name messages otherwise.
     """
     remote, local = await together(pair.remote.validity(), pair.local.validity())
     return await pair.ledger.open({Side.REMOTE: remote, Side.LOCAL: local})
@@ -70,6 +71,7 @@ async def _changes_anew(pair: FolderPair) -> dict[Side, Changes]:
         return await _changes(pair)
     except KeysRenewed:
         await pair.ledger.start_over()
+        await _recognise(pair)
         return await _changes(pair)
 
 
