@@ -25,8 +25,9 @@ test: $(STAMP) servers
 
 ## make crash     the crash and fault tests at every moment, octet and seed, where `make test` takes samples: half an hour
 crash: $(STAMP) servers
-	POSTBOAT_CRASH=all POSTBOAT_CRASH_MOMENTS=300 POSTBOAT_CUTS=100 POSTBOAT_RESTLESS=50 \
-	  .venv/bin/pytest -q -n 2 --dist worksteal tests/crash tests/real/test_faults.py tests/real/test_other_programs.py
+	POSTBOAT_CRASH=all POSTBOAT_CRASH_MOMENTS=300 POSTBOAT_CUTS=100 POSTBOAT_RESTLESS=50 POSTBOAT_FUZZ=2000 \
+	  .venv/bin/pytest -q -n 2 --dist worksteal tests/crash tests/real/test_faults.py tests/real/test_other_programs.py \
+    tests/hostile/test_fuzz.py
 
 ## make bench     Postboat beside mbsync and OfflineIMAP (half an hour; ROWS="..." some of it, BENCH=quick the shorter half)
 bench: $(STAMP) servers

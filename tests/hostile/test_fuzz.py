@@ -31,6 +31,7 @@ from postboat.imap.wire.parser import parse, parse_unfinished
 from postboat.service.supervisor import RunOptions
 
 EXAMPLES = int(os.environ.get("POSTBOAT_FUZZ", "60"))
+pytestmark = pytest.mark.timeout(120 if EXAMPLES <= 100 else EXAMPLES)
 FEW = max(5, EXAMPLES // 4)
 DIALOGUES = {
     path.stem: path.read_bytes() for path in sorted((Path(__file__).parents[1] / "data/dialogues").glob("*.imap"))
