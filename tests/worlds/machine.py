@@ -13,6 +13,8 @@ from tests.worlds.world import World
 from postboat.model import Verdict
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from tests.servers.cyrus import CyrusServer
     from tests.servers.dovecot import DovecotServer
 
@@ -32,30 +34,31 @@ class Worlds(RuleBasedStateMachine):
     """One world after the other on one server."""
 
     server: ClassVar[DovecotServer | CyrusServer]
-    counted: ClassVar[list[int]]
-    """How many worlds there were, and how many operations in them."""
+    facts: ClassVar[Counter[str]]
+    """How many worlds there were, and what happened in them."""
 
     def __init__(self) -> None:
         super().__init__()
         self._home = tempfile.TemporaryDirectory(prefix="world-")
         account = self.server.account()
         mail = self.server.maildir_path(account.user) if hasattr(self.server, "maildir_path") else None
-        self.world = World(Path(self._home.name), account, mail)
-        self.counted[0] += 1
+        self.world = World(Path(self._home.name), account, mail, self.facts)
+        self.facts["worlds"] += 1
 
-    @initialize(count=st.integers(0, 12), where=st.lists(st.tuples(sides, folders), min_size=12, max_size=12))
-    def begin(self, count: int, where: list[tuple[str, str]]) -> None:
+    @initialize(counts=st.tuples(*[st.integers(0, 8)] * len(FOLDERS)))
+    def begin(self, counts: tuple[int, ...]) -> None:
         """Some mail is there and in step."""
-        for folder in FOLDERS[1:]:
+        for folder, count in zip(FOLDERS, counts, strict=True):
             self.world.make_folder("remote", folder)
-        for _, folder in where[:count]:
-            self.world.arrive("remote", folder if folder in FOLDERS else "INBOX", "")
+            for _ in range(count):
+                self.world.arrive("remote", folder, "")
         self.world.sync()
 
-    @rule(side=sides, folder=folders, letters=letters)
-    def arrive(self, side: str, folder: str, letters: str) -> None:
+    @rule(side=sides, folder=folders, count=st.integers(1, 4), letters=letters)
+    def arrive(self, side: str, folder: str, count: int, letters: str) -> None:
         self._count()
-        self.world.arrive(side, folder, letters)
+        for _ in range(count):
+            self.world.arrive(side, folder, letters)
 
     @rule(side=sides, folder=folders, pick=picks, letter=st.sampled_from("SFRT"))
     def flag(self, side: str, folder: str, pick: int, letter: str) -> None:
@@ -130,12 +133,12 @@ class Worlds(RuleBasedStateMachine):
         self._count()
         self.world.sync()
 
-    @rule(moment=st.integers(1, 150))
+    @rule(moment=st.integers(1, 70))
     def crash(self, moment: int) -> None:
         self._count()
         self.world.crash(moment)
 
-    @rule(way=st.sampled_from(("up", "down")), octets=st.integers(1, 6000))
+    @rule(way=st.sampled_from(("up", "down")), octets=st.integers(1, 4000))
     def cut(self, way: str, octets: int) -> None:
         self._count()
         self.world.cut(way, octets)
@@ -154,4 +157,4 @@ class Worlds(RuleBasedStateMachine):
             self._home.cleanup()
 
     def _count(self) -> None:
-        self.counted[1] += 1
+        self.facts["operations"] += 1

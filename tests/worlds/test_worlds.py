@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,8 +40,8 @@ def _started(name: str) -> DovecotServer | CyrusServer:
 
 
 def test_whatever_happens_nothing_is_lost_and_both_sides_agree(server, request, capsys):
-    counted = [0, 0]
-    machine = type("Machine", (Worlds,), {"server": server, "counted": counted})
+    facts: Counter[str] = Counter()
+    machine = type("Machine", (Worlds,), {"server": server, "facts": facts})
     how = settings(
         max_examples=HOW_MANY,
         stateful_step_count=STEPS,
@@ -55,4 +56,5 @@ def test_whatever_happens_nothing_is_lost_and_both_sides_agree(server, request, 
         run_state_machine_as_test(machine, settings=how)
     finally:
         with capsys.disabled():
-            print(f"\n{request.node.name}: seed {SEED}: {counted[0]} worlds, {counted[1]} operations")
+            told = ", ".join(f"{count} {what}" for what, count in facts.items())
+            print(f"\n{request.node.callspec.id}: seed {SEED}: {told}")
