@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.real.program import run_program
+from tests.real.program import MODULE, run_program
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Sequence
     from subprocess import CompletedProcess
 
     from tests.real.mixed import Census
@@ -28,10 +29,12 @@ class Unharmed:
     kinds: Counter[str]
 
 
-def struck(voyage: Voyage, moment: int, record: Path | str = "", *options: str) -> CompletedProcess[str]:
+def struck(
+    voyage: Voyage, moment: int, record: Path | str = "", *options: str, command: Sequence[str] = ()
+) -> CompletedProcess[str]:
     """Run the program and kill it at a moment; 0: never."""
     under = (sys.executable, TRACING, f"{voyage.mail.parent}/", str(moment), str(record))
-    return run_program(voyage, *options, under=under)
+    return run_program(voyage, *options, program=(*MODULE, *command), under=under)
 
 
 class told:

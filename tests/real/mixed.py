@@ -101,6 +101,12 @@ def _on_server(voyage: Voyage, folder: str) -> Counter[tuple[bytes, str]]:
     return found
 
 
+def quarantined(voyage: Voyage) -> set[bytes]:
+    """What was removed from the Maildir and is kept."""
+    kept = (voyage.state / "quarantine").rglob("*")
+    return {digest(file.read_bytes()) for file in kept if file.is_file()}
+
+
 def assert_agreed(voyage: Voyage, *folders: str) -> Census:
     """Both sides hold the same messages, each as often, under the same flags."""
     found = census(voyage, *folders)
@@ -140,9 +146,9 @@ def reasons(sailed: Sailed) -> str:
     return "\n".join(event.reason for event in sailed.of((AccountFailed, FolderFailed, MessageFailed)))
 
 
-async def assert_recovers(voyage: Voyage, unharmed: Census) -> Sailed:
+async def assert_recovers(voyage: Voyage, unharmed: Census, options: RunOptions = RunOptions()) -> Sailed:
     """The next run makes everything as if nothing had gone wrong, and the one after that has nothing to do."""
-    healed = await voyage.sync()
+    healed = await voyage.sync(options)
     healed.assert_clean()
     found = assert_agreed(voyage)
     for name, sides in found.items():
@@ -150,6 +156,7 @@ async def assert_recovers(voyage: Voyage, unharmed: Census) -> Sailed:
             name,
             difference(sides["server"], unharmed[name]["server"]),
         )
+    assert digest(message(8)) in quarantined(voyage), "deleted on the server, it is neither on disk nor in quarantine"
     again = await voyage.sync()
     again.assert_clean()
     assert (again.done.changes, again.done.adopted) == (0, 0), again.done

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real
 
 CUTS = int(os.environ.get("POSTBOAT_CUTS", "8"))
+AT_ONCE = RunOptions(retry=True)
+"""A message during which every connection broke is put aside for a while; this tries it without delay."""
 NO_UIDPLUS = "IMAP4rev1 LITERAL+ ID NAMESPACE SPECIAL-USE"
 QUOTA = """
 protocol imap {
@@ -104,7 +106,7 @@ async def test_a_line_cut_anywhere_loses_nothing_and_doubles_nothing(voyage, pro
     cut = await voyage.sync()
     assert cut.code in (0, 3, 4), cut.events
     assert cut.code == 0 or "connection" in reasons(cut) or "server closed" in reasons(cut), reasons(cut)
-    await assert_recovers(ashore(voyage), outcome)
+    await assert_recovers(ashore(voyage), outcome, AT_ONCE)
 
 
 def place_of_cut(part: int, octets: int) -> int:
@@ -130,7 +132,7 @@ async def test_lines_torn_again_and_again_lose_nothing_and_double_nothing(voyage
             torn = await voyage.sync()
             assert torn.code in (0, 3, 4) and "internal" not in reasons(torn), torn.events
         tearing.cancel()
-    await assert_recovers(ashore(voyage), unharmed[0])
+    await assert_recovers(ashore(voyage), unharmed[0], AT_ONCE)
 
 
 async def tear(proxy: Proxy, chance: random.Random) -> None:
