@@ -37,7 +37,7 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 
-CUTS, UNSYNCED = parts(10), parts(3, whole=12)
+CUTS, UNSYNCED = parts(8), parts(2, whole=12)
 IMAGES = 4 if ALL else 3
 """Images made of each cut."""
 

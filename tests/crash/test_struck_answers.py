@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 
-STRUCK = parts(2, whole=8)
+STRUCK = parts(1, whole=8)
 HELD = [message(number) for number in range(8)]
 OTHERS = [message(number) for number in range(20, 23)]
 LOST = ("on disk", "on the server")
