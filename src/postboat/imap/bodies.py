@@ -47,7 +47,7 @@ class Arrivals:
     """
 
     def __init__(self, wanted: UidSet, sizes: Mapping[int, int]) -> None:
-        self._wanted = wanted
+        self._wanted, self._stated = wanted, sizes
         self._room = FLOOR + SEVERAL * sum(sizes.get(uid) or UNSTATED for uid in wanted)
         self._bodies: dict[int, Fetched | None] = {}
         """None stands for bodies that differ."""
@@ -80,6 +80,16 @@ class Arrivals:
         if kept is not None and kept.body != body:
             self._bodies[uid] = None
 
+    def doubt_mixed_up(self, *, removed: bool) -> None:
+        """Believe no body of another length than was stated, and none at all when a message was `removed` meanwhile.
+
+        hMailServer sends another message's body then. Asked for behind another SELECT it sends the right one.
+        """
+        for uid, message in self._bodies.items():
+            body = message.body if message is not None else None
+            if removed or (isinstance(body, bytes) and len(body) != self._stated.get(uid, len(body))):
+                self._bodies[uid] = None
+
 
 class Bodies:
     """Small messages of one folder, whose sizes are those that the server states."""
@@ -93,6 +103,11 @@ class Bodies:
     def of(self, uids: Iterable[int]) -> list[Content | Gone | Unreadable]:
         """What became of each message, once nothing is missing."""
         return [self._read[uid] for uid in uids]
+
+    @property
+    def disputed(self) -> bool:
+        """Whether something came that may belong to another message."""
+        return DISPUTED in self._unfit.values()
 
     def missing(self, wanted: UidSet) -> UidSet:
         """Those of which nothing is known yet."""

@@ -16,7 +16,7 @@ from postboat.imap.looks.listing import holds_of
 from postboat.imap.patience import Throttled, patiently
 from postboat.imap.refusals import refusal
 from postboat.imap.wire import commands
-from postboat.imap.wire.responses import Fetched
+from postboat.imap.wire.responses import Expunged, Fetched, Vanished
 from postboat.imap.wire.uid_set import UidSet
 from postboat.likeness import fingerprint, name_in
 from postboat.model import Glance, Gone, Unreadable
@@ -134,7 +134,7 @@ async def _blamed(opening: Opening, uid: int, lost: ConnectionLost) -> Gone | Un
 
 @patiently
 async def _finish(opening: Opening, bodies: Bodies, wanted: UidSet, refusal: CommandFailed | None) -> None:
-    async with opening.opened() as (session, _):
+    async with opening.opened(fresh=bodies.disputed) as (session, _):
         await bodies.finish(session, wanted, refusal)
 
 
@@ -158,15 +158,21 @@ async def _flight(opening: Opening, wanted: UidSet, items: str, sizes: Mapping[i
     arrived = Arrivals(wanted, sizes)
     octets = sum(sizes.get(uid, 0) for uid in wanted)
 
+    removals: list[Response] = []
+
     def hear(response: Response) -> None:
         if isinstance(response, Fetched):
             arrived.take(response)
+        elif isinstance(response, Expunged | Vanished):
+            removals.append(response)
 
     async with opening.opened_for_reading(octets=octets) as (session, selection):
         with selection.heard_by(hear):
             questions = [commands.uid_fetch(piece, items) for piece in _pieces(wanted, session.kind)]
             conditions = await session.ask_all(questions)
         selected = await opening.confirmed(selection)
+    if session.kind.mixes_up:
+        arrived.doubt_mixed_up(removed=bool(removals))
     refused = next((condition for condition in conditions if condition.status != "OK"), None)
     return _Flight(selected, arrived, refusal("UID FETCH", refused) if refused is not None else None)
 

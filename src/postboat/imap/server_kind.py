@@ -48,6 +48,8 @@ class ServerKind:
     """Whether what it says of removals is worth to be asked for (QRESYNC); else who is there is always counted."""
     forgets_flagged: bool = False
     r"""Whether \Flagged is lost on other ways to the mailbox when it comes with APPEND."""
+    mixes_up: bool = False
+    """Whether it may send another message's body when another session removed a message meanwhile."""
     most_messages: int = MAX_UID
     """Messages that one command deals with: the server leaves out the others (MESSAGELIMIT, RFC 9738)."""
 
@@ -120,6 +122,8 @@ _KINDS: tuple[tuple[_Marks, ServerKind], ...] = (
         ServerKind("Yahoo", depth=25, longest_line=1000, flights=2),
     ),
     (_Marks("qqmail", hosts=("qq.com",)), ServerKind("QQ", depth=1, flights=1)),
+    # It finds bodies by their place in a list that a removal by another session shifts.
+    (_Marks("imaprev1", "hmailserver"), ServerKind("hMailServer", unproven=True, mixes_up=True)),
     (_Marks(" imap4rev1 200"), ServerKind("UW", longest_line=1000, flights=2)),
     # iCloud's VANISHED is malformed or names other messages: clients that believed it deleted mail.
     (
