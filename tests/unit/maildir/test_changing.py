@@ -1,9 +1,11 @@
+import errno
 import os
 
 import pytest
 from tests.unit.maildir.shore import DISK, AgreedOn, files, mailbox, maildir, mark_of, put
 
-from postboat.maildir import changing, whereabouts
+from postboat.errors import FolderError
+from postboat.maildir import changing, system, whereabouts
 from postboat.model import DELETED, FLAGGED, NO_FLAGS, SEEN, Gone, Reflagging
 
 SEEN_ONLY, FLAGGED_ONLY = frozenset({SEEN}), frozenset({FLAGGED})
@@ -258,3 +260,21 @@ async def test_a_name_too_long_for_its_flags_is_refused_and_stops_nothing(path):
     [refused] = await mailbox(path).reflag(work)
     assert refused.key == "x" * 255 and "File name too long" in refused.reason
     assert files(path) == ["cur/a:2,S", f"cur/{'x' * 255}"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+async def test_a_disk_that_takes_no_rename_stops_the_folder_and_loses_nothing(path, monkeypatch, code):
+    put(path, "cur", "a:2,")
+    put(path, "new", "b")
+    work = [Reflagging("a", SEEN_ONLY), Reflagging("b", SEEN_ONLY)]
+
+    def refuse(*_args):
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as context:
+        context.setattr(system, "move", refuse)
+        with pytest.raises(FolderError, match="disk is full|Read-only file system"):
+            await mailbox(path).reflag(work)
+    assert files(path) == ["cur/a:2,", "new/b"]
+    assert await mailbox(path).reflag(work) == []
+    assert files(path) == ["cur/a:2,S", "cur/b:2,S"]
