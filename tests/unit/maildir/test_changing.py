@@ -273,7 +273,7 @@ async def test_a_disk_that_takes_no_rename_stops_the_folder_and_loses_nothing(pa
 
     with monkeypatch.context() as context:
         context.setattr(system, "move", refuse)
-        with pytest.raises(FolderError, match="disk is full|Read-only file system"):
+        with pytest.raises(FolderError, match=r"disk is full|Read-only file system"):
             await mailbox(path).reflag(work)
     assert files(path) == ["cur/a:2,", "new/b"]
     assert await mailbox(path).reflag(work) == []
