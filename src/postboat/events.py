@@ -108,13 +108,6 @@ class FolderCreated(FolderEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class FolderLeftAlone(FolderEvent):
-    """A folder is not synced; `reason` says why in words for people."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class FolderMatchedAnew(FolderEvent):
     """What was agreed on no longer counts: another server, folder or copy of it; messages are matched by content."""
 

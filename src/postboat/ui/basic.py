@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from postboat.events import (
     AccountFinished,
-    FolderLeftAlone,
     FolderMatchedAnew,
     MessageCameBack,
     MessageFailed,
@@ -84,8 +83,6 @@ def told_trouble(event: Event, view: View, manner: words.Manner) -> tuple[str, .
         case MessageFailed():
             folder = view.accounts[event.account].working.get(event.folder)
             nth, more = folder.messages_failed if folder else 1, words.too_many_failures(event, manner)
-        case FolderLeftAlone():
-            nth, more = len(view.accounts[event.account].left_alone), words.too_many_left_alone(event, manner)
         case PlanHeld():
             nth, more = len(view.accounts[event.account].held), waiting.too_many_held(event, manner)
             return _bounded(nth, waiting.held(event, manner, nth), more)

@@ -79,23 +79,17 @@ def summary(view: View, manner: words.Manner) -> list[str]:
         if not manner.dry_run:
             told += _changed_folders(account, manner)
         told += _created_folders(account, manner)
-        told += reminders(account, manner)
+        told += waiting.reminder(account, manner)
     return told
 
 
 def account_rows(finished: AccountFinished, account: AccountView, manner: words.Manner) -> list[str]:
     """Tell how an account ended, and what of it is left to the user."""
-    return [_ending(finished, account, manner), *reminders(account, manner)]
+    return [_ending(finished, account, manner), *waiting.reminder(account, manner)]
 
 
 def _ending(finished: AccountFinished, account: AccountView, manner: words.Manner) -> str:
     return words.account_line(finished, manner, account.would, sum(map(bool, account.held_folders)))
-
-
-def reminders(account: AccountView, manner: words.Manner) -> list[str]:
-    """Name once more the folders that wait or were left alone: why was told when they were met, and has scrolled by."""
-    left_alone = [f"  left alone: {words.named(account.left_alone)}"] if account.left_alone else []
-    return waiting.reminder(account, manner) + left_alone
 
 
 def _changed_folders(account: AccountView, manner: words.Manner) -> list[str]:

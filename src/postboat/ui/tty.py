@@ -12,7 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from postboat.events import FolderLeftAlone, MessagesAside, MessagesPutBack, PlanDecided, PlanShown, Warned
+from postboat.events import MessagesAside, MessagesPutBack, PlanDecided, PlanShown, Warned
 from postboat.ui import words
 from postboat.ui.basic import told_news, told_stopped, told_trouble
 from postboat.ui.out import Out
@@ -28,7 +28,7 @@ INTERVAL = 0.1
 """Seconds between two drawings."""
 NEWS = (PlanShown, PlanDecided, MessagesPutBack)
 """What is told when it happens, though all is well: the summary at the end says nothing of it."""
-MILD = (Warned, FolderLeftAlone, MessagesAside)
+MILD = (Warned, MessagesAside)
 """Troubles that are no failures of this run."""
 BOLD, RED, YELLOW, RESET = "\x1b[1m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
 

@@ -22,7 +22,6 @@ from postboat.events import (
     FolderEvent,
     FolderFailed,
     FolderFinished,
-    FolderLeftAlone,
     FolderPlanned,
     FolderProgressed,
     FoldersListed,
@@ -129,8 +128,6 @@ class AccountView:
     created: list[FolderCreated] = field(default_factory=list)
     made: set[str] = field(default_factory=set)
     """Names of the folders that were created on one side."""
-    left_alone: list[str] = field(default_factory=list)
-    """Names of the folders that are not synced."""
     held: list[PlanHeld] = field(default_factory=list)
     """Deletions that wait for the user's word."""
     decided: int = 0
@@ -247,8 +244,6 @@ def _noted(account: AccountView, event: FolderEvent) -> bool:
         case FolderCreated():
             _keep(account.created, event)
             account.made.add(event.folder)
-        case FolderLeftAlone():
-            account.left_alone.append(event.folder)
         case MessageCameBack():
             account.came_back += 1
         case PlanHeld():

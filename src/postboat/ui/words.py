@@ -19,7 +19,6 @@ from postboat.events import (
     FolderEvent,
     FolderFailed,
     FolderFinished,
-    FolderLeftAlone,
     FolderMatchedAnew,
     FoldersListed,
     FoldersUnchanged,
@@ -276,12 +275,10 @@ MATCHED_ANEW = (
 
 
 def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
-    """Tell a failure, a warning or a folder left alone, with what to do; empty for any other event."""
+    """Tell a failure or a warning, with what to do; empty for any other event."""
     match event:
         case FolderMatchedAnew():
             return (f"{about(event, manner)}{MATCHED_ANEW}",)
-        case FolderLeftAlone(reason=reason):
-            return (f"{about(event, manner)}left alone: {clean(reason)}",)
         case MessageFailed(what=what, reason=reason):
             return (f"{about(event, manner)}{clean(what)}: {clean(reason)}",)
         case FolderFailed(reason=reason):
@@ -310,11 +307,6 @@ may as well be a directory that is no mail folder."""
 def too_many_failures(event: MessageFailed, manner: Manner) -> str:
     """Tell that a folder's further failed messages are counted and not named."""
     return f"{about(event, manner)}more messages failed and are only counted"
-
-
-def too_many_left_alone(event: FolderLeftAlone, manner: Manner) -> str:
-    """Tell that an account's further folders left alone are counted and not told one by one."""
-    return f"{about_account(event, manner)}more folders are left alone; `postboat folders` lists them"
 
 
 def about_account(event: AccountEvent, manner: Manner) -> str:

@@ -17,7 +17,6 @@ from postboat.events import (
     Event,
     FolderFailed,
     FolderFinished,
-    FolderLeftAlone,
     FolderPlanned,
     FoldersListed,
     FolderStarted,
@@ -31,7 +30,7 @@ from postboat.ui.jsonl import JsonLines
 from postboat.ui.logfile import LogFile
 from postboat.ui.out import Out
 from postboat.ui.quiet import Quiet
-from postboat.ui.words import DETAILS, NAMED, Manner
+from postboat.ui.words import Manner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,12 +57,6 @@ MOVING_RUN = (
     FolderStarted("MyMail", "Sent"),
     FolderFinished("MyMail", "Sent", Counts(moved=1, deleted_local=1)),
     AccountFinished("MyMail", Counts(moved=4, deleted_local=1), 99, 0, 0.5),
-    RunFinished(0),
-)
-LEFT_ALONE = (
-    AccountStarted("MyMail"),
-    FolderLeftAlone("MyMail", "Archive", "gone from the disk"),
-    AccountFinished("MyMail", Counts(), 1, 0, 0.5),
     RunFinished(0),
 )
 BAD_RUN = (
@@ -141,26 +134,6 @@ async def test_basic_shows_the_plan_of_a_dry_run() -> None:
         "  delete message x locally",
         "MyMail: dry run, nothing was changed: 1 folder, 1 deleted in 0.5 s",
     ]
-
-
-async def test_basic_tells_of_folders_left_alone_when_it_meets_them_and_at_the_end() -> None:
-    out, err = await basic(*LEFT_ALONE)
-    assert err == ["Archive: left alone: gone from the disk"]
-    assert out == ["MyMail: in step, 1 folder, nothing new in 0.5 s", "  left alone: Archive"]
-
-
-async def test_quiet_says_in_one_line_that_a_folder_is_left_alone() -> None:
-    err = FakeFile()
-    await Quiet(Manner(), err=Out(err)).show(stream(*LEFT_ALONE))
-    assert err.getvalue() == "Archive: left alone: gone from the disk\n"
-
-
-async def test_very_many_folders_left_alone_are_told_up_to_a_bound() -> None:
-    many = [FolderLeftAlone("MyMail", f"F{n}", "gone") for n in range(100)]
-    out, err = await basic(AccountStarted("MyMail"), *many, AccountFinished("MyMail", Counts(), 1, 0, 0.5))
-    assert len(err) == DETAILS + 1
-    assert err[-1] == "more folders are left alone; `postboat folders` lists them"
-    assert out[-1].endswith(f"F{NAMED - 1} and {100 - NAMED} more")
 
 
 async def test_quiet_says_nothing_when_all_is_well() -> None:

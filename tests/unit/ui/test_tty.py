@@ -18,7 +18,6 @@ from postboat.events import (
     FolderCreated,
     FolderFailed,
     FolderFinished,
-    FolderLeftAlone,
     FolderPlanned,
     FolderProgressed,
     FoldersListed,
@@ -169,14 +168,6 @@ async def test_failures_appear_above_the_live_rows() -> None:
     await scene.tty._tell(Warned("careful"))
     screen = await scene.after(*working("INBOX", 10, 1))
     assert screen == ["careful", "MyMail  0 of 3 folders  ↓1  0:00", "  INBOX   10%  1 of 10"]
-
-
-async def test_a_folder_left_alone_is_told_when_it_is_met_and_named_in_the_summary() -> None:
-    scene = Scene()
-    alone = FolderLeftAlone("MyMail", "Archive", "gone from the disk")
-    await scene.tty.show(stream(*START, alone, AccountFinished("MyMail", Counts(), 2, 0, 1.0)))
-    assert scene.err.getvalue() == "Archive: left alone: gone from the disk\n"
-    assert scene.terminal.screen[1:] == ["  left alone: Archive"]
 
 
 async def test_at_the_end_only_the_summary_is_left() -> None:

@@ -14,7 +14,6 @@ from postboat.events import (
     FolderCreated,
     FolderFailed,
     FolderFinished,
-    FolderLeftAlone,
     FolderPlanned,
     FolderProgressed,
     FoldersListed,
@@ -46,14 +45,13 @@ START = (AccountStarted("A"), AccountConnected("A", "imap.example.org", "me"), F
 def test_an_account_is_followed_from_start_to_end() -> None:
     view = all_at_once(
         *START,
-        FolderLeftAlone("A", "Spam", "filtered"),
         FolderStarted("A", "INBOX"),
         FolderPlanned("A", "INBOX", Counts(down=4)),
         FolderProgressed("A", "INBOX", Counts(down=1)),
         FolderProgressed("A", "INBOX", Counts(down=3)),
     )
     account = view.accounts["A"]
-    assert (account.server, account.user, account.pairs, account.left_alone) == ("imap.example.org", "me", 3, ["Spam"])
+    assert (account.server, account.user, account.pairs) == ("imap.example.org", "me", 3)
     assert list(account.working) == ["INBOX"]
     assert (account.working["INBOX"].total, account.done) == (4, Counts(down=3))
     fold(view, FolderFinished("A", "INBOX", Counts(down=4)), 1.0)

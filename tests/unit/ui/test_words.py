@@ -12,7 +12,6 @@ from postboat.events import (
     FolderCreated,
     FolderFailed,
     FolderFinished,
-    FolderLeftAlone,
     FoldersListed,
     FolderStarted,
     FoldersUnchanged,
@@ -202,7 +201,6 @@ def test_with_several_accounts_every_sentence_names_its_own() -> None:
     [
         (MessageFailed("A", "INBOX", "copying 7", "too\nlarge"), ("INBOX: copying 7: too large",)),
         (FolderFailed("A", "B", "no such folder"), ("B: could not be synced: no such folder",)),
-        (FolderLeftAlone("A", "Old\x1b", "gone"), ("Old?: left alone: gone",)),
         (Warned("careful"), ("careful",)),
         (Warned("careful", "A"), ("A: careful",)),
         (AccountFailed("A", "disk full", 3), ("A: not synced: disk full",)),
