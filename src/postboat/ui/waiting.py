@@ -87,7 +87,7 @@ def choices(held: Held, manner: Manner) -> tuple[str, ...]:
     }
     told = [f"  {way:<18} {command(name, held.account, held.folder, manner)}" for way, name in ways.items()]
     if held.on == "remote" and held.suspicion in _DISK:
-        told.append("  if the right disk is not mounted: mount it, and sync again")
+        told.insert(0, "  if the right disk is not mounted: mount it, and sync again")
     return tuple(told)
 
 

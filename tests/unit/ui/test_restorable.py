@@ -23,9 +23,9 @@ def test_all_folders_that_are_gone_are_one_accident_and_one_decision() -> None:
         "    if that is meant:  postboat confirm A:Work",
         "    to get them back:  postboat restore A:Work",
         "  all folders: all 1,500 messages would be deleted on the server, because all folders are gone from the Maildir",
+        "    if the right disk is not mounted: mount it, and sync again",
         "    if that is meant:  postboat confirm A",
         "    to get them back:  postboat restore A",
-        "    if the right disk is not mounted: mount it, and sync again",
         "A: nothing that was removed from the Maildir is kept (keepdeleted = 30 days)",
     ]
 
