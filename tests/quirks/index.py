@@ -1,7 +1,7 @@
-"""Which of the 118 known oddities of servers concern syncing, and where those are tested.
+"""Which of the 118 known oddities of servers concern syncing.
 
 The numbers are those of the list that the tests are named after: `test_quirk_NN_<what we do>`. A number is in exactly
-one place: such tests in this directory, or one of the tables below.
+one place: such tests in this directory, or the table below.
 """
 
 FIRST, LAST = 1, 118
@@ -12,9 +12,3 @@ OUTSIDE_SYNCING = {
     81: "about NOTIFY, which no run that syncs once sends",
 }
 """Oddities of what Postboat never says or hears while it syncs, and why."""
-
-TESTED_ELSEWHERE: dict[int, tuple[str, ...]] = {}
-"""Tests of other directories that play the dialogue, as `file::name`."""
-
-STILL_TO_COME = frozenset(range(101, LAST + 1))
-"""Numbers that nobody has looked at yet; empty in the end."""

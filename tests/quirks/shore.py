@@ -18,7 +18,7 @@ from tests.servers.process import Account
 from postboat.config.schema import RemoteConfig, Secret
 from postboat.imap.dial import connect
 from postboat.imap.pool import Pool
-from postboat.model import NO_FLAGS, Content
+from postboat.model import NO_FLAGS, SEEN, Content
 from postboat.service.supervisor import RunOptions
 
 if TYPE_CHECKING:
@@ -92,6 +92,18 @@ def provider(capabilities: str, *messages: bytes, greeting: str = "ready") -> Ly
     for each in messages:
         server.inbox.put(each)
     return server
+
+
+def server_of(capabilities: str, count: int = 8, greeting: str = "ready") -> LyingServer:
+    """Such a server with messages 1 to `count`, whose UIDs are the same numbers."""
+    return provider(capabilities, *(mail(number) for number in range(1, count + 1)), greeting=greeting)
+
+
+def change_a_little(server: LyingServer) -> None:
+    """What a day brings: message 2 is read, message 3 removed, and message 100 is new."""
+    server.inbox.flag(2, SEEN)
+    server.inbox.drop(3)
+    server.inbox.put(mail(100))
 
 
 @asynccontextmanager

@@ -4,10 +4,9 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from tests.quirks.index import FIRST, LAST, OUTSIDE_SYNCING, STILL_TO_COME, TESTED_ELSEWHERE
+from tests.quirks.index import FIRST, LAST, OUTSIDE_SYNCING
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 DIALOGUE = re.compile(r"^(?:async )?def test_quirk_(\d+)_\w+\(", re.MULTILINE)
 
 
@@ -17,13 +16,8 @@ def dialogues() -> set[int]:
 
 
 def test_every_oddity_is_in_exactly_one_place():
-    places = Counter([*dialogues(), *OUTSIDE_SYNCING, *TESTED_ELSEWHERE, *STILL_TO_COME])
+    places = Counter([*dialogues(), *OUTSIDE_SYNCING])
     assert places == Counter(range(FIRST, LAST + 1))
-
-
-def test_what_is_tested_elsewhere_is_there():
-    for name, test in (node.split("::") for nodes in TESTED_ELSEWHERE.values() for node in nodes):
-        assert re.search(rf"^(?:async )?def {test}\(", (ROOT / name).read_text(), re.MULTILINE), f"{name}::{test}"
 
 
 def test_each_reason_is_given_in_words():

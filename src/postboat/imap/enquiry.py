@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed
-from postboat.imap.listing import folded, mailboxes, means_inbox, merged
+from postboat.imap.listing import folded, is_lock, mailboxes, means_inbox, merged
 from postboat.imap.refusals import require_ok
 from postboat.imap.wire import commands
 from postboat.imap.wire.responses import Listed, Namespaces, StatusData
@@ -130,6 +130,8 @@ class Enquiry:
 
     def _take(self, response: Response) -> None:
         match response:
+            case Listed() if self.session.kind.lists_locks and is_lock(response.name):
+                pass
             case Listed(is_lsub=True):
                 self._subscriptions.add(folded(response.name))
             case Listed():

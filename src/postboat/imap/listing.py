@@ -58,6 +58,11 @@ def means_inbox(listed: Listed) -> bool:
     return folded(listed.name) == "INBOX"
 
 
+def is_lock(name: str) -> bool:
+    """Whether it is the lock file of a mailbox, which UW-imapd lists beside that for as long as it is open."""
+    return name.endswith(".lock")
+
+
 def merged(before: Listed | None, again: Listed) -> Listed:
     """A mailbox that is listed twice: all attributes count, and a delimiter once told."""
     if before is None:

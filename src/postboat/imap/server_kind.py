@@ -50,6 +50,8 @@ class ServerKind:
     r"""Whether \Flagged is lost on other ways to the mailbox when it comes with APPEND."""
     mixes_up: bool = False
     """Whether it may send another message's body when another session removed a message meanwhile."""
+    lists_locks: bool = False
+    """Whether it lists the locks of mailboxes among the mailboxes."""
     most_messages: int = MAX_UID
     """Messages that one command deals with: the server leaves out the others (MESSAGELIMIT, RFC 9738)."""
 
@@ -124,7 +126,7 @@ _KINDS: tuple[tuple[_Marks, ServerKind], ...] = (
     (_Marks("qqmail", hosts=("qq.com",)), ServerKind("QQ", depth=1, flights=1)),
     # It finds bodies by their place in a list that a removal by another session shifts.
     (_Marks("imaprev1", "hmailserver"), ServerKind("hMailServer", unproven=True, mixes_up=True)),
-    (_Marks(" imap4rev1 200"), ServerKind("UW", longest_line=1000, flights=2)),
+    (_Marks(" imap4rev1 200"), ServerKind("UW", longest_line=1000, flights=2, lists_locks=True)),
     # iCloud's VANISHED is malformed or names other messages: clients that believed it deleted mail.
     (
         _Marks("iscream ready", capability="XAPPLEPUSHSERVICE", hosts=("me.com", "icloud.com")),
