@@ -8,7 +8,6 @@ from tests.real.user import Ran, User, offlineimaprc
 from tests.real.voyage import Voyage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.servers.process import Account
@@ -54,8 +53,3 @@ class Heir(Voyage):
         """All files of a folder are removed, and its directories stay."""
         for file in self.files(folder):
             file.unlink()
-
-
-def bag(found: Sequence[bytes]) -> list[bytes]:
-    """Messages regardless of their order."""
-    return sorted(found)

@@ -437,19 +437,20 @@ def test_0_16_keywords_and_letters_of_other_programs_are_kept_where_they_are(hei
     heir.mark(A, "Sa")
     with heir.phone("INBOX") as phone:
         phone.store("2", "+FLAGS", "(Holiday $Label1)")
-    for letters in ("Sab", "FSab", "FSab"):
+    for _ in range(2):
         heir.run().assert_in_sync()
-        with heir.phone("INBOX") as phone:
-            phone.store("1", "+FLAGS", r"(\Flagged)")
-        heir.mark(A, "".join(sorted(heir.on_disk()[digest(A)] | {"a", "b"})))
-        heir.mark(B, "R")
-        heir.run().assert_in_sync()
-        assert heir.on_disk()[digest(A)] >= set(letters)
-    heir.assert_at_rest()
+        assert heir.on_disk() == {digest(A): set("Sa"), digest(B): set()}
     with heir.phone("INBOX") as phone:
-        flags = phone.fetch("1:2", "(FLAGS)")[1]
-    assert all(flag in flags[0] for flag in (b"\\Seen", b"\\Flagged"))
-    assert all(flag in flags[1] for flag in (b"\\Answered", b"Holiday", b"$Label1"))
+        phone.store("1", "+FLAGS", r"(\Flagged)")
+    heir.mark(B, "R")
+    for _ in range(2):
+        heir.run().assert_in_sync()
+        assert heir.on_disk() == {digest(A): set("FSa"), digest(B): set("R")}
+    with heir.phone("INBOX") as phone:
+        first, second = phone.fetch("1:2", "(FLAGS)")[1]
+    assert all(flag in first for flag in (b"\\Seen", b"\\Flagged"))
+    assert all(flag in second for flag in (b"\\Answered", b"Holiday", b"$Label1"))
+    heir.assert_at_rest()
 
 
 def test_0_17_two_files_with_the_same_uid_in_their_names_are_two_messages(heir):
