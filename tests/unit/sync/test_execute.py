@@ -233,6 +233,19 @@ async def test_a_message_that_comes_back_is_told(world):
     assert [event.deleted_on for event in world.events if isinstance(event, MessageCameBack)] == ["local"]
 
 
+async def test_a_deletion_that_waits_to_be_expunged_is_counted_once(world, monkeypatch):
+    """Without UIDPLUS nothing is expunged while another program's marks are in the mailbox."""
+    await world.agree(1)
+    world.local.remove(world.key(LOCAL, 1))
+    delete = world.remote.delete
+    with monkeypatch.context() as patched:
+        patched.setattr(world.remote, "delete", lambda keys, *, expunge: delete(keys, expunge=False))
+        assert [(await world.sync()).deleted_remote for _ in range(3)] == [1, 0, 0]
+    await world.sync()
+    assert not world.remote.messages
+    await world.assert_at_rest()
+
+
 async def test_without_expunge_a_local_deletion_only_marks_and_stays_settled():
     async with memory_ledger() as ledger:
         world = MemoryWorld(ledger, Policy(expunge=False))
