@@ -159,6 +159,34 @@ async def test_quirk_96_nor_any_body_that_comes_with_a_removal(tmp_path):
         assert len(ship.files()) == 5
 
 
+async def test_quirk_96_nor_the_body_of_another_large_message(tmp_path):
+    large = [mail(number, f"{number}" * (1 << 20)) for number in (4, 5, 6)]
+    server = provider("IMAP4 IMAP4REV1 CHILDREN IDLE QUOTA NAMESPACE", *many(3), *large, greeting="IMAPrev1")
+    stale: list[bytes] = []
+    fresh: list[bytes] = []
+
+    def of_the_next_one(answer: Answer, command: bytes) -> Answer:
+        if b"BODY.PEEK[]" not in command or fresh:
+            return answer
+        if not stale:
+            stale.append(command)
+            server.inbox.drop(1)
+            return Answer(answer.untagged[1:], answer.tagged)
+        uid = int(command.split(b" ")[2])
+        wire = next((each.wire for each in server.inbox.mail if each.uid == uid + 1), large[-1])
+        return Answer([b"1 FETCH (UID %d FLAGS () BODY[] {%d}\r\n%b)" % (uid, len(wire), wire)], answer.tagged)
+
+    def selected_anew(answer: Answer, _: bytes) -> Answer:
+        fresh.extend(stale)
+        return answer
+
+    server.lies = {"UID FETCH": of_the_next_one, "SELECT": selected_anew}
+    async with sailing(tmp_path, server) as ship:
+        (await ship.sync()).assert_clean()
+        assert stale
+        ship.assert_in_step()
+
+
 async def test_quirk_97_condstore_that_is_only_announced_hides_no_change(tmp_path):
     server = provider(CONDSTORE, *many(6), greeting="SmarterMail")
 

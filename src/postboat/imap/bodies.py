@@ -83,7 +83,8 @@ class Arrivals:
     def doubt_mixed_up(self, *, removed: bool) -> None:
         """Believe no body of another length than was stated, and none at all when a message was `removed` meanwhile.
 
-        hMailServer sends another message's body then. Asked for behind another SELECT it sends the right one.
+        hMailServer sends another message's body then. Asked for behind another SELECT it sends the right one, and a
+        mailbox there is selected anew each time (`Opening`).
         """
         for uid, message in self._bodies.items():
             body = message.body if message is not None else None
@@ -103,11 +104,6 @@ class Bodies:
     def of(self, uids: Iterable[int]) -> list[Content | Gone | Unreadable]:
         """What became of each message, once nothing is missing."""
         return [self._read[uid] for uid in uids]
-
-    @property
-    def disputed(self) -> bool:
-        """Whether something came that may belong to another message."""
-        return DISPUTED in self._unfit.values()
 
     def missing(self, wanted: UidSet) -> UidSet:
         """Those of which nothing is known yet."""

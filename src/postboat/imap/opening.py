@@ -94,7 +94,7 @@ class Opening:
         """
         async with self.lent(much=octets > MUCH) as session:
             await session.compress_if_it_pays(octets)
-            yield session, session.open(self.name, read_only=self.read_only)
+            yield session, session.open(self.name, read_only=self.read_only, fresh=session.kind.mixes_up)
 
     async def confirmed(self, selection: Selection) -> Selected:
         """Wait for the answer to a SELECT that was sent ahead. Raises as `opened`: what came behind it is then void."""
@@ -135,7 +135,7 @@ class Opening:
     @patiently
     async def _select(self, session: Session, *, fresh: bool) -> Selected:
         unused, self._unused = self._unused, None
-        if fresh and (unused is None or session.selected is not unused):
+        if (fresh or session.kind.mixes_up) and (unused is None or session.selected is not unused):
             return await session.select(self.name, read_only=self.read_only)
         return await session.ensure(self.name, read_only=self.read_only)
 

@@ -134,7 +134,7 @@ async def _blamed(opening: Opening, uid: int, lost: ConnectionLost) -> Gone | Un
 
 @patiently
 async def _finish(opening: Opening, bodies: Bodies, wanted: UidSet, refusal: CommandFailed | None) -> None:
-    async with opening.opened(fresh=bodies.disputed) as (session, _):
+    async with opening.opened() as (session, _):
         await bodies.finish(session, wanted, refusal)
 
 
