@@ -6,7 +6,7 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from postboat.errors import CommandFailed
+from postboat.errors import CommandFailed, ConnectionLost
 from postboat.imap.refusals import require_ok
 
 if TYPE_CHECKING:
@@ -25,9 +25,14 @@ class Selection:
     """A SELECT or EXAMINE that was sent; those who ask behind it learn from it whether their answers count."""
 
     def __init__(
-        self, selecting: Selecting, command: Command, answer: asyncio.Future[Condition], explain: Explain
+        self,
+        selecting: Selecting,
+        command: Command,
+        answer: asyncio.Future[Condition],
+        explain: Explain,
+        is_alive: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._command, self._answer, self._explain = command, answer, explain
+        self._command, self._answer, self._explain, self._is_alive = command, answer, explain, is_alive
         self.selecting = selecting
 
     def is_of(self, name: str, *, read_only: bool) -> bool:
@@ -63,11 +68,15 @@ class Selection:
     async def mailbox(self) -> Selected:
         """Wait for the answer.
 
-        Raises `FolderGone` when there is no such mailbox, `FolderError` when the server does not open it.
+        Raises `FolderGone` when there is no such mailbox, `FolderError` when the server does not open it, and
+        `ConnectionLost` when it says too little of it and was given up at once: that proves nothing of the mailbox.
         """
         condition = await asyncio.shield(self._answer)
         try:
             require_ok(self._command, condition)
         except CommandFailed as failure:
             raise await self._explain(self.selecting.name, failure) from failure
-        return self.selecting.finish(condition)
+        selected = self.selecting.finish(condition)
+        if not (selected.uidvalidity or self._is_alive()):
+            raise ConnectionLost("the connection broke behind the answer to SELECT")
+        return selected

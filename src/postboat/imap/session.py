@@ -171,7 +171,7 @@ class Session:
         condstore = not self.capabilities.isdisjoint({"CONDSTORE", "QRESYNC"})
         command = build(name, condstore=condstore, since=since)
         answer = self._connection.send(command, on_untagged=selecting.note)
-        self._selection = Selection(selecting, command, answer, self.not_opened)
+        self._selection = Selection(selecting, command, answer, self.not_opened, lambda: self.alive)
         return self._selection
 
     def ask(self, command: Command, take: Callable[[Response], None] | None = None) -> asyncio.Future[Condition]:
