@@ -2,7 +2,7 @@ import pytest
 from tests.fakes.talking import talking
 
 from postboat.errors import CommandFailed
-from postboat.imap.listing import create, mailboxes, status, subscribe
+from postboat.imap.listing import create, is_lock, mailboxes, status, subscribe
 
 
 async def test_a_mailbox_listed_twice_is_one():
@@ -44,3 +44,8 @@ async def test_creating_and_subscribing():
     async with talking(talk) as session:
         await create(session, "A")
         await subscribe(session, "A")
+
+
+@pytest.mark.parametrize(("name", "locks"), [("Work.lock", True), ("Work", False), ("Work.lock/Old", False)])
+def test_a_lock_is_told_by_its_name(name, locks):
+    assert is_lock(name) == locks

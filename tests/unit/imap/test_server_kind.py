@@ -15,6 +15,7 @@ GREETINGS = {
     "Courier-IMAP ready. Copyright 1998-2021 Double Precision, Inc.": "Courier",
     "mail.example.org Cyrus IMAP 3.6.1-Debian-3.6.1-4 server ready": "Cyrus",
     "Dovecot (Debian) ready.": "Dovecot",
+    "IMAPrev1": "hMailServer",
 }
 
 
