@@ -289,6 +289,18 @@ async def test_a_folder_that_is_there_again_ends_it_and_its_word(voyage, lost):
     assert told(await voyage.sync())[0] == ("Archive/Old", lost.other.value, "folder gone", 10)
 
 
+async def test_a_word_on_a_lost_folder_ends_with_its_return_though_other_folders_are_synced(voyage):
+    away = voyage.mail.with_name("away")
+    voyage.folder("Archive/Old").rename(away)
+    await voyage.sync()
+    await decide(voyage, Verdict.CONFIRMED, "Archive", "Old")
+    away.rename(voyage.folder("Archive/Old"))
+    await voyage.sync(RunOptions(folders=("INBOX",)))
+    remove(voyage, LOCAL)
+    assert told(await voyage.sync()) == [("Archive/Old", "remote", "folder gone", 10)]
+    assert held(voyage, REMOTE, "Archive/Old") == ALL
+
+
 @SIDES
 async def test_a_folder_gone_from_both_sides_is_forgotten(voyage, lost):
     remove(voyage, REMOTE)

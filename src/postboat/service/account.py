@@ -92,6 +92,9 @@ async def _sync_folders(
         publish(FoldersUnchanged(parts.name, len(plan.tasks) - len(changed)))
     for remote, local in plan.forgotten:
         await ledger.folder(remote, local).start_over()
+    for pair in plan.back:  # now, since a run may sync other folders only, and these may be gone again in the next one
+        for side in tree.recorded.verdicts[pair]:
+            await ledger.folder(*pair).hold(side, None)
     if not (changed or plan.gone):
         return Outcome()
     from postboat.service.changed_folders import ChangedFolders  # here, since most runs have nothing to sync

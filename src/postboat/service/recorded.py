@@ -49,10 +49,11 @@ class Recorded:
     @property
     def verdicts(self) -> dict[PairOfNames, dict[Side, Verdict]]:
         """What the user said of pairs of which one half was missing."""
-        return {
-            pair: {one.on: one.verdict for one in held if one.suspicion in WHOLE_FOLDERS}
-            for pair, held in self.held.items()
-        }
+        said: dict[PairOfNames, dict[Side, Verdict]] = {}
+        for pair, held in self.held.items():
+            if verdicts := {one.on: one.verdict for one in held if one.suspicion in WHOLE_FOLDERS}:
+                said[pair] = verdicts
+        return said
 
     @property
     def doubts(self) -> frozenset[Suspicion]:

@@ -93,6 +93,8 @@ class TreePlan:
     """The side that lost every folder, while nobody has said why: there are no tasks then."""
     forgotten: tuple[PairOfNames, ...] = ()
     """Pairs gone from both sides."""
+    back: tuple[PairOfNames, ...] = ()
+    """Pairs that are whole again, though one half was gone and held for it: wanted by the rules or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ def plan_tree(folders: Folders, names: Names) -> TreePlan:
         tuple(each for each in planned if isinstance(each, LeftAlone)),
         gone,
         forgotten=() if lost else tuple(_forgotten(folders)),
+        back=tuple(pair for pair in folders.verdicts if pair[0] in folders.remote and pair[1] in folders.local),
     )
 
 

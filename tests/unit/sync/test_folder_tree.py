@@ -84,6 +84,13 @@ def test_a_folder_whose_loss_was_confirmed_is_to_be_removed_from_the_other_side(
     assert alone.lacking is Side.LOCAL, "where deletions are not repeated it is left alone, and nobody is asked again"
 
 
+def test_a_folder_that_is_whole_again_is_told_though_the_rules_leave_it_out():
+    said = {(A, A): {Side.REMOTE: Verdict.CONFIRMED}, (B, B): {Side.REMOTE: Verdict.CONFIRMED}}
+    folders = Folders({INBOX, A, B}, {INBOX, A}, known=[(INBOX, INBOX), (A, A), (B, B)], verdicts=said)
+    plan = plan_tree(folders, PlainNames(excluded={A}))
+    assert plan.back == ((A, A),) and [gone.remote for gone in plan.gone] == [B]
+
+
 def test_a_folder_that_held_nothing_is_made_anew_without_asking():
     plan = plan_tree(Folders({INBOX, A}, {INBOX}, known=[(INBOX, INBOX)], empty=[(A, A)]), PlainNames())
     assert plan.tasks == (FolderTask(INBOX, INBOX), FolderTask(A, A, Side.LOCAL))
