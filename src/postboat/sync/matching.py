@@ -29,20 +29,25 @@ Twin = tuple["Key", "Key"]
 
 
 async def match(
-    pair: FolderPair, remote: Mapping[Key, Message], local: Sequence[Key], *, thorough: bool = False
+    pair: FolderPair,
+    remote: Mapping[Key, Message],
+    local: Sequence[Key],
+    *,
+    thorough: bool = False,
+    whole: bool = False,
 ) -> list[Twin]:
     """Pair messages of both sides one to one.
 
     `thorough` compares also what the server states other sizes for than ours: some count octets wrongly (Exchange), and
     other programs add lines to what they store. That costs the headers of all that is left, and is for when many are
-    expected to match.
+    expected to match. `whole` pairs only what is equal as a whole: that costs contents, and is for few.
     """
     early: list[Twin] = []
     if min(len(remote), len(local)) >= MANY:
         early = await _at_a_glance(pair, remote, local)
         remote, taken = _without(remote, (key for key, _ in early)), {key for _, key in early}
         local = [key for key in local if key not in taken]
-    return early + await _by_fingerprint(pair, remote, local, thorough=thorough)
+    return early + await _by_fingerprint(pair, remote, local, thorough=thorough, whole=whole)
 
 
 async def _at_a_glance(pair: FolderPair, remote: Mapping[Key, Message], local: Sequence[Key]) -> list[Twin]:
@@ -54,7 +59,7 @@ async def _at_a_glance(pair: FolderPair, remote: Mapping[Key, Message], local: S
 
 
 async def _by_fingerprint(
-    pair: FolderPair, remote: Mapping[Key, Message], local: Sequence[Key], *, thorough: bool
+    pair: FolderPair, remote: Mapping[Key, Message], local: Sequence[Key], *, thorough: bool, whole: bool
 ) -> list[Twin]:
     """Those of equal headers, and of equal contents where headers leave it open."""
     if not (remote and local):
@@ -70,7 +75,7 @@ async def _by_fingerprint(
         prints = {key: theirs[key] for key in rest if key in theirs}
         found, open_ = await asyncio.to_thread(_by_header, prints, rest_of_ours)
         twins += found
-    unsure = [*(twin for twin in twins if doubtful(remote[twin[0]], theirs[twin[0]])), *open_]
+    unsure = [*(twin for twin in twins if whole or doubtful(remote[twin[0]], theirs[twin[0]])), *open_]
     return await _sure(pair, [*twins, *open_], {twin: theirs[twin[0]].size for twin in unsure})
 
 

@@ -2,7 +2,8 @@
 filled again.
 
 Such a message vanished and appeared in one folder. To take it for two would delete it on the other side, and copy it
-there again. It is known by the mark that both bear, else as twins are: the other side still holds it.
+there again. It is known by the mark that both bear, else as twins are: the other side still holds it. Where few are
+concerned the whole contents count, since who edits a message may leave its header and size as they were.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from postboat.sync.folder_pair import FolderPair
 
 MANY = 5
-"""Messages gone and come from which it looks like new keys for all, so that sizes need not agree."""
+"""Messages gone and come from which it looks like new keys for all, so that sizes need not agree, and headers do."""
 
 
 async def find_renumbered(pair: FolderPair, changes: Mapping[Side, Changes]) -> dict[Side, Changes]:
@@ -71,7 +72,7 @@ async def _by_content(pair: FolderPair, gone: Sequence[Pairing], come: Mapping[K
         may_be = meets([message.size for message in come.values()], 1, 2)
         gone = [pairing for pairing in gone if may_be(pair.local.weight(pairing.local_mark))]
     by_local = {pairing.local: pairing for pairing in gone}
-    twins = await match(pair, come, list(by_local), thorough=thorough)
+    twins = await match(pair, come, list(by_local), thorough=thorough, whole=not thorough)
     return {by_local[local].remote: come[remote] for remote, local in twins}
 
 
@@ -79,11 +80,13 @@ async def _by_content_here(
     pair: FolderPair, gone: Sequence[Pairing], come: Mapping[Key, Message]
 ) -> dict[Key, Message]:
     """In the Maildir: what is left of a message is on the server, so only what weighs the same here is asked for."""
+    few = min(len(gone), len(come)) < MANY
     weigh = pair.local.weight
     may_be = meets([weigh(message.mark) for message in come.values()], 1, 1)
     by_remote = {pairing.remote: pairing for pairing in gone if may_be(weigh(pairing.local_mark))}
     theirs = {key: Message(key, pairing.flags) for key, pairing in by_remote.items()}
-    return {by_remote[remote].local: come[local] for remote, local in await match(pair, theirs, list(come))}
+    twins = await match(pair, theirs, list(come), whole=few)
+    return {by_remote[remote].local: come[local] for remote, local in twins}
 
 
 def _renamed(changes: Changes, found: Mapping[Key, Message]) -> Changes:

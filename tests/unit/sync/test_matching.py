@@ -89,6 +89,18 @@ async def test_a_note_or_draft_saved_anew_with_the_same_header_is_another_messag
     assert set(world.bodies(LOCAL)) == {head + b"buy eggs\r\n"}
 
 
+@pytest.mark.parametrize("side", Side)
+async def test_a_message_edited_without_a_change_to_its_header_or_size_is_another_message(world, side):
+    await world.agree(1, 2)
+    edited = world.side(side)
+    edited.remove(world.key(side, 1))
+    edited.put(message(1, "hallo"))
+    await world.sync()
+    assert message(1, "hallo") in world.bodies(side.other)
+    world.assert_in_step()
+    await world.assert_at_rest()
+
+
 async def test_one_message_gone_and_another_come_ask_for_no_headers(world):
     await world.agree(1, 2)
     world.remote.remove(world.key(REMOTE, 1))
