@@ -131,6 +131,22 @@ async def test_files_that_are_back_end_it_by_themselves(voyage):
     voyage.assert_same()
 
 
+async def test_what_is_held_outlives_a_time_in_which_nothing_may_be_deleted(voyage):
+    """New mail came meanwhile, so that the folder would look like one that lost a few."""
+    wipe(voyage, LOCAL)
+    await voyage.sync()
+    voyage.deliver(message(100))
+    voyage.vary(readonly=True)
+    (await voyage.sync()).assert_clean()
+    voyage.vary(readonly=False)
+    assert told(await voyage.sync()) == [("INBOX", "remote", "emptied", 10)]
+    assert len(voyage.on_server()) == 11
+    await decide(voyage, Verdict.CONFIRMED)
+    (await voyage.sync()).assert_clean()
+    assert held(voyage, REMOTE, "INBOX") == held(voyage, LOCAL, "INBOX") == {digest(message(100))}
+    await assert_at_rest(voyage)
+
+
 async def test_a_dry_run_shows_it_and_writes_nothing(voyage):
     wipe(voyage, LOCAL)
     sailed = await voyage.sync(RunOptions(dry_run=True))

@@ -97,7 +97,7 @@ async def settle(pair: FolderPair, observed: Observed, judged: Judged, publish: 
     held = await tell_held(pair, judged, publish)
     await write_down(pair, judged, held)
     done = await execute(judged.plan, observed, pair, publish)
-    await end_answered(pair, judged, held)
+    await end_answered(pair, observed, judged, held)
     publish(FolderFinished(pair.account, pair.name, done))
     return done
 

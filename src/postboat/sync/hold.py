@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from postboat.errors import AccountError, PostboatError
 from postboat.events import PlanHeld
-from postboat.model import Side
+from postboat.model import DELETED, Side
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from postboat.model import Held, Pairing
     from postboat.sync.folder_pair import FolderPair
     from postboat.sync.guard import Judged
+    from postboat.sync.plan import Observed
 
 
 async def tell_held(pair: FolderPair, judged: Judged, publish: Publish) -> Mapping[Side, Held]:
@@ -39,15 +40,18 @@ async def write_down(pair: FolderPair, judged: Judged, held: Mapping[Side, Held]
             await pair.ledger.hold(side, now)
 
 
-async def end_answered(pair: FolderPair, judged: Judged, held: Mapping[Side, Held]) -> None:
-    """Drop what is not held any more: the verdict is carried out, or the messages are back."""
+async def end_answered(pair: FolderPair, observed: Observed, judged: Judged, held: Mapping[Side, Held]) -> None:
+    """Drop what is not held any more: the verdict is carried out, or the messages are back.
+
+    What no run may do anything about now (a side became read-only) is held all the same: it may be done later.
+    """
     for side, before in judged.before.items():
         left = await _still_paired(pair, judged.answered.get(side, ()))
         if side in held and side in judged.answered:
             asked = held[side]
             keys = asked.keys | {pairing.remote for pairing in left}
             await pair.ledger.hold(side, replace(asked, count=len(keys), of=max(asked.of, len(keys)), keys=keys))
-        elif side not in held and not left:
+        elif side not in held and not left and not await _still_lost(pair, observed, before):
             await pair.ledger.hold(before.on, None)
 
 
@@ -56,6 +60,17 @@ async def _still_paired(pair: FolderPair, pairings: Iterable[Pairing]) -> list[P
     was = {pairing.remote: pairing for pairing in pairings}
     now = await pair.ledger.pairings(Side.REMOTE, was)
     return [pairing for key, pairing in was.items() if key in now and now[key].local == pairing.local]
+
+
+async def _still_lost(pair: FolderPair, observed: Observed, before: Held) -> bool:
+    """Whether messages of what was held are missing even now, or may be; those marked for good are as good as gone."""
+    changes = observed.changes[before.on.other]
+    if not changes.complete:
+        return bool(before.keys)
+    marks_only = before.on is Side.REMOTE and not pair.policy.expunge
+    pairings = (await pair.ledger.pairings(Side.REMOTE, before.keys)).values()
+    lost = [pairing for pairing in pairings if pairing.key(before.on.other) in changes.vanished]
+    return any(not (marks_only and DELETED in pairing.flags) for pairing in lost)
 
 
 async def _subjects(pair: FolderPair, held: Held) -> tuple[str, ...]:
