@@ -147,6 +147,18 @@ async def test_what_is_held_outlives_a_time_in_which_nothing_may_be_deleted(voya
     await assert_at_rest(voyage)
 
 
+async def test_who_made_the_other_side_readonly_gets_messages_back_all_the_same(voyage):
+    wipe(voyage, LOCAL)
+    await voyage.sync()
+    voyage.vary(readonly=True)
+    (await voyage.sync()).assert_clean()
+    await decide(voyage, Verdict.RESTORE)
+    (await voyage.sync()).assert_clean()
+    voyage.assert_same("INBOX")
+    assert held(voyage, LOCAL, "INBOX") == ALL
+    await assert_at_rest(voyage)
+
+
 async def test_a_dry_run_shows_it_and_writes_nothing(voyage):
     wipe(voyage, LOCAL)
     sailed = await voyage.sync(RunOptions(dry_run=True))

@@ -12,14 +12,15 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from postboat.model import Held, Side, Suspicion, Verdict
+from postboat.operations import Delete
 from postboat.sync.plan import bring_back
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from postboat.model import Key, Limits, Pairing
-    from postboat.operations import Copy, Delete, Plan
+    from postboat.operations import Copy, Plan
     from postboat.sync.plan import Observed
 
 DOUBTS = (Suspicion.OTHER_DISK, Suspicion.UNMARKED)
@@ -157,7 +158,7 @@ def _answered(case: Case) -> _Answered:
     confirmed: list[Delete] = []
     open_: list[Delete] = []
     pairings: dict[Side, list[Pairing]] = defaultdict(list)
-    for delete in case.plan.deletes:
+    for delete in (*case.plan.deletes, *_not_planned(case, said.values())):
         word = said.get(delete.on)
         if word is None or delete.pairing.remote not in word.keys:
             open_.append(delete)
@@ -169,3 +170,15 @@ def _answered(case: Case) -> _Answered:
             back = bring_back(delete.pairing, delete.on.other, delete.pairing.flags)
             copies.append(replace(back, asked_for=True))
     return _Answered(case, (*case.plan.copies, *copies), tuple(confirmed), tuple(open_), pairings)
+
+
+def _not_planned(case: Case, said: Iterable[Held]) -> Iterator[Delete]:
+    """What is wanted back though it would not be deleted now: its user made a side readonly, lest any more goes."""
+    planned = {delete.pairing for delete in case.plan.deletes} | {copy.replaces for copy in case.plan.copies}
+    for word in said:
+        kept, lost = (case.observed.changes[side] for side in (word.on, word.on.other))
+        for pairing in case.observed.pairings if word.verdict is Verdict.RESTORE else ():
+            key = pairing.key(word.on)
+            is_lost = pairing.remote in word.keys and pairing.key(word.on.other) in lost.vanished
+            if is_lost and pairing not in planned and key not in kept.vanished | kept.renamed.keys():
+                yield Delete(word.on, pairing)

@@ -303,6 +303,15 @@ def test_what_is_wanted_back_is_copied_to_the_side_that_lost_it(on):
     assert judged.answered == {on: lost}
 
 
+@SIDES
+def test_what_is_wanted_back_is_copied_though_it_may_not_be_deleted_now(on):
+    case = said(losing(on, 3, 3), Verdict.RESTORE, frozenset("12"))
+    case = replace(case, plan=Plan(), unwritable=frozenset({on}))
+    (judged,) = judge(case)
+    assert [copy.replaces for copy in judged.plan.copies] == list(pairings([1, 2]))
+    assert judged.answered == {on: pairings([1, 2])} and not judged.plan.deletes and not judged.held
+
+
 def test_what_cannot_be_brought_back_is_not_deleted_either():
     case = said(losing(REMOTE, 3, 3, unwritable=frozenset({LOCAL})), Verdict.RESTORE)
     (judged,) = judge(case)
