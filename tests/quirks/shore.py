@@ -99,6 +99,11 @@ def server_of(capabilities: str, count: int = 8, greeting: str = "ready") -> Lyi
     return provider(capabilities, *(mail(number) for number in range(1, count + 1)), greeting=greeting)
 
 
+def listings(server: LyingServer) -> list[str]:
+    """Commands of the last run that asked for the flags of all known messages."""
+    return [said for said in server.commands("UID FETCH 1:") if said.endswith(" (UID FLAGS)")]
+
+
 def change_a_little(server: LyingServer) -> None:
     """What a day brings: message 2 is read, message 3 removed, and message 100 is new."""
     server.inbox.flag(2, SEEN)

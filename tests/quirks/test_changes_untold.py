@@ -235,6 +235,7 @@ async def test_quirk_108_the_uids_of_a_move_are_understood_without_their_ok(tmp_
         sailed = await ship.sync()
         sailed.assert_clean()
         assert sailed.done.moved == 1 and not server.commands("APPEND")
+        assert not [said for said in server.said if b"HEADER" in said], "nothing is looked for"
         ship.assert_in_step("INBOX", "Work")
         await ship.assert_at_rest()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 from tests.fakes.lying_server import WAYS, Answer, LyingServer, Mailbox
@@ -11,7 +12,9 @@ from tests.real.voyage import digest
 
 from postboat.events import FolderFailed, MessageFailed
 from postboat.imap.folders import ImapFolders
-from postboat.model import FLAGGED, SEEN
+from postboat.model import FLAGGED, SEEN, Verdict
+from postboat.service.confirm import decide
+from postboat.service.known_folders import Target
 
 GREETING = "server Cyrus IMAP 3.6.1 server ready"
 CAPABILITIES = WAYS["qresync"]
@@ -156,21 +159,39 @@ async def test_quirk_77_a_folder_that_another_client_deletes_under_us_ends_one_c
         server.boxes["Doomed"].put(mail(30))
         server.boxes["Other"].put(mail(31))
 
-        def removed(answer: Answer, command: bytes) -> Answer:
-            if b"Doomed" not in b"".join(said for said in server.said if said.startswith(b"SELECT"))[-40:]:
+        def removed(answer: Answer, _: bytes) -> Answer:
+            latest = [said for said in server.said if said.startswith(b"SELECT")][-1]
+            if "Doomed" not in server.boxes or b"Doomed" not in latest:
                 return answer
-            server.boxes.pop("Doomed", None)
+            del server.boxes["Doomed"]
             return Answer(octets=b"* BYE Fatal error: Mailbox has been (re)moved\r\n", is_last=True)
 
-        server.lies["UID FETCH"] = once(removed)
+        server.lies["UID FETCH"] = removed
         sailed = await ship.sync()
+        assert "Doomed" not in server.boxes
         assert not ship.asked_to_change()
-        assert len(ship.files("Doomed")) == 3, "what is gone there stays here until the user has a word"
+        ship.assert_in_step("INBOX", "Other")
         server.lies.clear()
         sailed = await ship.sync()
         assert sailed.code == 6
-        ship.assert_in_step("INBOX", "Other")
-        assert len(ship.files("Doomed")) == 3
+        assert len(ship.files("Doomed")) == 3, "what is gone there stays here until the user has a word"
+
+
+async def test_quirk_77_a_folder_is_never_deleted_while_it_is_selected(tmp_path):
+    server = cyrus(*many(3), capabilities=f"{CAPABILITIES} UNSELECT")
+    server.boxes["Old"] = Mailbox()
+    for number in range(20, 23):
+        server.boxes["Old"].put(mail(number))
+    async with sailing(tmp_path, server) as ship:
+        (await ship.sync()).assert_clean()
+        shutil.rmtree(ship.folder("Old"))
+        assert (await ship.sync()).code == 6
+        await decide(ship.whole, [Target(ship.name)], Verdict.CONFIRMED, lambda _event: None)
+        await ship.sync()
+        before = [said.split(b" ")[0] for said in server.said[: server.said.index(b'DELETE "Old"')]]
+        last = max(at for at, verb in enumerate(before) if verb in (b"SELECT", b"UNSELECT", b"EXAMINE"))
+        assert before[last] == b"UNSELECT"
+        assert list(server.boxes) == ["INBOX"]
 
 
 async def test_quirk_78_names_of_any_case_and_order_are_understood():

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from tests.fakes.lying_server import WAYS, Answer, LyingServer, Mailbox
-from tests.quirks.shore import mail, once, provider, sailing, scripted, with_room_for_one
+from tests.quirks.shore import listings, mail, once, provider, sailing, scripted, with_room_for_one
 from tests.real.voyage import digest
 
 from postboat.events import MessageFailed, PlanHeld
@@ -124,6 +124,7 @@ async def test_quirk_86_a_uid_of_zero_names_no_message_and_its_range_begins_with
         sailed = await ship.sync()
         sailed.assert_clean()
         assert sailed.done.deleted_local == 1
+        assert not listings(server), "it is understood, so that nobody has to look at everything"
         ship.assert_in_step()
 
 

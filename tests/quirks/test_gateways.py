@@ -6,7 +6,7 @@ import re
 
 import pytest
 from tests.fakes.lying_server import WAYS, Answer, LyingServer, Mailbox
-from tests.quirks.shore import mail, provider, sailing, scripted
+from tests.quirks.shore import listings, mail, provider, sailing, scripted
 from tests.real.voyage import digest
 
 from postboat.events import FolderFailed, MessageFailed
@@ -216,8 +216,11 @@ async def test_quirk_97_condstore_that_is_only_announced_hides_no_change(tmp_pat
 async def test_quirk_98_a_number_without_a_space_behind_it_ends_where_the_digits_do(tmp_path, capabilities):
     server = provider(capabilities, *many(6), greeting="Zimbra 5.0.7_GA_2450 IMAP4rev1 server ready")
 
+    altered: list[bytes] = []
+
     def glued(answer: Answer, _: bytes) -> Answer:
         turned = [re.sub(rb"\(UID (\d+) (.*) MODSEQ \((\d+)\)", rb"(\2 UID \1MODSEQ (\3)", x) for x in answer.untagged]
+        altered.extend(set(turned) - set(answer.untagged))
         return Answer(turned, answer.tagged)
 
     server.lies = {"UID FETCH": glued, "SELECT": glued}
@@ -229,6 +232,8 @@ async def test_quirk_98_a_number_without_a_space_behind_it_ends_where_the_digits
         (await ship.sync()).assert_clean()
         ship.assert_in_step()
         assert "S" in ship.on_disk()[digest(mail(2))]
+        assert altered
+        assert not listings(server), "it is understood, so that nobody has to look at everything"
         selects = [said for said in server.commands("SELECT") if "QRESYNC" in said]
         assert all(re.search(r"\(QRESYNC \(\d+ \d+\)\)", said) for said in selects), "no places of messages are told"
         assert bool(selects) == (capabilities == QRESYNC)

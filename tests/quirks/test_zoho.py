@@ -6,14 +6,15 @@ import re
 
 import pytest
 from tests.fakes.lying_server import Answer, LyingServer
-from tests.quirks.shore import mail, provider, sailing, scripted
+from tests.quirks.shore import knows, mail, provider, sailing, scripted
 from tests.real.voyage import digest
 
 from postboat.errors import FolderGone
 from postboat.events import MessageFailed
 from postboat.imap.folders import ImapFolders
+from postboat.imap.mailbox import ImapMailbox
 from postboat.imap.uploads import append_limit
-from postboat.model import SEEN
+from postboat.model import NO_FLAGS, SEEN
 
 GREETING = "Welcome to Zoho Mail IMAP4rev1 Server"
 BEFORE = (
@@ -91,6 +92,9 @@ async def test_quirk_69_what_is_no_flag_stays_out_of_the_flags(tmp_path):
     async with sailing(tmp_path, server) as ship:
         (await ship.sync()).assert_clean()
         ship.assert_in_step()
+        async with server.pool() as pool:
+            shown = (await ImapMailbox(pool, "INBOX").changes(knows())).appeared
+        assert [message.flags for message in shown.values()] == [NO_FLAGS, NO_FLAGS]
         file = ship.file_of(mail(1))
         file.rename(file.parent.parent / "cur" / f"{file.name.partition(':')[0]}:2,S")
         (await ship.sync()).assert_clean()
