@@ -147,6 +147,7 @@ class MaildirStore:
 
         place = Place(self.root, self.directory(kept.folder))
         if not await in_thread(place.exists):
+            await self.disown(kept.folder)
             await self.create(kept.folder)
         return await in_thread(put_back, self._quarantine.root, kept, place, self._names, fsync=self._fsync)
 

@@ -465,6 +465,19 @@ async def test_a_folder_that_is_gone_is_made_for_what_is_put_back(mail, root, cl
     assert len(files(mail / "Lists.x")) == 1
 
 
+async def test_a_folder_made_for_what_is_put_back_is_a_new_one_though_its_identifier_was_left(mail, root, clock):
+    """Else all that it held besides would count as deleted from it."""
+    put(mail / "INBOX", "cur", "a:2,S")
+    before = await store(mail, root, clock).mailbox(INBOX).validity()
+    await delete(mail, root, clock, "a")
+    for part in ("cur", "new", "tmp"):
+        (mail / "INBOX" / part).rmdir()
+    one = store(mail, root, clock)
+    [kept] = await one.kept()
+    await one.put_back(kept)
+    assert await one.mailbox(INBOX).validity() not in ("", before)
+
+
 async def test_foreign_letters_that_leave_no_room_for_a_new_name_are_dropped(mail, root, clock):
     put(mail / "INBOX", "cur", "a:2,S" + "x" * 240)
     await delete(mail, root, clock, "a")
