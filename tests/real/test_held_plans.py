@@ -439,6 +439,21 @@ async def test_a_root_without_its_marker_makes_every_deletion_on_the_server_doub
     assert len(voyage.on_server()) == 8, "from then on the root is the one that it was taken for"
 
 
+async def test_a_folder_that_always_fails_does_not_keep_the_root_doubtful_for_ever(voyage):
+    voyage.create("Bad")
+    voyage.folder("Bad").mkdir()
+    (voyage.folder("Bad") / "cur").write_text("no directory")
+    (voyage.mail / ".postboat-store").unlink()
+    voyage.files()[0].unlink()
+    for verdict in (Verdict.WAITING, Verdict.CONFIRMED):
+        assert told(await voyage.sync()) == [("INBOX", "remote", "unmarked", 1)]
+        await decide(voyage, verdict)
+    assert (await voyage.sync()).code == 3
+    voyage.files()[0].unlink()
+    assert not told(await voyage.sync())
+    assert len(voyage.on_server()) == 8
+
+
 async def test_a_root_without_its_marker_is_marked_anew_when_nothing_would_be_deleted(voyage):
     (voyage.mail / ".postboat-store").unlink()
     (await voyage.sync()).assert_clean()

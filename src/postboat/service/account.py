@@ -112,8 +112,12 @@ async def _sync_folders(
 async def _believe_in_root(
     parts: AccountParts, options: RunOptions, ledger: AccountLedger, tree: Tree, outcome: Outcome
 ) -> None:
-    """Take the root of the Maildirs for theirs from now on, if all folders were seen and none of it is doubtful."""
-    unsure = options.folders or outcome.failed or outcome.doubtful or tree.plan.gone
+    """Take the root of the Maildirs for theirs from now on, if all folders were seen and none of it is doubtful.
+
+    One that fails in every run keeps nobody from saying that the root is the right one.
+    """
+    unseen = outcome.failed and not tree.recorded.is_vouched_for
+    unsure = options.folders or unseen or outcome.doubtful or tree.plan.gone
     if unsure or options.dry_run or not tree.recorded.is_elsewhere:
         return
     stands = await parts.store.standing()

@@ -66,6 +66,14 @@ class Recorded:
         return frozenset({Suspicion.OTHER_DISK} if UNTOLD not in (disk, now_disk) and disk != now_disk else ())
 
     @property
+    def is_vouched_for(self) -> bool:
+        """Whether the user spoke of deletions that were held because the root is doubtful: he knows which one it is."""
+        from postboat.sync.guard import DOUBTS  # here, since most runs have nothing to sync
+
+        held = (one for held in self.held.values() for one in held)
+        return any(one.suspicion in DOUBTS and one.verdict is not Verdict.WAITING for one in held)
+
+    @property
     def is_elsewhere(self) -> bool:
         """Whether the root is not where it was, was not there before, or bears no marker yet."""
         return self.stood != self.stands or not self.stands or self.stands.startswith(UNMARKED)
