@@ -48,6 +48,11 @@ def wipe(voyage: Voyage, side: Side, folder: str = "INBOX") -> None:
         phone.expunge()
 
 
+def vary_local(voyage: Voyage, **options) -> None:
+    """Change options of the local repository."""
+    voyage.config = replace(voyage.config, local=replace(voyage.config.local, **options))
+
+
 def remove(voyage: Voyage, side: Side, folder: str = "Archive/Old") -> None:
     """A whole folder is removed on one side."""
     if side is LOCAL:
@@ -156,6 +161,27 @@ async def test_who_made_the_other_side_readonly_gets_messages_back_all_the_same(
     (await voyage.sync()).assert_clean()
     voyage.assert_same("INBOX")
     assert held(voyage, LOCAL, "INBOX") == ALL
+    await assert_at_rest(voyage)
+
+
+async def test_what_cannot_be_brought_back_is_told_until_it_can(voyage):
+    wipe(voyage, LOCAL)
+    remove(voyage, LOCAL)
+    vary_local(voyage, readonly=True)
+    assert (await voyage.sync()).code == 6
+    await decide(voyage, Verdict.RESTORE)
+    for _ in range(2):
+        sailed = await voyage.sync()
+        assert [warned.text for warned in sailed.of(Warned)] == [
+            "folder 'Archive/Old' is wanted back, but does not exist locally, and createfolders or readonly forbids "
+            "to create it",
+            "INBOX: 10 messages are wanted back in the Maildir, which may not be changed (readonly)",
+        ]
+    vary_local(voyage, readonly=False)
+    sailed = await voyage.sync()
+    sailed.assert_clean()
+    assert not sailed.of(Warned)
+    voyage.assert_same("INBOX", "Archive/Old")
     await assert_at_rest(voyage)
 
 

@@ -15,7 +15,7 @@ from postboat.sync.tasks import together
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from postboat.ledger.ledger import AccountLedger
     from postboat.ledger.rows import KnownFolder
@@ -110,11 +110,19 @@ async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[s
         listing,
         names,
         plan,
-        (*listing.problems, *local_problems),
+        (*listing.problems, *local_problems, *_not_made(plan, names, recorded)),
         recorded,
         {(folder.remote, folder.local): folder for folder in recorded.folders},
         await parts.store.glimpses([task.local for task in plan.tasks if task.create is not Side.LOCAL]),
     )
+
+
+def _not_made(plan: TreePlan, names: NameMap, recorded: Recorded) -> Iterator[str]:
+    """Folders that their user wants back where none may be created."""
+    for alone in plan.left_alone:
+        said = recorded.verdicts.get((alone.remote, alone.local), {})
+        if said.get(alone.lacking.other) is Verdict.RESTORE:
+            yield f"folder {names.remote_text(alone.remote)!r} is wanted back, but {alone.reason}"
 
 
 def _rootless(parts: AccountParts, recorded: Recorded) -> Tree:

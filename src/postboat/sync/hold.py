@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postboat.errors import AccountError, PostboatError
-from postboat.events import PlanHeld
-from postboat.model import DELETED, Side
+from postboat.events import PlanHeld, Warned
+from postboat.model import DELETED, Side, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,9 +21,19 @@ if TYPE_CHECKING:
     from postboat.sync.guard import Judged
     from postboat.sync.plan import Observed
 
+NOT_THERE = {
+    Side.REMOTE: "on the server, which allows no changes there or may not be changed (readonly)",
+    Side.LOCAL: "in the Maildir, which may not be changed (readonly)",
+}
+"""Why messages cannot be brought back to a side."""
+
 
 async def tell_held(pair: FolderPair, judged: Judged, publish: Publish) -> Mapping[Side, Held]:
-    """Tell what is held, in every run anew; returns it with a few subjects."""
+    """Tell what is held, and what cannot be brought back, in every run anew; returns it with a few subjects."""
+    for side, asked in judged.before.items():
+        if left := _not_brought_back(judged, side) if asked.verdict is Verdict.RESTORE else 0:
+            many = "1 message is" if left == 1 else f"{left} messages are"
+            publish(Warned(f"{pair.name}: {many} wanted back {NOT_THERE[side.other]}", pair.account))
     told: dict[Side, Held] = {}
     for side, held in judged.held.items():
         before = judged.before.get(side)
@@ -31,6 +41,11 @@ async def tell_held(pair: FolderPair, judged: Judged, publish: Publish) -> Mappi
         told[side] = now = replace(held, subjects=subjects)
         publish(PlanHeld(pair.account, pair.name, side.value, now.suspicion.value, now.count, now.of, now.subjects))
     return told
+
+
+def _not_brought_back(judged: Judged, on: Side) -> int:
+    brought = {copy.replaces for copy in judged.plan.copies}
+    return sum(pairing not in brought for pairing in judged.answered.get(on, ()))
 
 
 async def write_down(pair: FolderPair, judged: Judged, held: Mapping[Side, Held]) -> None:
