@@ -16,6 +16,7 @@ from postboat.events import (
 from postboat.ledger.ledger import AccountLedger
 from postboat.ledger.lock import lock_account
 from postboat.service.outcome import Outcome
+from postboat.service.recorded import WHOLE_FOLDERS, held_before
 from postboat.service.tree import read_tree
 
 if TYPE_CHECKING:
@@ -93,8 +94,9 @@ async def _sync_folders(
     for remote, local in plan.forgotten:
         await ledger.folder(remote, local).start_over()
     for pair in plan.back:  # now, since a run may sync other folders only, and these may be gone again in the next one
-        for side in tree.recorded.verdicts[pair]:
-            await ledger.folder(*pair).hold(side, None)
+        for held in tree.recorded.held[pair]:
+            if held.suspicion in WHOLE_FOLDERS:
+                await ledger.folder(*pair).hold(held.on, held_before(held))
     if not (changed or plan.gone):
         return Outcome()
     from postboat.service.changed_folders import ChangedFolders  # here, since most runs have nothing to sync
@@ -105,7 +107,12 @@ async def _sync_folders(
         from postboat.service.gone_folders import GoneFolders
 
         lost = GoneFolders(parts, ledger, tree, publish, folders, dry_run=options.dry_run)
-        outcome += await lost.see_to()
+        outcome += await lost.remove_confirmed()
+        outcome += await lost.hold()
+    if outcome.come_back:
+        tree = await read_tree(parts, ledger, options.folders)
+        anew = [task for task in tree.plan.tasks if (task.remote, task.local) in outcome.come_back]
+        outcome += await ChangedFolders(parts, ledger, tree, publish, options).sync(anew)
     return outcome
 
 

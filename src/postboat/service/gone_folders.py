@@ -1,7 +1,7 @@
 """Folders that one side lost: held until the user has said what it means, removed from the other side if he confirms.
 
 Their messages go first, each as any deletion goes; the folder follows when nothing is left in it. What came or changed
-there since stays, and the next run makes the folder anew where it was missing.
+there since stays, and the folder is made anew where it was missing.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from postboat.errors import AccountError, FolderError, PostboatError
 from postboat.events import FolderFailed, PlanHeld, Warned
+from postboat.ledger.rows import PairOfFolders
 from postboat.model import Held, Side, Suspicion, Verdict
 from postboat.service.outcome import Outcome
 from postboat.sync.absent import empty_other_side, show_other_side
@@ -40,15 +41,15 @@ class GoneFolders:
         self._parts, self._ledger, self._tree, self._publish = parts, ledger, tree, publish
         self._others, self._dry_run = others, dry_run
 
-    async def see_to(self) -> Outcome:
-        """Do what the user confirmed, and hold the rest. What stops one folder stops no other."""
+    async def remove_confirmed(self) -> Outcome:
+        """Do what the user confirmed. What stops one folder stops no other."""
         confirmed = [gone for gone in self._tree.plan.gone if gone.verdict is Verdict.CONFIRMED]
         outcome = Outcome()
         for gone in sorted(confirmed, key=lambda gone: -len(gone.remote.parts)):  # those below others come first
             outcome += await self._removed_or_told(gone)
-        return outcome + await self._hold()
+        return outcome
 
-    async def _hold(self) -> Outcome:
+    async def hold(self) -> Outcome:
         """Write down and tell what waits; one word for all when everything is gone."""
         lost = self._tree.plan.all_gone
         waiting = [gone for gone in self._tree.plan.gone if gone.verdict is Verdict.WAITING]
@@ -62,12 +63,14 @@ class GoneFolders:
         return Outcome(held=total)
 
     async def _held(self, gone: Gone, suspicion: Suspicion) -> Held:
-        """What is held of a folder, written down unless it is already."""
+        """What is held of a folder, written down unless it is already, with what was held in it before it was gone."""
         kept = gone.lacking.other
         ledger = self._ledger.folder(gone.remote, gone.local)
         count = await ledger.agreed(kept).count()
-        held = Held(kept, suspicion, count, count)
-        if not self._dry_run and held not in self._tree.recorded.held.get((gone.remote, gone.local), ()):
+        before = self._tree.recorded.held.get((gone.remote, gone.local), ())
+        keys = next((one.keys for one in before if one.on is kept), frozenset())
+        held = Held(kept, suspicion, count, count, keys)
+        if not self._dry_run and held not in before:
             await ledger.hold(kept, held)
         return held
 
@@ -91,17 +94,20 @@ class GoneFolders:
             await show_other_side(pair, gone.lacking, self._publish)
             return Outcome()
         done, is_empty = await empty_other_side(pair, gone.lacking, self._publish)
-        if is_empty:
-            await self._remove_empty(gone)
+        is_removed = is_empty and await self._remove_empty(gone)
         await self._ledger.folder(gone.remote, gone.local).start_over()
-        return Outcome(done)
+        left = () if is_removed else (PairOfFolders(gone.remote, gone.local),)
+        return Outcome(done, come_back=frozenset(left))
 
-    async def _remove_empty(self, gone: Gone) -> None:
+    async def _remove_empty(self, gone: Gone) -> bool:
         """Remove the folder itself; where that is refused it stays, empty, and comes back on the other side."""
         if gone.lacking is Side.REMOTE:
-            await self._parts.store.remove(gone.local)
-        elif not gone.remote.is_inbox:
-            try:
-                await self._parts.folders.delete(gone.remote, self._tree.remote)
-            except FolderError as refused:
-                self._publish(Warned(str(refused), self._parts.name))
+            return await self._parts.store.remove(gone.local)
+        if gone.remote.is_inbox:
+            return False
+        try:
+            await self._parts.folders.delete(gone.remote, self._tree.remote)
+        except FolderError as refused:
+            self._publish(Warned(str(refused), self._parts.name))
+            return False
+        return True

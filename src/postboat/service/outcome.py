@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from postboat.events import Counts
 from postboat.values import dataclass
+
+if TYPE_CHECKING:
+    from postboat.ledger.rows import PairOfFolders
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +22,8 @@ class Outcome:
     """Messages whose deletion waits for the user's word."""
     doubtful: bool = False
     """Whether some of them wait because the root of the Maildirs is doubtful."""
+    come_back: frozenset[PairOfFolders] = frozenset()
+    """Folders that were emptied and could not be removed: they are to be made anew where they are missing."""
 
     def __add__(self, other: Outcome) -> Outcome:
         return Outcome(
@@ -24,6 +31,7 @@ class Outcome:
             self.failed + other.failed,
             self.held + other.held,
             self.doubtful or other.doubtful,
+            self.come_back | other.come_back,
         )
 
     @property

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from postboat.errors import FolderRulesRefused
 from postboat.maildir.identity import UNMARKED
 from postboat.maildir.standing import UNTOLD
-from postboat.model import Side, Suspicion, Verdict
+from postboat.model import Held, Side, Suspicion, Verdict
 from postboat.sync.tasks import together
 from postboat.values import dataclass
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from postboat.ledger.ledger import AccountLedger
     from postboat.ledger.rows import KnownFolder
-    from postboat.model import FolderName, Held
+    from postboat.model import FolderName
     from postboat.service.assemble import AccountParts
     from postboat.sync.folder_tree import PairOfNames
 
@@ -83,6 +83,12 @@ class Recorded:
         """Whether the root is gone with all that was in it, and nobody has said yet that this is meant, or is not."""
         said = (verdicts.get(Side.REMOTE, Verdict.WAITING) for verdicts in self.verdicts.values())
         return bool(self.known) and not self.stands and all(verdict is Verdict.WAITING for verdict in said)
+
+
+def held_before(gone: Held) -> Held | None:
+    """What was held in a folder before it was gone, now that it is there again: nobody has had a word on that."""
+    many = len(gone.keys)
+    return Held(gone.on, Suspicion.EMPTIED, many, max(many, gone.of), gone.keys) if many else None
 
 
 async def read_recorded(parts: AccountParts, ledger: AccountLedger) -> Recorded:
