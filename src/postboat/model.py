@@ -110,7 +110,9 @@ class Changes:
     """Agreed key to the message under its present key: another program renamed the file."""
     holds: FlagsHeld = FlagsHeld()
     checkpoint: str | None = None
-    """Opaque to all but the replica: what makes the next look cheap. None when nothing can be proved later."""
+    """Opaque to all but the replica: what makes the next look cheap. None when nothing can be proved later.
+
+    Only the first line is what a `Glimpse` tells; what follows is for looks."""
     complete: bool = True
     """Whether the whole folder was seen, so that absence means deletion."""
     readonly: bool = False
@@ -310,7 +312,7 @@ class Held:
     of: int
     """How many messages the folder held when both sides last agreed."""
     keys: frozenset[Key] = frozenset()
-    """Remote keys of their pairings; empty when the whole folder is gone from the other side."""
+    """Remote keys of their pairings; when the whole folder is gone from the other side, of those held before that."""
     subjects: tuple[str, ...] = ()
     """A few of their subjects, for people."""
     verdict: Verdict = Verdict.WAITING
