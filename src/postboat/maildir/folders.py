@@ -15,7 +15,7 @@ from postboat.maildir.glimpses import glimpses
 from postboat.maildir.layout import DEEPEST, SUBDIRECTORIES, Layout
 from postboat.maildir.names import NameMaker, printable
 from postboat.maildir.place import BELOW, Place, folder_error, in_thread, open_below
-from postboat.maildir.removing import disown, remove_folder
+from postboat.maildir.removing import Removal, disown, remove_folder
 from postboat.maildir.standing import standing
 
 if TYPE_CHECKING:
@@ -118,19 +118,24 @@ class MaildirStore:
             self._found[name] = directory
 
     async def remove(self, name: FolderName) -> bool:
-        """Remove a folder's directories durably, unless anything is left in them; returns whether they are gone.
+        """Remove a folder durably, unless mail is left in it; returns whether it is gone.
 
-        What is left, and why, is told as a warning. The INBOX stays. Raises `FolderError`.
+        Its directory stays where it holds something else. What is left, and why, is told as a warning. The INBOX
+        stays. Raises `FolderError`.
         """
         if self._read_only:
             raise FolderError(f"{self.root / self.directory(name)}: is read-only for Postboat and was to be removed")
-        left = "the INBOX always stays" if name.is_inbox else ""
-        left = left or await in_thread(remove_folder, self.root, self.directory(name))
-        if left:
-            self._warn(f"{self.root / self.directory(name)}: is not removed: {printable(left)}")
-            return False
-        self._found.pop(name, None)
-        return True
+        directory = self.directory(name)
+        if name.is_inbox:
+            removal = Removal(is_gone=False, rest="the INBOX always stays")
+        else:
+            removal = await in_thread(remove_folder, self.root, directory)
+        if removal.rest:
+            what = "the folder is gone, its directory stays" if removal.is_gone else "is not removed"
+            self._warn(f"{self.root / directory}: {what}: {printable(removal.rest)}")
+        if removal.is_gone:
+            self._found.pop(name, None)
+        return removal.is_gone
 
     async def kept(self) -> Sequence[Kept]:
         """What earlier runs removed and is kept in the quarantine, oldest first. Raises `FolderError`."""

@@ -1,4 +1,6 @@
-"""Removing a folder: only what makes it a Maildir, and only when there is nothing else in it.
+"""Removing a folder: only what makes it a Maildir, and only when there is no mail in it.
+
+What other programs keep beside the mail stays, and so do folders below it: the directory is then no Maildir any more.
 
 Everything here blocks.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from postboat.errors import StoreMissing
 from postboat.maildir.identity import FILE as IDENTITY
@@ -23,20 +25,30 @@ _EMPTIED = ("tmp", "new", "cur")
 """The order in which directories go: without tmp/ nobody can deliver any more, and so the others stay empty."""
 
 
-def remove_folder(root: Path, directory: str) -> str:
-    """Remove a folder's directories; returns why it is left as it was, or "" when it is gone. Raises `FolderError`."""
+class Removal(NamedTuple):
+    """What became of a folder that was to be removed."""
+
+    is_gone: bool
+    rest: str = ""
+    """Why it is left as it was, or what is left of one that is gone; "" when nothing is."""
+
+
+def remove_folder(root: Path, directory: str) -> Removal:
+    """Remove a folder's directories. Raises `FolderError`."""
     above, _, last = directory.rpartition("/")
     try:
         opened = [open_below(root, above)]
     except (FileNotFoundError, StoreMissing):
-        return ""
+        return Removal(is_gone=True)
     except OSError as error:
         raise folder_error(error, root / above) from error
     try:
         opened.append(os.open(last, BELOW, dir_fd=opened[0]))
-        return _foreign(opened[1]) or _remove(opened[0], opened[1], last)
+        if mail := _mail(opened[1]):
+            return Removal(is_gone=False, rest=mail)
+        return _remove(opened[0], opened[1], last)
     except FileNotFoundError:
-        return ""
+        return Removal(is_gone=True)
     except OSError as error:
         raise folder_error(error, root / directory) from error
     finally:
@@ -53,11 +65,8 @@ def disown(root: Path, directory: str) -> None:
         os.close(fd)
 
 
-def _foreign(folder: int) -> str:
-    """What is in the folder that is neither ours nor an empty directory of a Maildir."""
-    others = sorted(_names(folder) - {*SUBDIRECTORIES, *_OURS})
-    if others:
-        return f"it contains {others[0]!r}, which is not Postboat's"
+def _mail(folder: int) -> str:
+    """Which directory of the Maildir holds anything, in words; "" when none does."""
     for name in SUBDIRECTORIES:
         with suppress(FileNotFoundError):
             fd = os.open(name, BELOW, dir_fd=folder)
@@ -74,7 +83,7 @@ def _names(fd: int) -> set[str]:
         return {entry.name for entry in entries}
 
 
-def _remove(above: int, folder: int, name: str) -> str:
+def _remove(above: int, folder: int, name: str) -> Removal:
     removed: list[str] = []
     try:
         for part in _EMPTIED:
@@ -85,16 +94,17 @@ def _remove(above: int, folder: int, name: str) -> str:
         for part in removed:
             os.mkdir(part, 0o700, dir_fd=folder)
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            return "mail came meanwhile"
+            return Removal(is_gone=False, rest="mail came meanwhile")
         raise
     for file in _OURS:
         with suppress(FileNotFoundError):
             os.unlink(file, dir_fd=folder)
+    os.fsync(folder)
     try:
         os.rmdir(name, dir_fd=above)
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
-        return "another program put something into it meanwhile"
+        return Removal(is_gone=True, rest=f"it contains {min(_names(folder), default='something')!r}")
     os.fsync(above)
-    return ""
+    return Removal(is_gone=True)

@@ -226,10 +226,23 @@ async def test_an_empty_folder_is_removed_and_can_be_made_again(tmp_path, kind):
     assert await store.mailbox(name).validity() not in ("", before)
 
 
-@pytest.mark.parametrize(
-    "kept", ["cur/message", "new/message", "tmp/draft", "notes.txt", "dovecot-uidlist", "child/cur/message"]
-)
-async def test_a_folder_with_anything_in_it_is_left_as_it_is_and_told(tmp_path, kept):
+@pytest.mark.parametrize("kept", ["notes.txt", "dovecot-uidlist", "child/cur/message"])
+async def test_what_others_keep_beside_the_mail_stays_and_the_directory_is_no_folder_any_more(tmp_path, kept):
+    told = []
+    store, name = MaildirStore(tmp_path, "nested", warn=told.append), FolderName(("A",))
+    await store.create(name)
+    (tmp_path / "A" / kept).parent.mkdir(exist_ok=True, parents=True)
+    (tmp_path / "A" / kept).write_text("x")
+    assert await store.remove(name)
+    assert (tmp_path / "A" / kept).read_text() == "x"
+    assert os.listdir(tmp_path / "A") == [kept.partition("/")[0]]
+    assert name not in (await store.list()).names
+    [text] = told
+    assert "its directory stays" in text
+
+
+@pytest.mark.parametrize("kept", ["cur/message", "new/message", "tmp/draft"])
+async def test_a_folder_with_mail_in_it_is_left_as_it_is_and_told(tmp_path, kept):
     told = []
     store, name = MaildirStore(tmp_path, "nested", warn=told.append), FolderName(("A",))
     await store.create(name)
