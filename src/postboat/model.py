@@ -185,6 +185,8 @@ class Unreadable:
 
     key: Key
     reason: str
+    passing: bool = False
+    """As in `Refused`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,8 @@ class Refused:
     own_fault: bool = False
     """Whether it was for what the message is (too large for the room there is, empty, with a NUL in it), so that it
     says nothing about the side; deletions go on then, and may make room."""
+    passing: bool = False
+    """Whether it may well be over by the next run (a broken line, a full disk): tried again then, before it waits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -414,6 +414,31 @@ async def test_mail_lost_to_an_old_backup_goes_back_and_what_took_its_uids_is_fe
     await assert_at_rest(voyage)
 
 
+async def test_uids_that_an_old_backup_gave_to_other_mail_are_known_though_every_number_grew_past(
+    dovecot_path: tuple[DovecotServer, Voyage], tmp_path: Path
+) -> None:
+    """Whoever deletes a message on disk then does not delete another one on the server, that nobody has seen."""
+    server, voyage = dovecot_path
+    await agree(voyage, "INBOX", count=6)
+    root, backup = server.maildir_path(voyage.account.user), tmp_path / "backup"
+    shutil.copytree(root, backup)
+    voyage.deliver(*(message(n) for n in range(6, COUNT)))
+    (await voyage.sync()).assert_clean()
+    shutil.rmtree(root)
+    shutil.copytree(backup, root)
+    server.own(root, *root.rglob("*"))
+    others = [message(n, "of another text") for n in range(100, 100 + COUNT)]
+    voyage.deliver(*others)
+    with voyage.phone("INBOX") as phone:
+        for how in ("+FLAGS", "-FLAGS") * 2 * COUNT:
+            phone.store("1:*", how, "\\Seen")
+    voyage.file_of(message(8)).unlink()
+    (await voyage.sync()).assert_clean()
+    remote, local = bags(voyage, "INBOX")
+    assert remote == local == Counter(digest(wire) for wire in [*(message(n) for n in range(COUNT) if n != 8), *others])
+    await assert_at_rest(voyage)
+
+
 async def test_many_messages_are_matched_by_less_than_their_headers(dovecot: DovecotServer, tmp_path: Path) -> None:
     voyage = Voyage(tmp_path, dovecot.account())
     count, header = 400, b"".join(b"Received: by mx%d.example.org with ESMTP id %064d\r\n" % (n, n) for n in range(20))

@@ -1,9 +1,16 @@
-"""The state of a mailbox as four numbers, kept as text: equal ones prove that nothing happened in between."""
+"""The state of a mailbox as four numbers, kept as text: equal ones prove that nothing happened in between.
+
+A second line may hold anchors, and be the only one: the newest messages, with the sizes that they had.
+A message never changes its size, so one that has another by now bears a UID that was given out a second time.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Checkpoint(NamedTuple):
@@ -31,10 +38,40 @@ def checkpoint_text(
 
 def read_checkpoint(text: str | None) -> Checkpoint | None:
     """The numbers of `checkpoint_text`; None without one, or when it is something else."""
-    try:
-        numbers = json.loads(text) if text is not None else None
-    except ValueError:
-        return None
+    numbers = _line(text, 0)
     if not isinstance(numbers, list) or len(numbers) != 4 or not all(type(number) is int for number in numbers):
         return None
     return Checkpoint(*numbers)
+
+
+class Anchor(NamedTuple):
+    """A message as a look showed it."""
+
+    uid: int
+    size: int
+    """RFC822.SIZE, right or wrong."""
+
+
+def anchored(text: str | None, anchors: Sequence[Anchor]) -> str | None:
+    """A checkpoint with its second line; without the first, anchors prove nothing but what contradicts them."""
+    if not anchors:
+        return text
+    return f"{text or ''}\n{json.dumps(anchors)}"
+
+
+def read_anchors(text: str | None) -> list[Anchor]:
+    """The anchors of a checkpoint, by rising UID; none when it has none, or something else."""
+    pairs = _line(text, 1)
+    if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        return []
+    found = [Anchor(*pair) for pair in pairs]
+    return sorted(found) if all(type(number) is int for anchor in found for number in anchor) else []
+
+
+def _line(text: str | None, number: int) -> object:
+    """A line of a checkpoint, decoded; None when there is none, or it makes no sense."""
+    lines = (text or "").split("\n")
+    try:
+        return json.loads(lines[number]) if number < len(lines) else None
+    except ValueError:
+        return None

@@ -61,7 +61,8 @@ def is_unchanged(
         now = glimpses[side]
         if now is None or not now.validity or now.checkpoint is None:
             return False
-        if (now.validity, _seal(policy) + now.checkpoint) != (validity[side], checkpoint[side]):
+        recorded = (checkpoint[side] or "").partition("\n")[0]
+        if (now.validity, _seal(policy) + now.checkpoint) != (validity[side], recorded):
             return False
     return True
 

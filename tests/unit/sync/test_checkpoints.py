@@ -86,7 +86,7 @@ def unchanged(
     now: dict[Side, Glimpse | None] | None = None,
     policy: Policy = POLICY,
 ) -> bool:
-    sealed = {Side.REMOTE: "r01l011 [1]", Side.LOCAL: "r01l011 [2]"}
+    sealed = {Side.REMOTE: "r01l011 [1]\nwhat only a look needs", Side.LOCAL: "r01l011 [2]"}
     glimpses = {Side.REMOTE: Glimpse("7 me@host", "[1]"), Side.LOCAL: Glimpse("id", "[2]")} | (now or {})
     return is_unchanged(validity or VALIDITY, sealed, glimpses, policy)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postboat.imap.wire import commands
-from postboat.imap.wire.uid_set import MAX_UID
 
 if TYPE_CHECKING:
     from postboat.imap.checkpoint import Checkpoint
@@ -19,5 +18,6 @@ def ask_for_changes(place: Place, saved: Checkpoint) -> Flight:
     if saved.uidnext > 1:
         uids = f"1:{saved.uidnext - 1}"
         flight.ask(commands.uid_fetch(uids, "UID FLAGS", changed_since=saved.highestmodseq))
-    flight.fetch(f"{saved.uidnext}:{MAX_UID}", place.details)
+    flight.heard.anchor = place.anchor.uid if place.anchor is not None else 0
+    flight.fetch(place.above(saved.uidnext - 1), place.details)
     return flight

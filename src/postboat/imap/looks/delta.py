@@ -74,6 +74,8 @@ async def look_since(place: Place, saved: Checkpoint, agreed: Agreed) -> Changes
     with way.ask_for_changes(place, saved) as flight:
         selected = await flight.landed()
     heard = flight.heard
+    if place.is_another(heard):
+        raise KeysRenewed(RENEWED)
     if stands_still(saved, selected, heard):
         holds = holds_of(selected)
         checkpoint = checkpoint_of(selected, heard.at_select)

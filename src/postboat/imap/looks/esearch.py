@@ -69,7 +69,7 @@ async def _ask(place: Place, wanted: Sequence[str], reached: int) -> tuple[Selec
         for keys in (ALL, *(f"{ALL} {_search_key(flag)}" for flag in wanted)):
             flight.ask(commands.uid_search(f"RETURN (ALL COUNT) {keys}"))
         if reached < MAX_UID:
-            flight.fetch(f"{reached + 1}:{MAX_UID}", place.details)
+            flight.fetch(place.above(reached), place.details)
         flight.ask(commands.noop())
         selected = await flight.landed()
     heard = flight.heard
@@ -92,7 +92,8 @@ async def _fill(
     fetched = UidSet.of(listing.flags)
     if fetched - present or any(found - present for found in sets):
         return False
-    census = await confirmed(place, present - fetched, known)
+    told = {str(place.anchor.uid)} if place.anchor is not None and place.anchor.uid in fetched else set()
+    census = await confirmed(place, present - fetched, known.keys() - told)
     if census is None:
         return False
     others = present - fetched - UidSet.of(census.new.flags)

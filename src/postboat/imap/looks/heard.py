@@ -47,6 +47,8 @@ class Heard:
         """Flags in use in the mailbox."""
         self.searched: list[UidSet] = []
         self.esearched: list[ESearched] = []
+        self.anchor = 0
+        """UID of a message whose flags were not asked for when its size comes, though they come with it."""
         self.is_mixed = False
         """Whether a SELECT told of messages, and not where its own begin."""
         self._gone: list[Range] = []
@@ -121,6 +123,9 @@ class Heard:
                 pass
 
     def _note_message(self, message: Fetched) -> None:
+        if message.uid == self.anchor and message.size is not None:
+            self.listing.sizes[self.anchor] = message.size
+            return
         self.listing.take(message)
         if message.flags is None:
             return

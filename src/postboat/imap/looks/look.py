@@ -12,10 +12,12 @@ Whatever does not add up is looked at again in the next way down; the plain one 
 
 from __future__ import annotations
 
+from dataclasses import replace
+from heapq import nlargest
 from typing import TYPE_CHECKING, Protocol
 
 from postboat.errors import KeysRenewed
-from postboat.imap.checkpoint import read_checkpoint
+from postboat.imap.checkpoint import Anchor, anchored, read_anchors, read_checkpoint
 from postboat.imap.looks import esearch
 from postboat.imap.looks.anew import began_anew
 from postboat.imap.looks.aside import aside
@@ -27,13 +29,16 @@ from postboat.imap.looks.plain import list_plainly
 from postboat.model import Changes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from postboat.imap.checkpoint import Checkpoint
     from postboat.imap.opening import Opening
     from postboat.imap.selected import Selected
     from postboat.imap.session import Session
     from postboat.model import Flags, Key
+
+ANCHORS = 4
+"""Messages that are kept as anchors: while the newest is there, it is the one that is asked for."""
 
 
 class Agreed(Protocol):
@@ -59,22 +64,32 @@ class Agreed(Protocol):
 
 async def look(session: Session, opening: Opening, agreed: Agreed) -> Changes:
     """What differs from what was agreed. Raises `KeysRenewed` when UIDs were given out anew."""
-    place = Place(session, opening)
-    saved = read_checkpoint(agreed.checkpoint)
-    if saved is not None and _keeps_state(session):
-        changes = await look_since(place, saved, agreed)
-        if changes is not None:
-            return changes
-    return await _look_at_all(place, await agreed.flags(), saved)
+    anchors, saved = read_anchors(agreed.checkpoint), read_checkpoint(agreed.checkpoint)
+    place = Place(session, opening, anchors[-1] if anchors else None)
+    changes = await look_since(place, saved, agreed) if saved is not None and _keeps_state(session) else None
+    if changes is None:
+        changes = await _look_at_all(place, await agreed.flags(), saved)
+    if changes.checkpoint is None and not changes.complete:
+        return changes
+    return replace(changes, checkpoint=anchored(changes.checkpoint, _anchors(anchors, changes)))
+
+
+def _anchors(before: Sequence[Anchor], changes: Changes) -> list[Anchor]:
+    """The newest messages that are there and whose sizes are known: those of the last look, and what came since."""
+    come = (Anchor(int(key), each.size) for key, each in changes.appeared.items() if each.size is not None)
+    still = (anchor for anchor in before if str(anchor.uid) not in changes.vanished)
+    return sorted(nlargest(ANCHORS, {*still, *come}))
 
 
 async def known_already(session: Session, begun: Selected, agreed: Agreed) -> Changes | None:
     """What a SELECT that was made to learn the validity tells by itself; None when it leaves anything open."""
     checkpoint = checkpoint_of(begun, begun.exists) if _keeps_state(session) and begun.understood else None
-    unchanged = checkpoint is not None and checkpoint == agreed.checkpoint
+    anchors = read_anchors(agreed.checkpoint)
+    unchanged = checkpoint is not None and anchored(checkpoint, anchors) == agreed.checkpoint
     if not unchanged and (begun.exists or await agreed.count()):
         return None
-    return Changes(holds=holds_of(begun), checkpoint=checkpoint, readonly=begun.turned_read_only)
+    kept = anchored(checkpoint, anchors if unchanged else ())
+    return Changes(holds=holds_of(begun), checkpoint=kept, readonly=begun.turned_read_only)
 
 
 def _keeps_state(session: Session) -> bool:
@@ -87,7 +102,7 @@ async def _look_at_all(place: Place, known: Mapping[Key, Flags], saved: Checkpoi
     reached = uids[-1] if uids else 0
     found = await esearch.list_by_sets(place, known, reached) if esearch.is_worth_it(place, known) else None
     selected, heard = found or await list_plainly(place, uids)
-    if await began_anew(place, selected, reached, saved):
+    if place.is_another(heard) or await began_anew(place, selected, reached, saved):
         raise KeysRenewed(RENEWED)
     listing = heard.listing
     listing.may_hide_older = may_hide_older(place.session.capabilities, len(listing.flags))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postboat.imap.looks.flight import Flight
-from postboat.imap.wire.uid_set import UidSet
+from postboat.imap.wire.uid_set import MAX_UID, UidSet
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from postboat.imap.checkpoint import Anchor
+    from postboat.imap.looks.heard import Heard
     from postboat.imap.looks.listing import Listing
     from postboat.imap.opening import Opening
     from postboat.imap.session import Session
@@ -22,6 +24,8 @@ class Place:
 
     session: Session
     opening: Opening
+    anchor: Anchor | None = None
+    """The newest message whose size is known from an earlier look."""
 
     def flight(self, since: tuple[int, int] | None = None) -> Flight:
         """Begin a flight; see `Flight`."""
@@ -30,6 +34,19 @@ class Place:
     def can(self, *capabilities: str) -> bool:
         """Whether the server announces any of these."""
         return not self.session.capabilities.isdisjoint(capabilities)
+
+    def above(self, reached: int) -> str:
+        """The UIDs above `reached`, and that of the anchor, by whose details it is known again."""
+        first = reached + 1
+        if self.anchor is None or self.anchor.uid > reached:
+            return f"{first}:{MAX_UID}"
+        return f"{reached}:{MAX_UID}" if self.anchor.uid == reached else f"{self.anchor.uid},{first}:{MAX_UID}"
+
+    def is_another(self, heard: Heard) -> bool:
+        """Whether another message has the anchor's UID by now; one that is gone tells nothing."""
+        return (
+            self.anchor is not None and heard.listing.sizes.get(self.anchor.uid, self.anchor.size) != self.anchor.size
+        )
 
     @property
     def details(self) -> str:

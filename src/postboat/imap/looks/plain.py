@@ -58,13 +58,15 @@ async def is_empty(place: Place) -> bool:
 
 
 async def _list(place: Place, known: Sequence[int]) -> tuple[Selected, Heard]:
+    if known and place.anchor is not None and place.anchor.uid == known[-1]:
+        known = known[:-1]  # it comes with the details of what is new
     with place.flight() as flight:
         for window in windows(known, min(WINDOW, place.session.kind.most_messages)):
             flight.fetch(window, "UID FLAGS")
             await flight.room()
         reached = known[-1] if known else 0
         if reached < MAX_UID:
-            flight.fetch(f"{reached + 1}:{MAX_UID}", place.details)
+            flight.fetch(place.above(reached), place.details)
         selected = await flight.landed()
     heard = flight.heard
     if flight.refused is not None and heard.exists:  # some servers refuse a FETCH of nothing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postboat.imap.wire.uid_set import MAX_UID, UidSet
+from postboat.imap.wire.uid_set import UidSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def ask_for_changes(place: Place, saved: Checkpoint) -> Flight:
     """Send a SELECT for all changes since `saved`, and ask for the details of what arrived."""
     flight = place.flight((saved.uidvalidity, saved.highestmodseq))
-    flight.fetch(f"{saved.uidnext}:{MAX_UID}", place.details)
+    flight.heard.anchor = place.anchor.uid if place.anchor is not None else 0
+    flight.fetch(place.above(saved.uidnext - 1), place.details)
     return flight
 
 

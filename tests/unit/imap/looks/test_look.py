@@ -13,6 +13,7 @@ from tests.fakes.scripted_server import serve
 
 from postboat.config.schema import RemoteConfig, Secret
 from postboat.errors import FolderError, KeysRenewed
+from postboat.imap.checkpoint import read_anchors, read_checkpoint
 from postboat.imap.dial import connect
 from postboat.imap.looks import esearch, plain
 from postboat.imap.mailbox import ImapMailbox
@@ -116,7 +117,7 @@ async def test_with_qresync_the_questions_go_out_with_the_select_and_removals_ar
     assert changes.vanished == {"2"}
     assert changes.reflagged == {"1": {SEEN}}
     assert [(m.key, m.size) for m in changes.appeared.values()] == [("4", 70)]
-    assert changes.checkpoint == "[7, 5, 3, 25]"
+    assert changes.checkpoint == "[7, 5, 3, 25]\n[[4, 70]]"
 
 
 async def test_with_condstore_too() -> None:
@@ -298,7 +299,7 @@ async def test_a_checkpoint_is_of_no_use_once_the_server_keeps_no_mod_sequences(
     server.inbox.drop(2)
     async with server.pool() as pool:
         assert (await look(pool, known)).vanished == {"2"}
-    assert known.checkpoint is None
+    assert read_checkpoint(known.checkpoint) is None
     assert not server.commands("UID FETCH 1:3 (UID FLAGS) (")
 
 
@@ -369,3 +370,39 @@ async def test_readers_who_share_a_session_do_not_take_one_anothers_messages(mon
     assert (other.vanished, other.reflagged, other.complete) == (frozenset(), {"7": {SEEN}}, True)
     assert len(server.commands('SELECT "INBOX"')) > 2
     assert len(server.commands("UID FETCH 13:15 ")) == 2  # once in each: none had to be asked again
+
+
+# ---- UIDs given out a second time
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_newest_message_of_another_size_is_another_message(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every number has grown past where it was: only the message itself tells that the server was set back."""
+    monkeypatch.setattr(esearch, "FEW", 1)
+    server = server_of(3, way)
+    async with server.pool() as pool:
+        known = Baseline()
+        await look(pool, known)
+        await look(pool, known)
+        server.inbox.mail[2].wire = WIRE + b"another\r\n"
+        server.inbox.put(WIRE)
+        with pytest.raises(KeysRenewed):
+            await look(pool, known)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_newest_message_that_is_gone_hands_its_office_on(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(esearch, "FEW", 1)
+    server = server_of(3, way)
+    async with server.pool() as pool:
+        known = Baseline()
+        await look(pool, known)
+        server.inbox.drop(3)
+        assert (await look(pool, known)).vanished == {"3"}
+        assert [anchor.uid for anchor in read_anchors(known.checkpoint)] == [1, 2]
+        server.inbox.flag(2, SEEN)
+        assert (await look(pool, known)).reflagged == {"2": {SEEN}}
+        server.inbox.mail[1].wire = WIRE + b"another\r\n"
+        server.inbox.put(WIRE)
+        with pytest.raises(KeysRenewed):
+            await look(pool, known)
