@@ -152,6 +152,27 @@ async def test_what_is_held_outlives_a_time_in_which_nothing_may_be_deleted(voya
     await assert_at_rest(voyage)
 
 
+async def test_what_is_moved_away_and_back_on_the_server_is_held_all_the_same(tmp_path, cyrus):
+    """It has another UID then, and the name by which Cyrus knows it in all mailboxes."""
+    voyage = Voyage(tmp_path, cyrus.account())
+    voyage.create("INBOX.Rescue")
+    voyage.deliver(*map(message, range(10)))
+    (await voyage.sync()).assert_clean()
+    wipe(voyage, LOCAL)
+    voyage.deliver(message(100))
+    assert told(await voyage.sync()) == [("INBOX", "remote", "emptied", 10)]
+    with voyage.phone("INBOX") as phone:
+        assert phone.uid("MOVE", "1:10", "INBOX.Rescue")[0] == phone.select("INBOX.Rescue")[0] == "OK"
+        assert phone.uid("MOVE", "1:*", "INBOX")[0] == "OK"
+    for _ in range(2):
+        assert told(await voyage.sync()) == [("INBOX", "remote", "emptied", 10)]
+    await decide(voyage, Verdict.RESTORE)
+    (await voyage.sync()).assert_clean()
+    voyage.assert_same("INBOX")
+    assert len(voyage.files()) == 11
+    await assert_at_rest(voyage)
+
+
 async def test_who_made_the_other_side_readonly_gets_messages_back_all_the_same(voyage):
     wipe(voyage, LOCAL)
     await voyage.sync()

@@ -17,7 +17,7 @@ from postboat.sync.plan import bring_back
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
     from postboat.model import Key, Limits, Pairing
     from postboat.operations import Copy, Plan
@@ -90,8 +90,8 @@ class Guard:
             suspicion = self._suspicion(one, side, deletes, total) if deletes else None
             if suspicion is None:
                 suspicion, waiting = self._waiting(case, side)
-                passed += [delete for delete in deletes if delete.pairing.remote not in waiting]
-                deletes = [delete for delete in deletes if delete.pairing.remote in waiting]
+                passed += [delete for delete in deletes if not _is_among(waiting, delete, one.before)]
+                deletes = [delete for delete in deletes if _is_among(waiting, delete, one.before)]
             if suspicion is not None and deletes:
                 keys = frozenset(delete.pairing.remote for delete in deletes)
                 held[side] = Held(side, suspicion, len(deletes), max(case.observed.paired, len(deletes)), keys)
@@ -149,18 +149,21 @@ class _Answered:
     open: tuple[Delete, ...]
     """Of which he said nothing."""
     pairings: Mapping[Side, Sequence[Pairing]]
+    before: Mapping[Key, Key]
+    """As `_keys_before` says."""
 
 
 def _answered(case: Case) -> _Answered:
     """Do what the user said of deletions that were held."""
     said = {held.on: held for held in case.held if held.verdict is not Verdict.WAITING}
+    before = _keys_before(case)
     copies: list[Copy] = []
     confirmed: list[Delete] = []
     open_: list[Delete] = []
     pairings: dict[Side, list[Pairing]] = defaultdict(list)
     for delete in (*case.plan.deletes, *_not_planned(case, said.values())):
         word = said.get(delete.on)
-        if word is None or delete.pairing.remote not in word.keys:
+        if word is None or not _is_among(word.keys, delete, before):
             open_.append(delete)
             continue
         pairings[delete.on].append(delete.pairing)
@@ -169,7 +172,17 @@ def _answered(case: Case) -> _Answered:
         elif delete.on.other not in case.unwritable:
             back = bring_back(delete.pairing, delete.on.other, delete.pairing.flags)
             copies.append(replace(back, asked_for=True))
-    return _Answered(case, (*case.plan.copies, *copies), tuple(confirmed), tuple(open_), pairings)
+    return _Answered(case, (*case.plan.copies, *copies), tuple(confirmed), tuple(open_), pairings, before)
+
+
+def _keys_before(case: Case) -> dict[Key, Key]:
+    """Remote keys as they were agreed on, by those of now: who moved a message away and back gave it another."""
+    return {message.key: key for key, message in case.observed.changes[Side.REMOTE].renamed.items()}
+
+
+def _is_among(keys: Set[Key], delete: Delete, before: Mapping[Key, Key]) -> bool:
+    """Whether a message is among `keys`, as it is called now, or was when it was held."""
+    return delete.pairing.remote in keys or before.get(delete.pairing.remote) in keys
 
 
 def _not_planned(case: Case, said: Iterable[Held]) -> Iterator[Delete]:

@@ -283,6 +283,24 @@ def test_what_goes_besides_what_is_held_is_judged_by_itself():
     assert judged.held[REMOTE].count == 26, "all of it is too much together"
 
 
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_a_message_that_was_held_is_known_under_the_key_that_it_got_since(verdict):
+    """Its user moved it away and back on the server, to save it."""
+    case = said(losing(REMOTE, 10, 100), verdict)
+    deletes = tuple(
+        Delete(REMOTE, replace(delete.pairing, remote=f"9{delete.pairing.remote}")) for delete in case.plan.deletes
+    )
+    renamed = {delete.pairing.remote[1:]: Message(delete.pairing.remote, NO_FLAGS) for delete in deletes}
+    changes = {**case.observed.changes, REMOTE: Changes(renamed=renamed)}
+    (judged,) = judge(replace(case, plan=Plan(deletes=deletes), observed=replace(case.observed, changes=changes)))
+    held = [key for one in judged.held.values() for key in one.keys]
+    assert (len(held), len(judged.plan.deletes), len(judged.plan.copies)) == {
+        Verdict.WAITING: (10, 0, 0),
+        Verdict.CONFIRMED: (0, 10, 0),
+        Verdict.RESTORE: (0, 0, 10),
+    }[verdict]
+
+
 def test_a_folder_that_became_exempt_and_limits_that_were_lifted_let_go_what_was_held():
     case = said(losing(REMOTE, 10, 10), Verdict.WAITING)
     assert suspicion(replace(case, exempt=True)) == [None]
