@@ -119,4 +119,8 @@ class KeysRenewed(FolderError):
 
 
 class MessageError(PostboatError):
-    """One message cannot be copied; the others can."""
+    """One message cannot be copied; the others can. `passing` says that it may well be over by the next run."""
+
+    def __init__(self, text: str, *, passing: bool = False) -> None:
+        super().__init__(text)
+        self.passing = passing

@@ -96,7 +96,7 @@ class _Stream:
                 yield part
         except ConnectionLost as lost:
             if self._alone:
-                raise MessageError(f"{BREAKS}: {lost}") from lost
+                raise MessageError(f"{BREAKS}: {lost}", passing=True) from lost
             raise
 
     async def aclose(self) -> None:

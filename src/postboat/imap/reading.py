@@ -129,7 +129,7 @@ async def _blamed(opening: Opening, uid: int, lost: ConnectionLost) -> Gone | Un
     """What to say of a message at which a connection broke, once it is certain that another one does not."""
     async with opening.opened(fresh=True) as (session, _):
         is_there = uid in await present_of(session, UidSet.of((uid,)))
-    return Unreadable(str(uid), f"{BREAKS}: {lost}") if is_there else Gone(str(uid))
+    return Unreadable(str(uid), f"{BREAKS}: {lost}", passing=True) if is_there else Gone(str(uid))
 
 
 @patiently

@@ -153,7 +153,7 @@ async def refused_unsent(content: Content, limit: int | None) -> Refused | None:
             reason = "it holds a NUL octet, which IMAP cannot carry (RFC 3501 section 4.3)"
             return Refused(content.key, reason, own_fault=True)
     except MessageError as error:
-        return Refused(content.key, str(error))
+        return Refused(content.key, str(error), passing=error.passing)
     return None
 
 

@@ -45,6 +45,7 @@ class Draft:
     token: str
     mark: str = ""
     refusal: str = ""
+    passing: bool = False
     in_tmp: bool = False
     sub: str = ""
     """The subdirectory that it lies in, once it does."""
@@ -54,7 +55,7 @@ class Draft:
         """What became of it."""
         if self.sub:
             return Stored(self.content.key, self.token, self.mark)
-        return Refused(self.content.key, self.refusal or "it came without its octets")
+        return Refused(self.content.key, self.refusal or "it came without its octets", passing=self.passing)
 
 
 class _Batch:

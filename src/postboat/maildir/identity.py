@@ -5,6 +5,10 @@ the identity is the identifier with the file's inode number and the time of its 
 chmod, chown and touch change neither, and no program that copies can set them. The number alone would not do, since
 file systems give a freed one to the next file. Where a file system keeps no time of birth, that of the last change
 stands in for it.
+
+A program that puts a backup back into a folder that is there (`rsync --delete`) leaves alone what equals its copy. So
+whenever messages come, a second line is written to the file in its place: it then differs from every older copy, and
+is replaced by one of these as any changed file is. Else what came since would look as if its user had deleted it.
 """
 
 from __future__ import annotations
@@ -27,7 +31,10 @@ UNMARKED = "unmarked"
 """Identity of a folder that has no identifier and may not be given one."""
 FILE = ".postboat-id"
 _VALID = re.compile(r"[0-9a-f]{16}")
+_ID_LINE = 17
+"""Octets of the first line, with its end."""
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_WRITE = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -41,7 +48,7 @@ def read_identity(fd: int, directory: str = "", *, file: str = FILE) -> str:
     except FileNotFoundError:
         return ""
     try:
-        text = os.read(fd, 64).decode("ascii", "replace").strip()
+        text = os.read(fd, 64).decode("ascii", "replace").partition("\n")[0].strip()
         found = examine(fd)
         born = found.born or os.fstat(fd).st_ctime_ns
     finally:
@@ -68,6 +75,19 @@ def ensure_identity(fd: int, make: Callable[[], str], *, file: str = FILE) -> st
     os.rename(draft, file, src_dir_fd=fd, dst_dir_fd=fd)
     os.fsync(fd)
     return read_identity(fd, file=file)  # only now: the renaming was its last change
+
+
+def outdate_copies(fd: int, make: Callable[[], str]) -> None:
+    """Make the identifier's file in the folder open as `fd` differ from all copies of it, by 16 digits from `make`.
+
+    Where the time of the last change is part of the identity, nothing is done. Raises `OSError`.
+    """
+    file = os.open(FILE, _WRITE, dir_fd=fd)
+    try:
+        if examine(file).born is not None:
+            os.pwrite(file, make().encode("ascii") + b"\n", _ID_LINE)
+    finally:
+        os.close(file)
 
 
 class SameFolder:

@@ -10,6 +10,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from postboat.errors import FolderError, FolderGone, MessageError, StoreMissing
@@ -18,7 +19,7 @@ from postboat.maildir.compare import Agreed, Difference, difference, pair_rename
 from postboat.maildir.content import ToWire
 from postboat.maildir.delivery import Post
 from postboat.maildir.doubles import separate
-from postboat.maildir.identity import UNMARKED, SameFolder, ensure_identity, read_identity
+from postboat.maildir.identity import UNMARKED, SameFolder, ensure_identity, outdate_copies, read_identity
 from postboat.maildir.place import Place, in_thread
 from postboat.maildir.scan import Entry, checkpoint_now, examine_entry, mark_of, weight_of
 from postboat.maildir.whereabouts import Whereabouts
@@ -80,6 +81,8 @@ class MaildirMailbox:
         self._shelf = shelf
         self._writer = Writer(self._same, post or Post(fsync=fsync), fsync=fsync)
         self._warned: set[str] = set()
+        self._is_newer = False
+        """Whether the folder was made to differ from its copies in this run."""
 
     @property
     def path(self) -> Path:
@@ -113,6 +116,8 @@ class MaildirMailbox:
                 raise
             return Changes()
         self._tell()
+        if found.appeared:
+            await self._outdate_copies()
         renamed, appeared = pair_renamed(await agreed.marks(found.vanished), found) if found.vanished else ({}, None)
         return Changes(
             appeared=found.appeared if appeared is None else appeared,
@@ -157,6 +162,7 @@ class MaildirMailbox:
     async def store(self, contents: Sequence[Content], tokens: Sequence[str]) -> Sequence[Stored | Refused]:
         """Deliver by the Maildir rules, durably if `fsync`. Raises `FolderError` when the disk is full."""
         self._must_be_writable()
+        await self._outdate_copies()
         return await self._writer.deliver(contents, tokens)
 
     async def find(self, intents: Sequence[Intent], paired: Collection[Key] = ()) -> Mapping[Key, Stored]:
@@ -183,6 +189,7 @@ class MaildirMailbox:
         """
         self._must_be_writable()
         to._must_be_writable()
+        await to._outdate_copies()
         outcomes = await in_thread(self._move, to, dict(zip(keys, tokens, strict=True)))
         return [outcomes[key] for key in keys]
 
@@ -194,6 +201,12 @@ class MaildirMailbox:
             await in_thread(self._separate, await agreed.marks(self._where.doubles.keys()))
             found = await in_thread(self._compare, base)
         return found
+
+    async def _outdate_copies(self) -> None:
+        """Before the ledger knows of messages that came: see `identity`. Done once, where the disk allows it."""
+        if not (self._read_only or self._is_newer):
+            self._is_newer = True
+            await in_thread(self._outdate)
 
     def _must_be_writable(self) -> None:
         if self._read_only:
@@ -212,6 +225,10 @@ class MaildirMailbox:
             if self._read_only:
                 return read_identity(folder.fd) or UNMARKED
             return ensure_identity(folder.fd, self._new_id)
+
+    def _outdate(self) -> None:
+        with self._same.open() as folder, suppress(OSError):
+            outdate_copies(folder.fd, self._new_id)
 
     def _stands(self, checkpoint: str | None) -> bool:
         """Whether the folder is as it was at the checkpoint."""
@@ -286,7 +303,8 @@ class MaildirMailbox:
             except reader.ChangedMeanwhile:
                 pieces.clear()
         if not pieces:
-            raise MessageError(f"{self.path}: message {large.key} changed or vanished while it was read")
+            text = f"{self.path}: message {large.key} changed or vanished while it was read"
+            raise MessageError(text, passing=True)
         return pieces[0]
 
     def _find(self, intents: Sequence[Intent]) -> dict[Key, Stored]:

@@ -59,7 +59,7 @@ class Writer:
                 draft.refusal = f"{size} octets came of {draft.content.size}"
             await in_thread(delivery.finish, opened[0].fileno(), draft.content.date, sync=self._fsync)
         except MessageError as error:
-            draft.refusal = str(error)
+            draft.refusal, draft.passing = str(error), error.passing
         except OSError as error:
             if error.errno not in delivery.ONE_MESSAGE:
                 raise folder_error(error, self._place.path) from error
@@ -75,7 +75,8 @@ class Writer:
         """
         with self._place.open() as folder:
             if draft.content.size > room(folder.tmp):
-                raise MessageError(f"it has {draft.content.size} octets, for which there is no room on the disk")
+                text = f"it has {draft.content.size} octets, for which the disk is too full; make room"
+                raise MessageError(text, passing=True)
             fd = os.open(draft.token, delivery.CREATE, 0o600, dir_fd=folder.tmp)
             draft.in_tmp = True
             opened.append(os.fdopen(fd, "wb"))

@@ -61,9 +61,12 @@ def sort_out(asides: Iterable[Aside], now: float, *, retry: bool = False) -> Asi
 
 
 def put_aside(to: Side, failure: Refused, before: Aside | None, now: float) -> Aside:
-    """A copy to `to` that just failed, `before` being how it failed the last time."""
-    tries = before.tries + 1 if before else 1
-    wait = WAITS[min(tries, len(WAITS)) - 1]
+    """A copy to `to` that just failed, `before` being how it failed the last time.
+
+    What may have passed by then is tried again in the next run, and waits when that fails too.
+    """
+    tries = before.tries + 1 if before else 0 if failure.passing else 1
+    wait = WAITS[min(tries, len(WAITS)) - 1] if tries else 0
     return Aside(to, failure.key, failure.reason[:LONGEST_REASON], tries, now + wait, failure.own_fault)
 
 

@@ -120,8 +120,8 @@ class _Work:
                         await self._deliver([(copy, item)])
                     case Content():
                         contents.append((copy, item))
-                    case Unreadable(reason=reason):
-                        unread.append(Refused(item.key, reason, own_fault=True))
+                    case Unreadable(reason=reason, passing=passing):
+                        unread.append(Refused(item.key, reason, own_fault=True, passing=passing))
                     case Gone():
                         self.postponed += 1
         unread += [Refused(key, "the other side lists it but did not send it", own_fault=True) for key in waiting]

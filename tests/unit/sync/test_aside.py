@@ -46,6 +46,13 @@ def test_each_failure_waits_longer_up_to_a_day():
     assert waits == [15, 60, 240, 960, 1440, 1440, 1440] and aside.tries == 7
 
 
+def test_what_may_have_passed_is_tried_in_the_next_run_and_waits_when_that_fails_too():
+    failure = Refused("7", "the line broke", passing=True)
+    first = put_aside(LOCAL, failure, None, NOW)
+    assert sort_out([first], NOW).due == (first,)
+    assert put_aside(LOCAL, failure, first, NOW).not_before == NOW + WAITS[0]
+
+
 def test_a_reason_of_any_length_is_kept_short():
     assert len(put_aside(REMOTE, Refused("7", "x" * 100_000), None, NOW).reason) == LONGEST_REASON
 
