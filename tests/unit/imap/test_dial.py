@@ -316,7 +316,7 @@ async def test_a_silent_server_is_given_up():
 
     async with serving(talk) as port:
         with pytest.raises(ServerUnreachable, match=f"localhost:{port}: no greeting .* meant for ssl = true"):
-            await connect(remote(port, timeout=0.05), Giver("secret"))
+            await connect(remote(port, timeout=0.5), Giver("secret"))
 
 
 @pytest.mark.parametrize(
