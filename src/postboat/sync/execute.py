@@ -13,7 +13,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from postboat.events import Counts, FolderProgressed, MessageCameBack, MessageFailed, MessagesAside
+from postboat.events import Counts, FolderProgressed, MessageCameBack, MessageFailed, MessagesAside, Warned
 from postboat.model import (
     DELETED,
     Content,
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 Outcome = Stored | Refused | Unsettled
 
+PLACE = {Side.REMOTE: "on the server", Side.LOCAL: "in the Maildir"}
 ONE_COPY = "the side it goes to keeps one copy of identical messages, and has it already as message"
 
 
@@ -238,7 +239,7 @@ class _Work:
         """Remove messages from one side and forget them; those only marked stay in the ledger as marked."""
         pairings = {delete.pairing.key(side): delete.pairing for delete in deletes if delete.on is side}
         if not pairings or side in self._in_doubt:
-            self.postponed += len(pairings)
+            self._postpone(side, len(pairings))
             return
         outcomes = await self.pair.replica(side).delete(list(pairings), expunge=self.pair.policy.expunge)
         marked, kept = [], set()
@@ -255,6 +256,13 @@ class _Work:
         marked_anew = sum(DELETED not in pairings[pairing.key(side)].flags for pairing in marked)
         count = len(gone) + marked_anew
         self._did(Counts(deleted_remote=count) if side is Side.REMOTE else Counts(deleted_local=count))
+
+    def _postpone(self, side: Side, count: int) -> None:
+        """Leave deletions to a later run, and say so: what was refused may be what is to be deleted, written anew."""
+        self.postponed += count
+        if count:
+            many = f"1 deletion {PLACE[side]} waits" if count == 1 else f"{count} deletions {PLACE[side]} wait"
+            self.publish(Warned(f"{self.pair.name}: {many} until all copies to it have succeeded", self.pair.account))
 
     def tell_moved(self, count: int) -> None:
         """Count what was moved here before."""

@@ -17,6 +17,7 @@ from postboat.events import (
     FolderStarted,
     MessageCameBack,
     MessageFailed,
+    Warned,
 )
 from postboat.model import DELETED, DRAFT, FLAGGED, NO_FLAGS, SEEN, Intent, Pairing, Policy, Side, Stored, Unsettled
 from postboat.sync.aside import WAITS
@@ -65,6 +66,9 @@ async def test_nothing_is_deleted_from_a_side_that_refuses_a_copy_for_another_re
     world.remote.refuse_store = lambda wire: "not permitted"
     await world.sync()
     assert set(world.bodies(REMOTE)) == {message(1), message(2)}
+    assert [event.text for event in world.events if isinstance(event, Warned)] == [
+        f"{world.pair().name}: 2 deletions on the server wait until all copies to it have succeeded"
+    ]
     world.remote.refuse_store = lambda wire: None
     await world.sync()
     assert set(world.bodies(REMOTE)) == {message(1), message(2)}, "the copies are not due yet, nor are the deletions"
