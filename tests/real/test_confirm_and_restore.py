@@ -420,14 +420,20 @@ def test_what_was_confirmed_can_still_be_put_back_though_its_folder_is_gone(voya
     assert voyage.on_server("Archive").keys() == voyage.on_disk("Archive").keys() == digests(MAIL)
 
 
-def test_nothing_is_put_back_where_a_disk_may_be_missing(voyage) -> None:
+@pytest.mark.parametrize("mount_point", [True, False], ids=["empty", "missing"])
+def test_nothing_is_put_back_where_a_disk_may_be_missing(voyage, mount_point) -> None:
     expunge(voyage, messages="1:2")
     assert run_program(voyage).returncode == 0
     away = voyage.mail.rename(voyage.mail.with_name("away"))
+    if mount_point:
+        voyage.mail.mkdir()
     ran = run_program(voyage, "restore", "MyMail", "--deleted")
     assert ran.returncode == 3
-    assert "is missing, and nothing was put back. Is its disk mounted?" in ran.stderr
-    assert not voyage.mail.exists()
+    told = "holds none of its folders" if mount_point else "is missing"
+    assert f"{told}, and nothing was put back. Is its disk mounted?" in ran.stderr
+    assert not any(voyage.mail.iterdir()) if mount_point else not voyage.mail.exists()
+    if mount_point:
+        voyage.mail.rmdir()
     away.rename(voyage.mail)
     assert run_program(voyage, "restore", "MyMail", "--deleted").returncode == 0
     assert len(voyage.on_server("Archive")) == 12

@@ -21,7 +21,7 @@ from postboat.service.known_folders import KnownFolders
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 
     from postboat.config.schema import AccountConfig, Config
     from postboat.events import Publish
@@ -134,6 +134,7 @@ async def _put_back(account: AccountConfig, config: Config, target: Target, when
         async with _read(account.name, config) as (folders, ledger):
             for note in ledger.notes:
                 publish(Warned(note, account.name))
+            used = [known.local for known in await ledger.known() if known.has_pairings]
         all_kept = await parts.store.kept()
         wanted = _local_name(folders, target, all_kept) if target.folder else None
         kept = [each for each in all_kept if wanted in (None, each.folder)]
@@ -141,7 +142,7 @@ async def _put_back(account: AccountConfig, config: Config, target: Target, when
             publish(Warned(_nothing(target, account.local.keepdeleted), account.name))
             return False
         kept = chosen(kept, when, time.time())
-        await _look_at_disk(parts, known=bool(folders.local))
+        await _look_at_disk(parts, used, known=bool(folders.local))
         for each in kept:
             count = await parts.store.put_back(each)
             publish(MessagesPutBack(account.name, folders.text(folders.remote(each.folder)), count))
@@ -188,11 +189,13 @@ def _nothing(target: Target, days: float) -> str:
     return f"nothing that was removed from {where} is kept ({why})"
 
 
-async def _look_at_disk(parts: AccountParts, *, known: bool) -> None:
-    """Find the folders that are there. Raises `StoreMissing` when none can be: a disk may not be mounted."""
-    if known and not await parts.store.exists():
-        raise StoreMissing(f"{parts.store.root} is missing, and nothing was put back. Is its disk mounted?")
-    await parts.store.list()
+async def _look_at_disk(parts: AccountParts, used: Collection[FolderName], *, known: bool) -> None:
+    """Find the folders that are there. Raises `StoreMissing` when none is that held mail: a disk may not be mounted."""
+    there = {*(await parts.store.list()).names}
+    is_missing = known and not await parts.store.exists()
+    if is_missing or (used and not any(name in there or parts.store.is_barred(name) for name in used)):
+        what = "is missing" if is_missing else "holds none of its folders"
+        raise StoreMissing(f"{parts.store.root} {what}, and nothing was put back. Is its disk mounted?")
 
 
 @asynccontextmanager
