@@ -1,6 +1,6 @@
 PY := .venv/bin/python
 STAMP := .venv/installed
-.PHONY: help install servers check test crash bench demo clean
+.PHONY: help install servers check test crash worlds bench demo clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -28,6 +28,10 @@ crash: $(STAMP) servers
 	POSTBOAT_CRASH=all POSTBOAT_CRASH_MOMENTS=300 POSTBOAT_CUTS=100 POSTBOAT_RESTLESS=50 POSTBOAT_FUZZ=2000 \
 	  .venv/bin/pytest -q -n 2 --dist worksteal tests/crash tests/real/test_faults.py tests/real/test_other_programs.py \
     tests/hostile/test_fuzz.py
+
+## make worlds    a thousand random worlds on each of three servers: an hour (WORLDS=… of them, SEED=… the same again)
+worlds: $(STAMP) servers
+	POSTBOAT_WORLDS=$(or $(WORLDS),1000) $(if $(SEED),POSTBOAT_SEED=$(SEED)) .venv/bin/pytest -q -n 2 --dist worksteal -s tests/worlds
 
 ## make bench     Postboat beside mbsync and OfflineIMAP (half an hour; ROWS="..." some of it, BENCH=quick the shorter half)
 bench: $(STAMP) servers

@@ -17,7 +17,7 @@ from tests.worlds.machine import Worlds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(0)]
 
 HOW_MANY = int(os.environ.get("POSTBOAT_WORLDS", "8"))
 SEED = int(os.environ.get("POSTBOAT_SEED", random.randrange(1 << 32)))
