@@ -11,6 +11,7 @@ import re
 import shutil
 from collections import Counter
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,7 +25,6 @@ from postboat.model import DRAFT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
-    from pathlib import Path
 
     from postboat.events import Counts
 
@@ -436,6 +436,57 @@ async def test_uids_that_an_old_backup_gave_to_other_mail_are_known_though_every
     (await voyage.sync()).assert_clean()
     remote, local = bags(voyage, "INBOX")
     assert remote == local == Counter(digest(wire) for wire in [*(message(n) for n in range(COUNT) if n != 8), *others])
+    await assert_at_rest(voyage)
+
+
+def put_back(backup: Path, goal: Path) -> None:
+    """As `rsync -a --delete` does: what is as large and as old as in the backup is left alone, all else replaced."""
+    for path in sorted(goal.rglob("*"), reverse=True):
+        if not (backup / path.relative_to(goal)).exists():
+            path.rmdir() if path.is_dir() else path.unlink()
+    for path in sorted(backup.rglob("*")):
+        there = goal / path.relative_to(backup)
+        if path.is_dir():
+            there.mkdir(exist_ok=True)
+        elif not there.exists() or _size_and_time(there) != _size_and_time(path):
+            draft = Path(shutil.copy2(path, there.with_name(f".{there.name}.draft")))
+            draft.rename(there)
+    for path in sorted(backup.rglob("*"), reverse=True):
+        shutil.copystat(path, goal / path.relative_to(backup))
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+@pytest.mark.parametrize("where", ["on the server", "on disk", "in another folder on disk", "in another on the server"])
+async def test_a_backup_put_back_over_the_maildirs_deletes_nothing_that_came_since(
+    dovecot_voyage: Voyage, tmp_path: Path, where: str
+) -> None:
+    voyage, new = dovecot_voyage, message(100)
+    voyage.create("Archive")
+    voyage.deliver(*(message(n) for n in range(COUNT)))
+    (await voyage.sync()).assert_clean()
+    shutil.copytree(voyage.mail, backup := tmp_path / "backup")
+    if where == "on the server":
+        voyage.deliver(new)
+    elif where == "on disk":
+        voyage.drop(new, "1.new")
+    elif where == "in another folder on disk":
+        new, file = message(3), voyage.file_of(message(3))
+        file.rename(voyage.folder("Archive") / "cur" / file.name)
+    else:
+        new = message(4)
+        with voyage.phone("INBOX") as phone:
+            phone.uid("MOVE", "5", "Archive")
+    (await voyage.sync()).assert_clean()
+    put_back(backup, voyage.mail)
+    run = await voyage.sync()
+    run.assert_clean()
+    assert (run.done.deleted_remote, run.done.deleted_local) == (0, 0)
+    assert digest(new) in {**voyage.on_server(), **voyage.on_server("Archive")}
+    voyage.assert_same("INBOX", "Archive")
     await assert_at_rest(voyage)
 
 

@@ -6,16 +6,16 @@ chmod, chown and touch change neither, and no program that copies can set them. 
 file systems give a freed one to the next file. Where a file system keeps no time of birth, that of the last change
 stands in for it.
 
-A program that puts a backup back into a folder that is there (`rsync --delete`) leaves alone what equals its copy. So
-whenever messages come, a second line is written to the file in its place: it then differs from every older copy, and
-is replaced by one of these as any changed file is. Else what came since would look as if its user had deleted it.
+A program that puts a backup back into a folder that is there (`rsync --delete`) leaves alone what is as large and as
+old as in the backup. So whenever messages come, the file is made as new as they are: it is then replaced as they are
+removed, and the identity with it. Else what came since the backup would look as if its user had deleted it.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from postboat.errors import FolderError
@@ -31,10 +31,7 @@ UNMARKED = "unmarked"
 """Identity of a folder that has no identifier and may not be given one."""
 FILE = ".postboat-id"
 _VALID = re.compile(r"[0-9a-f]{16}")
-_ID_LINE = 17
-"""Octets of the first line, with its end."""
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_WRITE = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -48,7 +45,7 @@ def read_identity(fd: int, directory: str = "", *, file: str = FILE) -> str:
     except FileNotFoundError:
         return ""
     try:
-        text = os.read(fd, 64).decode("ascii", "replace").partition("\n")[0].strip()
+        text = os.read(fd, 64).decode("ascii", "replace").strip()
         found = examine(fd)
         born = found.born or os.fstat(fd).st_ctime_ns
     finally:
@@ -77,19 +74,6 @@ def ensure_identity(fd: int, make: Callable[[], str], *, file: str = FILE) -> st
     return read_identity(fd, file=file)  # only now: the renaming was its last change
 
 
-def outdate_copies(fd: int, make: Callable[[], str]) -> None:
-    """Make the identifier's file in the folder open as `fd` differ from all copies of it, by 16 digits from `make`.
-
-    Where the time of the last change is part of the identity, nothing is done. Raises `OSError`.
-    """
-    file = os.open(FILE, _WRITE, dir_fd=fd)
-    try:
-        if examine(file).born is not None:
-            os.pwrite(file, make().encode("ascii") + b"\n", _ID_LINE)
-    finally:
-        os.close(file)
-
-
 class SameFolder:
     """A place that only opens on the folder that was `expected` there, once something is.
 
@@ -99,6 +83,8 @@ class SameFolder:
     def __init__(self, place: Place) -> None:
         self._place = place
         self.expected: str | None = None
+        self.is_newer = False
+        """Whether it was made to differ from its copies."""
 
     @property
     def path(self) -> Path:
@@ -114,3 +100,13 @@ class SameFolder:
                     f"{self.path}: was replaced by another folder during the sync; nothing was changed in it"
                 )
             yield folder
+
+    def outdate_copies(self) -> None:
+        """Make the identifier's file newer than all copies of it, where the disk allows it.
+
+        Where the time of the last change is part of the identity, nothing is done.
+        """
+        with self.open() as folder, suppress(OSError):
+            self.is_newer = True
+            if examine(folder.fd, FILE).born is not None:
+                os.utime(FILE, dir_fd=folder.fd, follow_symlinks=False)

@@ -10,7 +10,6 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from postboat.errors import FolderError, FolderGone, MessageError, StoreMissing
@@ -19,7 +18,7 @@ from postboat.maildir.compare import Agreed, Difference, difference, pair_rename
 from postboat.maildir.content import ToWire
 from postboat.maildir.delivery import Post
 from postboat.maildir.doubles import separate
-from postboat.maildir.identity import UNMARKED, SameFolder, ensure_identity, outdate_copies, read_identity
+from postboat.maildir.identity import UNMARKED, SameFolder, ensure_identity, read_identity
 from postboat.maildir.place import Place, in_thread
 from postboat.maildir.scan import Entry, checkpoint_now, examine_entry, mark_of, weight_of
 from postboat.maildir.whereabouts import Whereabouts
@@ -81,8 +80,6 @@ class MaildirMailbox:
         self._shelf = shelf
         self._writer = Writer(self._same, post or Post(fsync=fsync), fsync=fsync)
         self._warned: set[str] = set()
-        self._is_newer = False
-        """Whether the folder was made to differ from its copies in this run."""
 
     @property
     def path(self) -> Path:
@@ -116,8 +113,6 @@ class MaildirMailbox:
                 raise
             return Changes()
         self._tell()
-        if found.appeared:
-            await self._outdate_copies()
         renamed, appeared = pair_renamed(await agreed.marks(found.vanished), found) if found.vanished else ({}, None)
         return Changes(
             appeared=found.appeared if appeared is None else appeared,
@@ -147,6 +142,7 @@ class MaildirMailbox:
 
     async def read(self, keys: Sequence[Key]) -> AsyncIterator[Content | Gone | Unreadable]:
         """Yield every message once; those above `reader.SMALL` octets as a stream."""
+        await self._outdate_copies()
         for slice_ in _slices(keys, _READ_AT_ONCE):
             for found in await in_thread(self._read, slice_):
                 yield self._streamed(found) if isinstance(found, reader.Large) else found
@@ -162,8 +158,9 @@ class MaildirMailbox:
     async def store(self, contents: Sequence[Content], tokens: Sequence[str]) -> Sequence[Stored | Refused]:
         """Deliver by the Maildir rules, durably if `fsync`. Raises `FolderError` when the disk is full."""
         self._must_be_writable()
+        outcomes = await self._writer.deliver(contents, tokens)
         await self._outdate_copies()
-        return await self._writer.deliver(contents, tokens)
+        return outcomes
 
     async def find(self, intents: Sequence[Intent], paired: Collection[Key] = ()) -> Mapping[Key, Stored]:
         """Look for the names of intents; what an interrupted delivery left in tmp/ is removed.
@@ -189,8 +186,8 @@ class MaildirMailbox:
         """
         self._must_be_writable()
         to._must_be_writable()
-        await to._outdate_copies()
         outcomes = await in_thread(self._move, to, dict(zip(keys, tokens, strict=True)))
+        await to._outdate_copies()
         return [outcomes[key] for key in keys]
 
     async def _compared(self, agreed: Agreed) -> Difference:
@@ -203,10 +200,9 @@ class MaildirMailbox:
         return found
 
     async def _outdate_copies(self) -> None:
-        """Before the ledger knows of messages that came: see `identity`. Done once, where the disk allows it."""
-        if not (self._read_only or self._is_newer):
-            self._is_newer = True
-            await in_thread(self._outdate)
+        """Before the ledger knows of messages that came: see `identity`."""
+        if not (self._read_only or self._same.is_newer):
+            await in_thread(self._same.outdate_copies)
 
     def _must_be_writable(self) -> None:
         if self._read_only:
@@ -225,10 +221,6 @@ class MaildirMailbox:
             if self._read_only:
                 return read_identity(folder.fd) or UNMARKED
             return ensure_identity(folder.fd, self._new_id)
-
-    def _outdate(self) -> None:
-        with self._same.open() as folder, suppress(OSError):
-            outdate_copies(folder.fd, self._new_id)
 
     def _stands(self, checkpoint: str | None) -> bool:
         """Whether the folder is as it was at the checkpoint."""
