@@ -304,6 +304,18 @@ async def test_what_came_or_changed_since_makes_a_removed_folder_come_back(voyag
     await assert_at_rest(voyage)
 
 
+async def test_a_maildir_put_back_without_its_empty_directories_is_completed(voyage):
+    """As git, some archivers and `rsync --prune-empty-dirs` leave them out."""
+    before = voyage.on_server("Archive/Old")
+    for part in ("new", "tmp"):
+        for file in (voyage.folder("Archive/Old") / part).iterdir():
+            file.rename(voyage.folder("Archive/Old") / "cur" / f"{file.name}:2,")
+        (voyage.folder("Archive/Old") / part).rmdir()
+    (await voyage.sync()).assert_clean()
+    assert voyage.on_server("Archive/Old") == before and (voyage.folder("Archive/Old") / "tmp").is_dir()
+    await assert_at_rest(voyage)
+
+
 async def test_a_folder_above_others_is_emptied_and_stays(voyage):
     """The server keeps what is above another folder; so it is empty on both sides in the end."""
     voyage.create("Top", "Top/Below")

@@ -19,7 +19,7 @@ from postboat.maildir.removing import Removal, disown, remove_folder
 from postboat.maildir.standing import standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from postboat.maildir.delivery import Post
@@ -116,6 +116,18 @@ class MaildirStore:
         async with self._creating:  # two at once might each see a directory that the other has not filled yet
             await in_thread(self._create, directory, known=name in self._found or directory in self._told)
             self._found[name] = directory
+
+    async def completed(self, names: Iterable[FolderName]) -> Sequence[FolderName]:
+        """Those of `names` of which the last `list` found `cur`, but not `new` and `tmp`, which are made now.
+
+        Programs that copy trees like to leave out empty directories. A read-only store makes nothing, and such a folder
+        fails when it is opened.
+        """
+        half = [name for name in names if self.directory(name) in self._told]
+        half = [name for name in half if await in_thread((self.root / self.directory(name) / "cur").is_dir)]
+        for name in [] if self._read_only else half:
+            await self.create(name)
+        return half
 
     async def remove(self, name: FolderName) -> bool:
         """Remove a folder durably, unless mail is left in it; returns whether it is gone.

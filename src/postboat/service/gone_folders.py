@@ -52,7 +52,7 @@ class GoneFolders:
     async def hold(self) -> Outcome:
         """Write down and tell what waits; one word for all when everything is gone."""
         lost = self._tree.plan.all_gone
-        waiting = [gone for gone in self._tree.plan.gone if gone.verdict is Verdict.WAITING]
+        waiting = sorted((gone for gone in self._tree.plan.gone if gone.verdict is Verdict.WAITING), key=_by_name)
         held = [await self._held(gone, Suspicion.ALL_GONE if lost else Suspicion.FOLDER_GONE) for gone in waiting]
         total = sum(one.count for one in held)
         if lost:
@@ -111,3 +111,7 @@ class GoneFolders:
             self._publish(Warned(str(refused), self._parts.name))
             return False
         return True
+
+
+def _by_name(gone: Gone) -> tuple[str, ...]:
+    return gone.remote.parts

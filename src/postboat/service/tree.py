@@ -88,7 +88,8 @@ async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[s
         ),
         parts.store.list(),
     )
-    local = [*local, *(name for _, name in recorded.known if parts.store.is_barred(name))]
+    used = [name for _, name in recorded.known]
+    local = [*local, *await parts.store.completed(used), *filter(parts.store.is_barred, used)]
     names = _names(parts, listing, only)
     may_create = _may_create(parts)
     offered = [folder.name for folder in listing.folders if folder.selectable and folder.subscribed]

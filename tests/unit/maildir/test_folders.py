@@ -213,6 +213,22 @@ async def test_a_directory_without_mail_may_become_a_folder(tmp_path, there):
     assert (await MaildirStore(tmp_path).list()).names == [FolderName(("Work",))]
 
 
+@pytest.mark.parametrize("there", [["cur"], ["cur", "tmp"], ["cur", "new"]])
+async def test_a_folder_of_ours_is_completed_as_long_as_it_has_cur(tmp_path, there):
+    work, other = FolderName(("Work",)), FolderName(("Other",))
+    for sub in there:
+        (tmp_path / "Work" / sub).mkdir(parents=True)
+    (tmp_path / "Other" / "new").mkdir(parents=True)
+    for store, made in (
+        (MaildirStore(tmp_path, read_only=True), there),
+        (MaildirStore(tmp_path), ["cur", "new", "tmp"]),
+    ):
+        await store.list()
+        assert await store.completed([work, other]) == [work]
+        assert sorted(os.listdir(tmp_path / "Work")) == made
+    assert os.listdir(tmp_path / "Other") == ["new"]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_an_empty_folder_is_removed_and_can_be_made_again(tmp_path, kind):
     store, name = MaildirStore(tmp_path, kind), FolderName(("A", "b.c"))
