@@ -110,6 +110,10 @@ class FolderGone(FolderError):
     """The folder vanished between the listing and the work on it."""
 
 
+class ValidityChanged(FolderError):
+    """The folder's messages are not named as was said of it in this run: it is looked at anew, once."""
+
+
 class NoLastingKeys(FolderError):
     """The server says that its names of messages hold no longer than a connection."""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from tests.real.voyage import digest, digests, message
+from tests.real.voyage import Voyage, digest, digests, message
 from tests.scenarios.heir import Heir
+
+from postboat.events import FolderFailed
 
 pytestmark = pytest.mark.real
 
@@ -80,3 +82,19 @@ def test_both_sides_emptied_is_no_accident(heir):
     heir.run().assert_in_sync()
     assert heir.on_server() == heir.on_disk() == {}
     heir.assert_at_rest()
+
+
+async def test_a_mailbox_renamed_to_anothers_name_is_known_by_what_it_says_itself(cyrus, tmp_path):
+    """Cyrus goes on telling the numbers of the mailbox that had the name before, when it is asked for a list."""
+    voyage = Voyage(tmp_path, cyrus.account())
+    voyage.create("A", "B")
+    voyage.deliver(*map(message, range(3)), folder="A")
+    voyage.deliver(*map(message, range(10, 15)), folder="B")
+    (await voyage.sync()).assert_clean()
+    with voyage.phone() as phone:
+        phone.rename("B", "D")
+        phone.rename("A", "B")
+    for _ in range(2):
+        sailed = await voyage.sync()
+        assert sailed.code == 6 and not sailed.of(FolderFailed)
+    voyage.assert_same("D")

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from postboat.errors import CommandFailed, FolderError, NoLastingKeys
+from postboat.errors import CommandFailed, FolderError, NoLastingKeys, ValidityChanged
 from postboat.imap.patience import patiently
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Opening:
         if self.validity is None:
             self.validity = validity
         elif self.validity != validity:
-            raise FolderError(
+            raise ValidityChanged(
                 f"changed its UIDVALIDITY during the sync, from {self.validity} to {validity}: "
                 "nothing more is sent, the next run looks anew"
             )

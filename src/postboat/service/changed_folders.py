@@ -71,11 +71,15 @@ class ChangedFolders:
         return FolderCreated(self._parts.name, folder, task.create.value, made)
 
     def pair(self, task: FolderTask, again: bool = False) -> FolderPair:
-        """Both replicas of a folder; `again` when its connection broke in this run already."""
+        """Both replicas of a folder; `again` when its connection broke in this run already.
+
+        What a list tells of a renamed mailbox may still be another one's (Cyrus keeps its answers to STATUS): that
+        would drop all that was agreed on, so a UIDVALIDITY that is not the recorded one is asked for.
+        """
         parts, dry_run = self._parts, self._dry_run
         wire = parts.folders.wire_name(task.remote, self._tree.remote)
         read_only = dry_run or Side.REMOTE in parts.policy.readonly
-        glimpse = None if again else self._tree.glimpses(task)[Side.REMOTE]
+        glimpse = None if again else self._tree.trusted_glimpse(task)
         listed = self._tree.remote.find(task.remote)
         remote = parts.folders.mailbox(wire, read_only=read_only, may_be_missing=dry_run, glimpse=glimpse, alone=again)
         return FolderPair(

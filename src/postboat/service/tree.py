@@ -57,6 +57,12 @@ class Tree:
             return False
         return is_unchanged(known.validity, known.checkpoint, self.glimpses(task), policy)
 
+    def trusted_glimpse(self, task: FolderTask) -> Glimpse | None:
+        """What the list told of the remote folder, unless it contradicts what was recorded of it."""
+        known, told = self.known.get((task.remote, task.local)), self.glimpses(task)[Side.REMOTE]
+        recorded = known.validity[Side.REMOTE] if known is not None else None
+        return told if told is None or recorded in (None, told.validity) else None
+
     def glimpses(self, task: FolderTask) -> dict[Side, Glimpse | None]:
         """Both folders as they are, as far as that is known without opening them."""
         remote = self.remote.find(task.remote)

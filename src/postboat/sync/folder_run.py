@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postboat.errors import AccountError, ConnectionLost, PostboatError
+from postboat.errors import AccountError, ConnectionLost, PostboatError, ValidityChanged
 from postboat.events import (
     Counts,
     FolderCreated,
@@ -135,7 +135,7 @@ class FolderRun:
         try:
             try:
                 await work()
-            except ConnectionLost:
+            except (ConnectionLost, ValidityChanged):
                 self.look_again()
                 await work()
         except AccountError:
