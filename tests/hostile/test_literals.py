@@ -12,7 +12,6 @@ from tests.real.voyage import digest, message
 from postboat.events import MessageFailed
 from postboat.imap import answers
 from postboat.maildir import writer
-from postboat.service.supervisor import RunOptions
 
 HUGE = [b"{99999999999}", b"{4294967296}", b"{300000000}"]
 
