@@ -124,6 +124,26 @@ class Worlds(RuleBasedStateMachine):
         self.world.damage_ledger(at)
 
     @rule()
+    def copy_ledger(self) -> None:
+        self._count()
+        self.world.copy_ledger()
+
+    @rule()
+    def old_ledger(self) -> None:
+        self._count()
+        self.world.old_ledger()
+
+    @rule(folder=folders)
+    def copy_folder(self, folder: str) -> None:
+        self._count()
+        self.world.copy_folder(folder)
+
+    @rule(folder=folders)
+    def old_folder(self, folder: str) -> None:
+        self._count()
+        self.world.old_folder(folder)
+
+    @rule()
     def unmounted(self) -> None:
         self._count()
         self.world.unmounted()
