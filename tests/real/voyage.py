@@ -150,7 +150,7 @@ class Voyage:
 
     def file_of(self, wire: bytes, name: str = "INBOX") -> Path:
         """Where a message lies on disk."""
-        return next(file for file in self.files(name) if digest(file.read_bytes()) == digest(wire))
+        return next(file for file in self.files(name) if digest(_read(file)) == digest(wire))
 
     def on_disk(self, name: str = "INBOX") -> dict[bytes, set[str]]:
         """Digest of each message on disk in wire form, and its flag letters."""
@@ -169,6 +169,14 @@ class Voyage:
         """Both sides hold the same messages under the same flags."""
         for folder in folders or ("INBOX",):
             assert self.on_disk(folder) == self.on_server(folder), folder
+
+
+def _read(file: Path) -> bytes:
+    """What a file holds; nothing when a sync under way has moved it meanwhile."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def folders_of(phone: imaplib.IMAP4) -> set[str]:
