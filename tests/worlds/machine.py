@@ -34,6 +34,7 @@ class Worlds(RuleBasedStateMachine):
     """One world after the other on one server."""
 
     server: ClassVar[DovecotServer | CyrusServer]
+    only_marks: ClassVar[bool] = False
     facts: ClassVar[Counter[str]]
     """How many worlds there were, and what happened in them."""
 
@@ -43,6 +44,7 @@ class Worlds(RuleBasedStateMachine):
         account = self.server.account()
         mail = self.server.maildir_path(account.user) if hasattr(self.server, "maildir_path") else None
         self.world = World(Path(self._home.name), account, mail, self.facts)
+        self.world.only_marks = self.only_marks
         self.facts["worlds"] += 1
 
     @initialize(counts=st.tuples(*[st.integers(0, 8)] * len(FOLDERS)))

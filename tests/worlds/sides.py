@@ -44,6 +44,8 @@ class Sides:
         """How often somebody took it away from somewhere."""
         self.facts = Counter() if facts is None else facts
         """How often what happened that makes a world worth its time."""
+        self.only_marks = False
+        r"""Whether the server lacks UIDPLUS, and removes only all messages marked \Deleted together."""
         self.accident = False
         """Whether mail was lost that nobody removed: what is held is then to be restored and not confirmed."""
         self._old_ledger = b""
