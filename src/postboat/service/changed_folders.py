@@ -94,6 +94,7 @@ class ChangedFolders:
             exempt=listed is not None and bool(listed.role),
             doubts=self._tree.recorded.doubts,
             held_before=self._tree.holds_any(task),
+            clock=parts.clock,
             retry=self._retry,
             again=again,
         )
