@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from postboat.cli.arguments import Usage
 
-METAVAR = "ACCOUNT[:FOLDER]"
-
 
 def understand(usage: Usage) -> list[Target]:
     """Take the words apart, and let `usage.accounts` name their accounts; with `-a`, others are not thought of.
