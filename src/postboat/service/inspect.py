@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from postboat.errors import CommandFailed, FolderRulesRefused, PostboatError
 from postboat.imap.listing import status
 from postboat.ledger.ledger import AccountLedger
-from postboat.model import Side
+from postboat.model import Side, Verdict
 from postboat.service.assemble import assemble
 from postboat.service.tree import read_tree
 from postboat.sync.tasks import each
@@ -102,7 +102,7 @@ async def _account(
         report = await _server(parts, report)
         tree, notes = await _tree(parts)
         report = replace(report, folders=await _folders(parts, tree, count=count))
-        return replace(report, problems=(*notes, *tree.problems, *_unused(account, tree)))
+        return replace(report, problems=(*notes, *_waiting(tree), *tree.problems, *_unused(account, tree)))
     except FolderRulesRefused as refused:
         return replace(report, problems=tuple(str(refused).splitlines()), exit_code=refused.exit_code)
     except PostboatError as failure:
@@ -174,6 +174,15 @@ async def _counts(parts: AccountParts, tree: Tree) -> dict[FolderName, int]:
         [task.remote for task in tree.plan.tasks if task.remote in wires], ask, width=parts.config.remote.maxconnections
     )
     return counts
+
+
+def _waiting(tree: Tree) -> Iterator[str]:
+    """Deletions that the last run held: the next sync would not carry them out either."""
+    held = [one for holds in tree.recorded.held.values() for one in holds if one.verdict is Verdict.WAITING]
+    if held:
+        count = sum(one.count for one in held)
+        many = "1 deletion waits" if count == 1 else f"{count} deletions wait"
+        yield f"{many} for your word; `postboat restore` lists what is held, and why"
 
 
 def _unused(account: AccountConfig, tree: Tree) -> Iterator[str]:
