@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -96,14 +95,12 @@ async def test_known_folders_are_read_by_one_statement(ledger: AccountLedger, fo
     assert len([text for text in said if "SELECT" in text and not text.startswith("--")]) == 1
 
 
-async def test_a_hundred_thousand_keys_are_cheap(tmp_path: Path) -> None:
+async def test_a_hundred_thousand_keys_take_little_room(tmp_path: Path) -> None:
     file = tmp_path / "test.ledger"
     whole = Held(REMOTE, Suspicion.EMPTIED, 100_000, 100_000, frozenset(map(str, range(5, 100_005))))
     async with await AccountLedger.open(file, account="test") as ledger:
-        began = time.perf_counter()
         await ledger.folder(LISTS, LISTS).hold(REMOTE, whole)
         assert await ledger.folder(LISTS, LISTS).held() == [whole]
-        assert time.perf_counter() - began < 2
     assert file.stat().st_size < 100_000
 
 
