@@ -245,6 +245,114 @@ class PlanShown(FolderEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class MessagesArrived(FolderEvent):
+    """New messages lie in the Maildir, copied from the server; those that were only matched or came back are none."""
+
+    paths: tuple[str, ...]
+    """Of their files, as they were delivered."""
+    first: bool = False
+    """Whether the folder was never synced before: what comes then is old mail."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountWaits(AccountEvent):
+    """An account that runs on could not be synced, and is tried again by itself. Told once for each reason."""
+
+    reason: str
+    exit_code: int
+    """What a single run would have ended with: 5 needs the user."""
+    until: float | None = None
+    """Seconds since the epoch: when it is tried again; None: not before the user acts."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRecovered(AccountEvent):
+    """An account that waited is in step again."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRests(AccountEvent):
+    """An account that runs on has nothing to do for now."""
+
+    until: float
+    """Seconds since the epoch: when it is looked at again though nothing was heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerWatched(AccountEvent):
+    """How changes on the server are noticed from now on."""
+
+    how: str
+    """`notify` (all folders), `idle` (some, the rest at each refresh), or `poll` (at each refresh)."""
+    folders: tuple[str, ...] = ()
+    """With `idle`: which."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskWatched(AccountEvent):
+    """How changes in the Maildirs are noticed from now on."""
+
+    how: str
+    """`inotify` or `poll`."""
+    reason: str = ""
+    """Why it is polled."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPaused(AccountEvent):
+    """The user wants an account to rest until he says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountResumed(AccountEvent):
+    """The user wants an account to go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookRan(AccountEvent):
+    """A command of the user's was run."""
+
+    hook: str
+    """The option's name."""
+    status: int | None
+    """Its exit status, negative for a signal; None when it could not be started or took too long."""
+    seconds: float
+    output: str = ""
+    """The end of what it printed, or why it did not run."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStarted(Event):
+    """A run began that goes on until it is stopped."""
+
+    accounts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSlept(Event):
+    """The machine was asleep, or the clock was set: all connections are made anew."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkChanged(Event):
+    """Addresses or routes of this machine changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigReloaded(Event):
+    """The configuration was read again; with problems, the one before stays."""
+
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStopping(Event):
+    """The run was asked to end."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunFinished(Event):
     """All accounts are done."""
 

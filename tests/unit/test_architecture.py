@@ -12,6 +12,8 @@ FILES = sorted(SOURCE.rglob("*.py"))
 HOMES = {
     "aioimaplib": "imap/protocol.py",
     "aiofiles": "maildir/writer.py",
+    "asyncinotify": "maildir/watch.py",
+    "dbus_fast": "service/dbus.py",
     "platformdirs": "config/paths.py",
     "sqlite3": "ledger/database.py",
     "uvloop": "cli/main.py",
