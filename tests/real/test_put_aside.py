@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,7 +51,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch) -> Clock:
     ticking = Clock()
-    monkeypatch.setattr(changed_folders, "FolderPair", partial(FolderPair, clock=ticking))
+    monkeypatch.setattr(changed_folders, "FolderPair", lambda **parts: FolderPair(**{**parts, "clock": ticking}))
     return ticking
 
 
