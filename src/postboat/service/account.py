@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from postboat.events import (
@@ -20,44 +20,77 @@ from postboat.service.recorded import WHOLE_FOLDERS, held_before
 from postboat.service.tree import read_tree
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from postboat.events import Publish
     from postboat.imap.memory import ServerMemory
     from postboat.service.assemble import AccountParts
     from postboat.service.supervisor import RunOptions
     from postboat.service.tree import Tree
+    from postboat.sync.guard import Guard
 
 
 async def sync_account(parts: AccountParts, options: RunOptions, publish: Publish) -> int:
-    """Sync all of an account's folders; return its exit code. Raises `AccountError` for what stops it as a whole."""
+    """Sync all of an account's folders and leave the server; return the account's exit code.
+
+    Raises `AccountError` for what stops it as a whole.
+    """
+    try:
+        return (await sync_everything(parts, options, publish)).exit_code
+    finally:
+        await parts.pool.close()
+
+
+async def sync_everything(
+    parts: AccountParts,
+    options: RunOptions,
+    publish: Publish,
+    *,
+    listed: Callable[[Tree], Awaitable[None]] | None = None,
+    guard: Guard | None = None,
+) -> Outcome:
+    """Sync all of an account's folders, over connections that are left as they are. Raises as `sync_account`.
+
+    `listed` is told which folders there are before any is looked into. `guard` remembers what earlier runs deleted.
+    """
     publish(AccountStarted(parts.name))
     began = time.monotonic()
-    async with _opened(parts, options) as ledger, _remembering(parts.memory, ledger, dry_run=options.dry_run):
-        for note in ledger.notes:
-            publish(Warned(note, parts.name))
+    async with opened(parts, options, publish) as ledger:
         tree = await read_tree(parts, ledger, options.folders)
         publish(FoldersListed(parts.name, len(tree.plan.tasks)))
         for problem in tree.problems:
             publish(Warned(problem, parts.name))
-        outcome = await _sync_folders(parts, options, publish, ledger, tree)
+        if listed is not None:
+            await listed(tree)
+        outcome = await _sync_folders(parts, options, publish, ledger, tree, guard)
         await _believe_in_root(parts, options, ledger, tree, outcome)
         await parts.store.prune()
-    seconds, done = time.monotonic() - began, outcome.done
-    folders = len(tree.plan.tasks)
+    tell_finished(parts, outcome, len(tree.plan.tasks), time.monotonic() - began, publish)
+    return outcome
+
+
+def tell_finished(parts: AccountParts, outcome: Outcome, folders: int, seconds: float, publish: Publish) -> None:
+    """Publish what became of an account in a run over so many folders."""
+    done = outcome.done
     publish(AccountFinished(parts.name, done, folders, outcome.failed, seconds, held=outcome.held, aside=done.aside))
-    return outcome.exit_code
 
 
 @asynccontextmanager
-async def _opened(parts: AccountParts, options: RunOptions) -> AsyncIterator[AccountLedger]:
-    """Lock the account, open its ledger, and in the end close it and all connections. A dry run takes no lock."""
-    if options.dry_run:
-        async with _ledger(parts, dry_run=True) as ledger:
-            yield ledger
-    else:
-        async with lock_account(parts.lock_path, wait=options.wait), _ledger(parts, dry_run=False) as ledger:
-            yield ledger
+async def opened(parts: AccountParts, options: RunOptions, publish: Publish) -> AsyncIterator[AccountLedger]:
+    """Lock the account and open its ledger; in the end close both, with what was learnt about the server in it.
+
+    A dry run takes no lock. Raises `LedgerLocked` when another run has it, unless that is waited for.
+    """
+    async with AsyncExitStack() as stack:
+        if not options.dry_run:
+            await stack.enter_async_context(lock_account(parts.lock_path, wait=options.wait))
+        ledger = await stack.enter_async_context(
+            await AccountLedger.open(parts.ledger_path, account=parts.name, fsync=parts.fsync, dry_run=options.dry_run)
+        )
+        await stack.enter_async_context(_remembering(parts.memory, ledger, dry_run=options.dry_run))
+        for note in ledger.notes:
+            publish(Warned(note, parts.name))
+        yield ledger
 
 
 @asynccontextmanager
@@ -71,20 +104,13 @@ async def _remembering(memory: ServerMemory, ledger: AccountLedger, *, dry_run: 
             await ledger.remember(memory.text())
 
 
-@asynccontextmanager
-async def _ledger(parts: AccountParts, *, dry_run: bool) -> AsyncIterator[AccountLedger]:
-    ledger = await AccountLedger.open(parts.ledger_path, account=parts.name, fsync=parts.fsync, dry_run=dry_run)
-    try:
-        yield ledger
-    finally:
-        try:
-            await parts.pool.close()
-        finally:
-            await ledger.close()
-
-
 async def _sync_folders(
-    parts: AccountParts, options: RunOptions, publish: Publish, ledger: AccountLedger, tree: Tree
+    parts: AccountParts,
+    options: RunOptions,
+    publish: Publish,
+    ledger: AccountLedger,
+    tree: Tree,
+    guard: Guard | None,
 ) -> Outcome:
     """Sync the folders that are not proved to be unchanged, then see to those that one side lost."""
     plan = tree.plan
@@ -101,7 +127,7 @@ async def _sync_folders(
         return Outcome()
     from postboat.service.changed_folders import ChangedFolders  # here, since most runs have nothing to sync
 
-    folders = ChangedFolders(parts, ledger, tree, publish, options)
+    folders = ChangedFolders(parts, ledger, tree, publish, options, guard=guard)
     outcome = await folders.sync(changed) if changed else Outcome()
     if plan.gone:
         from postboat.service.gone_folders import GoneFolders
@@ -112,7 +138,7 @@ async def _sync_folders(
     if outcome.come_back:
         tree = await read_tree(parts, ledger, options.folders)
         anew = [task for task in tree.plan.tasks if (task.remote, task.local) in outcome.come_back]
-        outcome += await ChangedFolders(parts, ledger, tree, publish, options).sync(anew)
+        outcome += await ChangedFolders(parts, ledger, tree, publish, options, guard=guard).sync(anew)
     return outcome
 
 

@@ -30,13 +30,24 @@ BATCHES_PER_CONNECTION = 3
 
 
 class ChangedFolders:
-    """Folders under way. With `dry_run` they are looked at, and what is due shown."""
+    """Folders under way. With `dry_run` they are looked at, and what is due shown.
+
+    A `guard` that is given remembers what was deleted before; else only what is deleted by one call of `sync` counts.
+    """
 
     def __init__(
-        self, parts: AccountParts, ledger: AccountLedger, tree: Tree, publish: Publish, options: RunOptions
+        self,
+        parts: AccountParts,
+        ledger: AccountLedger,
+        tree: Tree,
+        publish: Publish,
+        options: RunOptions,
+        *,
+        guard: Guard | None = None,
     ) -> None:
         self._parts, self._ledger, self._tree, self._publish = parts, ledger, tree, publish
         self._dry_run, self._retry = options.dry_run, options.retry
+        self._guard = guard
         self._transfers = Budget()
 
     async def sync(self, tasks: Sequence[FolderTask]) -> Outcome:
@@ -48,7 +59,7 @@ class ChangedFolders:
         known = [run for task, run in runs.items() if self._tree.is_known(task)]
         fresh = [run for task, run in runs.items() if not self._tree.is_known(task)]
         width = self._parts.config.remote.maxconnections * FOLDERS_PER_CONNECTION
-        guard = Guard(self._parts.config.limits)
+        guard = self._guard or Guard(self._parts.config.limits)
         await (show_all if self._dry_run else sync_all)(known, fresh, guard, width=width)
         return sum((_outcome(run) for run in runs.values()), Outcome())
 
