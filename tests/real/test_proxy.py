@@ -141,3 +141,27 @@ async def test_a_server_that_is_down_closes_the_connection() -> None:
         reader, writer = await asyncio.open_connection(proxy.host, proxy.port)
         assert await reader.read() == b""
         writer.close()
+
+
+async def test_an_abandoned_connection_stays_silent_while_new_ones_work(echo: int) -> None:
+    async with Proxy("127.0.0.1", echo) as proxy:
+        reader, old = await talk(proxy)
+        proxy.abandon()
+        old.write(LINE)
+        _, new = await talk(proxy)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.readline(), 0.1)
+        for writer in (old, new):
+            writer.close()
+
+
+async def test_a_shut_proxy_refuses_calls_until_it_is_opened_again(echo: int) -> None:
+    async with Proxy("127.0.0.1", echo) as proxy:
+        _, old = await talk(proxy)
+        proxy.shut()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(proxy.host, proxy.port)
+        await proxy.open()
+        _, new = await talk(proxy)
+        for writer in (old, new):
+            writer.close()

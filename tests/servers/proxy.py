@@ -32,6 +32,7 @@ class Proxy:
 
     `delay` is the time in seconds that bytes travel each way. `cut_after_down` and `cut_after_up` are the bytes from and
     to the server, on each connection, that still arrive before both ends see it close. `refuse` closes new connections.
+    It listens at any free port, or at `listen`.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Proxy:
         delay: float = 0.0,
         cut_after_down: int | None = None,
         cut_after_up: int | None = None,
+        listen: int = 0,
     ) -> None:
         self._target = (host, port)
         self.delay = delay
@@ -55,11 +57,10 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._sessions: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        self.host, self.port = HOST, 0
+        self.host, self.port = HOST, listen
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, HOST, 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        await self.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -76,6 +77,22 @@ class Proxy:
             writer.transport.abort()
         for session in self._sessions:
             session.cancel()
+
+    def shut(self) -> None:
+        """Listen no more: who calls is refused; connections stay."""
+        assert self._server is not None
+        self._server.close()
+
+    async def open(self) -> None:
+        """Listen, again at the same port; one that was given to the proxy is nobody else's meanwhile."""
+        self._server = await asyncio.start_server(self._accept, HOST, self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def abandon(self) -> None:
+        """Let the connections there are fall silent for ever, as when a laptop leaves their network; new ones work."""
+        self._flowing.clear()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
 
     def stall(self) -> None:
         """Stop moving bytes; connections stay open until resume() or their end."""
@@ -107,6 +124,7 @@ class Proxy:
         except OSError:
             return  # the server is down, and the client sees its connection closed
         self._writers |= {writer, server_writer}
+        flowing = self._flowing
         up: Line = asyncio.Queue(maxsize=64)
         down: Line = asyncio.Queue(maxsize=64)
         connection = self._opened()
@@ -121,7 +139,7 @@ class Proxy:
                         partial(self._arrived, connection, up=is_up),
                     )
                     directions.create_task(self._take(source, line, left))
-                    directions.create_task(self._hand_on(line, sink, arrived, up=is_up))
+                    directions.create_task(self._hand_on(line, sink, flowing, arrived, up=is_up))
         except* (LineOver, ConnectionError):
             pass  # one end of one direction is the end of the connection
         finally:
@@ -146,14 +164,20 @@ class Proxy:
         await line.put((clock() + self.delay, b""))
 
     async def _hand_on(
-        self, line: Line, sink: asyncio.StreamWriter, note: Callable[[bytes], None], *, up: bool
+        self,
+        line: Line,
+        sink: asyncio.StreamWriter,
+        flowing: asyncio.Event,
+        note: Callable[[bytes], None],
+        *,
+        up: bool,
     ) -> None:
         clock, moved = asyncio.get_running_loop().time, 0
         while True:
             due, data = await line.get()
             if due > clock():
                 await asyncio.sleep(due - clock())
-            await self._flowing.wait()
+            await flowing.wait()
             limit = self.cut_after_up if up else self.cut_after_down
             allowed = data if limit is None else data[: max(0, limit - moved)]
             note(allowed)
