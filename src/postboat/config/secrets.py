@@ -1,21 +1,21 @@
-"""Gives the password of an account: from the configuration, from netrc, or by asking; never shows it."""
+"""Gives the password of an account: from the configuration, systemd, netrc, or by asking; never shows it."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from postboat.config.netrc import find_login
 from postboat.config.schema import Secret
 from postboat.errors import SignInRefused
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from postboat.config.schema import RemoteConfig
 
 Prompter = Callable[[str], Awaitable[Secret | None]]
@@ -30,9 +30,9 @@ Credentials = tuple[str, Secret]
 class PasswordGiver:
     """Called for user name and password before each sign-in; called again with the server's words after a refusal.
 
-    The first password is kept for all connections of the account. After a refusal: `remotepasseval` is evaluated once
-    more, in case its answer changed; the prompt is repeated with the refusal; any other source has nothing else to
-    offer, and the answer is None. Raises `SignInRefused` when there is no password at all.
+    The first password is kept for all connections of the account. After a refusal its source is asked once more, in
+    case it has another one by now; the prompt is repeated with the refusal. When there is nothing else to try, the
+    answer is None. Raises `SignInRefused` when there is no password at all.
     """
 
     def __init__(
@@ -50,60 +50,65 @@ class PasswordGiver:
         self._eval_seconds, self._netrc = eval_seconds, netrc
         self._finding = asyncio.Lock()
         self._current: Credentials | None = None
-        self._evaluated_again = False
+        self._typed = False
+        self._looked_again: WeakSet[asyncio.Task[object]] = WeakSet()
         self._given: WeakKeyDictionary[asyncio.Task[object], Credentials] = WeakKeyDictionary()
 
     async def __call__(self, refusal: str | None) -> Credentials | None:
         """User name and password to try; None when nothing is left to try."""
+        task = asyncio.current_task()
+        assert task is not None
         async with self._finding:
             if refusal is None:
+                self._looked_again.discard(task)
                 self._current = self._current or await self._first()
-            elif self._refused() == self._current:  # else another connection has found a newer one meanwhile
-                self._current = await self._next(refusal)
-            return self._give()
+            elif self._given.get(task) == self._current:  # else another connection has found a newer one meanwhile
+                self._current = await self._next(refusal, task)
+            if self._current is not None:
+                self._given[task] = self._current
+            return self._current
 
-    def _refused(self) -> Credentials | None:
-        """What the calling task was given; it comes to tell that it was refused."""
-        task = asyncio.current_task()
-        return self._given.get(task, self._current) if task else self._current
-
-    def _give(self) -> Credentials | None:
-        task = asyncio.current_task()
-        if task is not None and self._current is not None:
-            self._given[task] = self._current
-        return self._current
+    def forget(self) -> None:
+        """Look for the password anew at the next sign-in, as its source may have another one. What was typed stays."""
+        if not self._typed:
+            self._current = None
 
     async def _first(self) -> Credentials:
-        self._evaluated_again = False
-        user, sources = self._user(), self._remote.password
-        if sources.remotepasseval is not None:
-            return user, await self._evaluate()
-        if sources.remotepass is not None:
-            return user, sources.remotepass
-        if sources.remotepassfile is not None:
-            return user, await asyncio.to_thread(_first_line, sources.remotepassfile)
-        if (secret := self._from_netrc(user)) is not None:
-            return user, secret
-        if (secret := await self._ask(user, "")) is not None:
+        user = self._user()
+        secret = await self._find(user)
+        self._typed = secret is None
+        if secret is None:
+            secret = await self._ask(user, "")
+        if secret is not None:
             return user, secret
         how = "set remotepass, remotepassfile or remotepasseval, add an entry to ~/.netrc, or run it on a terminal"
         raise SignInRefused(f"no password for {user} on {self._host}: {how}")
 
-    async def _next(self, refusal: str) -> Credentials | None:
-        if self._current is None:
+    async def _next(self, refusal: str, task: asyncio.Task[object]) -> Credentials | None:
+        """What to try after a refusal. Each sign-in looks again once, so that it ends whatever the source gives."""
+        if self._current is None or task in self._looked_again:
             return None
         user, old = self._current
+        secret = await self._find(user)
+        self._typed = secret is None
+        if secret is None:
+            answer = await self._ask(user, refusal)
+            return (user, answer) if answer is not None else None
+        self._looked_again.add(task)
+        return (user, secret) if secret != old else None
+
+    async def _find(self, user: str) -> Secret | None:
+        """Look where no person is needed."""
         sources = self._remote.password
         if sources.remotepasseval is not None:
-            if self._evaluated_again:
-                return None
-            self._evaluated_again = True
-            new = await self._evaluate()
-            return (user, new) if new != old else None
-        if sources.remotepass is not None or sources.remotepassfile is not None or self._from_netrc(user) is not None:
-            return None
-        answer = await self._ask(user, refusal)
-        return (user, answer) if answer is not None else None
+            return await self._evaluate()
+        if sources.remotepass is not None:
+            return sources.remotepass
+        if sources.remotepassfile is not None:
+            return await asyncio.to_thread(_first_line, "remotepassfile", sources.remotepassfile)
+        if (credential := credential_of(self._account)) is not None:
+            return await asyncio.to_thread(_first_line, "credential", credential)
+        return self._from_netrc(user)
 
     @property
     def _host(self) -> str:
@@ -180,16 +185,25 @@ async def _in_thread(function: Callable[[], object]) -> object:
     return await outcome
 
 
-def _first_line(path: Path) -> Secret:
+def credential_of(account: str) -> Path | None:
+    """Find the password that systemd hands to a service as `postboat.ACCOUNT` (LoadCredential=, systemd.exec(5))."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not directory or "/" in account or "\0" in account:
+        return None
+    path = Path(directory) / f"postboat.{account}"
+    return path if path.is_file() else None
+
+
+def _first_line(source: str, path: Path) -> Secret:
     try:
         with path.open(encoding="utf-8") as file:
             line = file.readline().strip()
     except OSError as error:
-        raise SignInRefused(f"remotepassfile {path} cannot be read: {error.strerror}") from error
+        raise SignInRefused(f"{source} {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:
-        raise SignInRefused(f"remotepassfile {path} is not UTF-8") from None
+        raise SignInRefused(f"{source} {path} is not UTF-8") from None
     if not line:
-        raise SignInRefused(f"remotepassfile {path} has an empty first line, where the password should be")
+        raise SignInRefused(f"{source} {path} has an empty first line, where the password should be")
     return Secret(line)
 
 

@@ -69,6 +69,34 @@ async def test_sources_are_tried_in_their_order(netrc, passfile):
     assert await password(giver(prompt)) == "typed"
 
 
+@pytest.fixture
+def credentials(tmp_path, monkeypatch):
+    """The directory where systemd puts what `LoadCredential=` names."""
+    directory = tmp_path / "credentials"
+    directory.mkdir()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(directory))
+    return directory
+
+
+async def test_a_credential_counts_before_netrc_and_after_what_the_configuration_says(credentials, netrc, passfile):
+    (credentials / "postboat.A").write_text("from-systemd\n")
+    assert await password(giver(netrc=netrc, remotepassfile=passfile)) == "from-file"
+    assert await password(giver(netrc=netrc)) == "from-systemd"
+    assert await password(giver(netrc=netrc, account="B")) == "from-netrc"
+
+
+async def test_the_name_of_an_account_leads_to_no_file_elsewhere(credentials, netrc):
+    (credentials / "postboat.").mkdir()
+    (credentials / "secret").write_text("elsewhere\n")
+    assert await password(giver(netrc=netrc, account="/../secret")) == "from-netrc"
+
+
+async def test_an_empty_credential_is_told(credentials):
+    (credentials / "postboat.A").write_text("")
+    with pytest.raises(SignInRefused, match=r"credential .*postboat\.A has an empty first line"):
+        await giver()(None)
+
+
 async def test_octets_are_taken_as_utf8():
     assert await password(giver(remotepasseval=lambda: "pässword".encode())) == "pässword"
 
@@ -140,6 +168,50 @@ async def test_a_fixed_password_that_was_refused_is_not_sent_again(source, netrc
     give = giver(Prompt("typed"), **{source: sources[source]})
     assert await password(give) is not None
     assert await password(give, "no") is None
+
+
+@pytest.mark.parametrize("source", ["passfile", "netrc", "credential"])
+async def test_a_password_that_was_changed_in_its_file_is_found_after_a_refusal(source, netrc, passfile, credentials):
+    credential = credentials / "postboat.A"
+    if source == "credential":
+        credential.write_text("old")
+    give = giver(netrc=netrc, remotepassfile=passfile if source == "passfile" else None)
+    assert await password(give) is not None
+    {"passfile": passfile, "credential": credential}.get(source, netrc[0]).write_text(
+        "machine imap.example.org password new login me\n" if source == "netrc" else "new\n"
+    )
+    new = await password(give, "no")
+    assert [new, await password(give), await password(give, "no")] == ["new", "new", None]
+
+
+async def test_each_sign_in_may_find_a_newer_password():
+    """As tokens do, that are good for an hour: a run that goes on for days needs a new one again and again."""
+    answers = iter(range(100))
+    give = giver(remotepasseval=lambda: f"token {next(answers)}")
+    given = []
+    for _ in range(3):
+        given += [await password(give), await password(give, "expired")]
+    assert given == [f"token {number}" for number in (0, 1, 1, 2, 2, 3)]
+
+
+async def test_a_password_that_is_forgotten_is_looked_for_anew(passfile):
+    give = giver(remotepassfile=passfile)
+    await password(give)
+    passfile.write_text("changed\n")
+    assert await password(give) == "from-file"
+    give.forget()
+    assert await password(give) == "changed"
+
+
+async def test_what_was_typed_is_forgotten_only_by_a_refusal():
+    prompt = Prompt("typed", None, "typed later")
+    give = giver(prompt)
+    await password(give)
+    give.forget()
+    assert await password(give) == "typed"
+    assert await password(give, "no") is None
+    give.forget()
+    assert await password(give) == "typed later"
 
 
 async def test_the_prompt_is_repeated_with_the_refusal_until_it_gives_nothing():
