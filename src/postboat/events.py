@@ -251,7 +251,9 @@ class MessagesArrived(FolderEvent):
     paths: tuple[str, ...]
     """Of their files, as they were delivered."""
     first: bool = False
-    """Whether the folder was never synced before: what comes then is old mail."""
+    """Whether the folder was never in step before: what comes then is old mail. Of many no paths are told."""
+    unwanted: bool = False
+    """Whether the folder is for junk or trash."""
 
 
 @dataclass(frozen=True, slots=True)
