@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from postboat.events import FolderCreated
+from postboat.maildir.names import place_for
 from postboat.model import Side
 from postboat.service.outcome import Outcome
 from postboat.sync.all_folders import show_all, sync_all
@@ -14,10 +16,11 @@ from postboat.sync.folder_run import FolderRun
 from postboat.sync.guard import DOUBTS, Guard
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from postboat.events import Publish
     from postboat.ledger.ledger import AccountLedger
+    from postboat.maildir.watch import Touched
     from postboat.service.assemble import AccountParts
     from postboat.service.supervisor import RunOptions
     from postboat.service.tree import Tree
@@ -33,6 +36,7 @@ class ChangedFolders:
     """Folders under way. With `dry_run` they are looked at, and what is due shown.
 
     A `guard` that is given remembers what was deleted before; else only what is deleted by one call of `sync` counts.
+    `touched` says what happened in local folders since they were last looked at, where that is known.
     """
 
     def __init__(
@@ -44,10 +48,11 @@ class ChangedFolders:
         options: RunOptions,
         *,
         guard: Guard | None = None,
+        touched: Mapping[FolderTask, Touched | None] | None = None,
     ) -> None:
         self._parts, self._ledger, self._tree, self._publish = parts, ledger, tree, publish
         self._dry_run, self._retry = options.dry_run, options.retry
-        self._guard = guard
+        self._guard, self._touched = guard, touched or {}
         self._transfers = Budget()
 
     async def sync(self, tasks: Sequence[FolderTask]) -> Outcome:
@@ -91,13 +96,14 @@ class ChangedFolders:
         wire = parts.folders.wire_name(task.remote, self._tree.remote)
         read_only = dry_run or Side.REMOTE in parts.policy.readonly
         glimpse = None if again else self._tree.trusted_glimpse(task)
+        local = parts.store.mailbox(task.local)
         listed = self._tree.remote.find(task.remote)
         remote = parts.folders.mailbox(wire, read_only=read_only, may_be_missing=dry_run, glimpse=glimpse, alone=again)
         return FolderPair(
             account=parts.name,
             name=self._tree.names.remote_text(task.remote),
             remote=remote,
-            local=parts.store.mailbox(task.local),
+            local=local,
             ledger=self._ledger.folder(task.remote, task.local),
             policy=parts.policy,
             width=parts.config.remote.maxconnections * BATCHES_PER_CONNECTION,
@@ -108,6 +114,8 @@ class ChangedFolders:
             clock=parts.clock,
             retry=self._retry,
             again=again,
+            first=not self._tree.was_in_step(task),
+            lies=lambda key, flags: os.path.join(local.path, *place_for(key, flags)),  # noqa: PTH118 - one a message
         )
 
 

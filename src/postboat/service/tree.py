@@ -45,6 +45,16 @@ class Tree:
         known = self.known.get((task.remote, task.local))
         return known is not None and known.has_pairings and not task.afresh
 
+    def was_in_step(self, task: FolderTask) -> bool:
+        """Whether a sync of the pair ever came to its end, as far as can be told.
+
+        One that did leaves a checkpoint of the server's mailbox, but for an empty one on a server without CONDSTORE.
+        """
+        known = self.known.get((task.remote, task.local))
+        if known is None or task.afresh or known.validity[Side.REMOTE] is None:
+            return False
+        return known.checkpoint[Side.REMOTE] is not None or not known.has_pairings
+
     def holds_any(self, task: FolderTask) -> bool:
         """Whether deletions were held in the pair when the last run ended."""
         known = self.known.get((task.remote, task.local))

@@ -13,7 +13,15 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from postboat.events import Counts, FolderProgressed, MessageCameBack, MessageFailed, MessagesAside, Warned
+from postboat.events import (
+    Counts,
+    FolderProgressed,
+    MessageCameBack,
+    MessageFailed,
+    MessagesArrived,
+    MessagesAside,
+    Warned,
+)
 from postboat.model import (
     DELETED,
     Content,
@@ -36,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from postboat.events import Publish
-    from postboat.model import Aside, Key, Reflagging
+    from postboat.model import Aside, Flags, Key, Reflagging
     from postboat.operations import Copy, Delete, Plan, Reflag
     from postboat.sync.aside import Asides
     from postboat.sync.folder_pair import FolderPair
@@ -47,17 +55,22 @@ if TYPE_CHECKING:
 Outcome = Stored | Refused | Unsettled
 
 PLACE = {Side.REMOTE: "on the server", Side.LOCAL: "in the Maildir"}
+OLD_PATHS_TOLD = 1000
+"""A first sync may bring more messages than anyone wants to hear of one by one."""
 ONE_COPY = "the side it goes to keeps one copy of identical messages, and has it already as message"
 
 
 async def execute(plan: Plan, observed: Observed, pair: FolderPair, publish: Publish) -> Counts:
     """Carry out `plan`, setting single messages aside that cannot be handled; return what was done."""
-    work = _Work(pair, publish, observed.asides)
+    work = _Work(pair, publish, observed.asides, observed.arrived)
     work.tell_moved(observed.moved)
     if not plan.nothing:
         await pair.ledger.save_checkpoints(BEFORE_EFFECTS)
     await work.adopt_and_forget(plan)
-    await work.copy(without_copies(plan.copies, observed.withheld))
+    try:
+        await work.copy(without_copies(plan.copies, observed.withheld))
+    finally:  # what came by then is there and recorded, though the rest failed
+        work.tell_arrived(first=_is_first(pair, observed))
     await work.reflag(plan.reflags)
     await work.delete(plan.deletes)
     work.tell_unsettled(observed.unsettled)
@@ -78,7 +91,13 @@ async def delete_left_behind(deletes: Sequence[Delete], pair: FolderPair, publis
 class _Work:
     """One folder's work under way, and what of it is done."""
 
-    def __init__(self, pair: FolderPair, publish: Publish, asides: Asides = NONE_ASIDE) -> None:
+    def __init__(
+        self,
+        pair: FolderPair,
+        publish: Publish,
+        asides: Asides = NONE_ASIDE,
+        arrived: Sequence[tuple[Key, Flags]] = (),
+    ) -> None:
         self.pair, self.publish = pair, publish
         self._before = {(aside.to, aside.origin): aside for aside in asides.all}
         """How copies failed in earlier runs."""
@@ -87,6 +106,8 @@ class _Work:
         """Messages that could only be marked, and are still there."""
         self.postponed = 0
         """Messages that changed under our hands: no failure, but the next run must look again."""
+        self._arrived = list(arrived)
+        """New messages on the local side, as they were delivered."""
         self._in_doubt = {aside.to for aside in asides.waiting if not aside.own_fault}
         """Sides that refused a copy, now or before: until it is there, nothing is deleted from them."""
 
@@ -198,6 +219,7 @@ class _Work:
     def _tell_copies(self, to: Side, stored: Sequence[tuple[Copy, Content, Stored]]) -> None:
         octets = sum(content.size for _, content, _ in stored)
         if to is Side.LOCAL:
+            self._arrived += [(outcome.key, content.flags) for copy, content, outcome in stored if not copy.replaces]
             self._did(Counts(down=len(stored), bytes_down=octets))
         else:
             self._did(Counts(up=len(stored), bytes_up=octets))
@@ -264,6 +286,13 @@ class _Work:
             many = f"1 deletion {PLACE[side]} waits" if count == 1 else f"{count} deletions {PLACE[side]} wait"
             self.publish(Warned(f"{self.pair.name}: {many} until all copies to it have succeeded", self.pair.account))
 
+    def tell_arrived(self, *, first: bool) -> None:
+        """Say which new messages lie on the local side."""
+        if self._arrived:
+            few = not first or len(self._arrived) <= OLD_PATHS_TOLD
+            paths = tuple(self.pair.lies(*one) for one in self._arrived) if few else ()
+            self.publish(MessagesArrived(self.pair.account, self.pair.name, paths, first, self.pair.exempt))
+
     def tell_moved(self, count: int) -> None:
         """Count what was moved here before."""
         if count:
@@ -289,6 +318,11 @@ class _Work:
     def _failed(self, what: str, reason: str) -> None:
         self.done += Counts(failed=1)
         self.publish(MessageFailed(self.pair.account, self.pair.name, what, reason))
+
+
+def _is_first(pair: FolderPair, observed: Observed) -> bool:
+    """Whether the folder was never in step; one that was may look so for the copies that failed in it."""
+    return observed.anew or (pair.first and (pair.again or not observed.asides.all))
 
 
 def _copy_to(to: Side, key: Key) -> str:

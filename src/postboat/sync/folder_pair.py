@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from postboat.events import Publish
-    from postboat.model import Suspicion
+    from postboat.model import Flags, Key, Suspicion
     from postboat.operations import Plan
     from postboat.sync.guard import Judged
     from postboat.sync.plan import Observed
@@ -67,6 +67,10 @@ class FolderPair:
     again: bool = False
     """Whether the folder was begun in this run already and its connection broke: what was under way then may arrive
     on the server even now, and is not sent a second time before the next run."""
+    first: bool = False
+    """Whether, as far as was recorded when the run began, the folder was never in step: what comes is old mail."""
+    lies: Callable[[Key, Flags], str] = lambda key, _flags: key
+    """Tells where a message lies that was just copied to the local side with these flags, for those who wait for it."""
 
     def replica(self, side: Side) -> Replica:
         """The replica of `side`."""

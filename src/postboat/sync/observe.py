@@ -18,7 +18,7 @@ from postboat.sync.tasks import together
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from postboat.model import Changes, Intent, Key
+    from postboat.model import Changes, Flags, Intent, Key
     from postboat.sync.aside import Asides
     from postboat.sync.folder_pair import FolderPair
 
@@ -29,7 +29,7 @@ UNDER_WAY = "it was on its way when the connection broke, and may have arrived; 
 async def observe(pair: FolderPair) -> Observed:
     """What changed on both sides since the last agreement; settles what an interrupted run left behind first."""
     known = await _recognise(pair)
-    doubts = await _settle_intents(pair)
+    doubts, arrived = await _settle_intents(pair)
     try:
         changes = await _changes(pair)
     except KeysRenewed:
@@ -44,7 +44,17 @@ async def observe(pair: FolderPair) -> Observed:
     withheld[Side.REMOTE] |= unlisted
     asides = await _asides(pair, changes, touched, twins)
     withheld = {side: keys | asides.going_to(side) for side, keys in withheld.items()}
-    return Observed(changes, touched, twins, withheld, unsettled, asides, anew=not known, unfinished=bool(unlisted))
+    return Observed(
+        changes,
+        touched,
+        twins,
+        withheld,
+        unsettled,
+        asides,
+        arrived=arrived,
+        anew=not known,
+        unfinished=bool(unlisted),
+    )
 
 
 async def _recognise(pair: FolderPair) -> bool:
@@ -75,12 +85,14 @@ async def _changes_anew(pair: FolderPair) -> dict[Side, Changes]:
         return await _changes(pair)
 
 
-async def _settle_intents(pair: FolderPair) -> list[tuple[Intent, Unsettled]]:
+async def _settle_intents(pair: FolderPair) -> tuple[list[tuple[Intent, Unsettled]], list[tuple[Key, Flags]]]:
     """Find the copies that an interrupted run made without recording them, and write them down.
 
-    Returns those that may be there though they were not found, each with what to tell: they are not sent again.
+    Returns those that may be there though they were not found, each with what to tell: they are not sent again. And
+    the new messages on the local side, which nobody was told of.
     """
     doubts: list[tuple[Intent, Unsettled]] = []
+    arrived: list[tuple[Key, Flags]] = []
     begun: dict[Side, list[Intent]] = defaultdict(list)
     for intent in await pair.ledger.intents():
         begun[intent.to].append(intent)
@@ -89,12 +101,16 @@ async def _settle_intents(pair: FolderPair) -> list[tuple[Intent, Unsettled]]:
         found = await pair.replica(to).find(intents, paired)
         late = pair.again and to is Side.REMOTE
         open_ = [(i, doubt) for i in intents if (doubt := _doubt(found.get(i.origin), i, late=late))]
+        stored = [(intent, outcome) for intent in intents if (outcome := _stored(found, intent))]
+        if to is Side.LOCAL:
+            back = await pair.ledger.pairings(Side.REMOTE, [intent.origin for intent, _ in stored])
+            arrived += [(outcome.key, intent.flags) for intent, outcome in stored if intent.origin not in back]
         await pair.ledger.record(
-            pairings=[_pairing(intent, outcome) for intent in intents if (outcome := _stored(found, intent))],
+            pairings=[_pairing(*one) for one in stored],
             settled=[intent for intent in intents if intent not in {doubted for doubted, _ in open_}],
         )
         doubts += open_
-    return doubts
+    return doubts, arrived
 
 
 def _doubt(outcome: Stored | Unsettled | None, intent: Intent, *, late: bool) -> Unsettled | None:

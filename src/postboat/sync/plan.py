@@ -47,6 +47,8 @@ class Observed:
     """Those of them that need telling, each with the reason."""
     asides: Asides = NONE_ASIDE
     """Copies that failed before: those due again, and those that are `withheld` until they are."""
+    arrived: Sequence[tuple[Key, Flags]] = ()
+    """New messages on the local side that an interrupted run delivered without telling of them, as it did."""
     anew: bool = False
     """Whether the ledger had to start over for this folder."""
     moved: int = 0
