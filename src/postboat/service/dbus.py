@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from postboat.errors import PostboatError
 from postboat.values import dataclass
@@ -169,9 +169,9 @@ class DBus:
             if message.sender == sender and about == (listener.path, listener.interface, listener.member):
                 listener.heard(tuple(message.body))
 
-    async def ended(self) -> str:
-        """Return why, when the connection has ended."""
-        return await asyncio.shield(self._ended)
+    async def lasting(self) -> NoReturn:
+        """Wait while the connection lasts; raise DBusFailed when it has ended."""
+        raise DBusFailed(await asyncio.shield(self._ended))
 
     async def close(self) -> None:
         """End the connection: calls under way fail, and the bus takes back what it gave to us by name."""
