@@ -59,14 +59,21 @@ class Judged:
 class Guard:
     """Judges the folders of one account in one run, and remembers how much it let pass.
 
-    `limits` None lets any number pass, though not what is doubtful for other reasons.
+    `limits` None lets any number pass, though not what is doubtful for other reasons. `passed` is what guards of
+    earlier runs let pass (`Guard.passed`) as far as it shall count.
     """
 
-    def __init__(self, limits: Limits | None) -> None:
+    def __init__(self, limits: Limits | None, passed: Mapping[str, Iterable[Key]] | None = None) -> None:
         self._limits = limits
         self._passed: dict[str, set[Key]] = defaultdict(set)
+        for folder, keys in (passed or {}).items():
+            self._passed[folder].update(keys)
+
+    @property
+    def passed(self) -> Mapping[str, Set[Key]]:
         """By folder: the messages that it let be deleted without asking, by remote keys. A connection may break and
         the folder come a second time."""
+        return self._passed
 
     def judge(self, cases: Sequence[Case]) -> list[Judged]:
         """Judge folders together. What comes later is added to what passed before."""
@@ -123,7 +130,8 @@ class Guard:
         if limits is None or self._lets_all_pass(case):
             return None
         coming_back = sum(1 for copy in one.copies if copy.replaces and copy.to is side.other)
-        if case.observed.lost_all(side.other) and len(deletes) + coming_back >= limits.whole:
+        gone = len(self._passed[case.folder] - {delete.pairing.remote for delete in deletes})
+        if case.observed.lost_all(side.other) and len(deletes) + coming_back + gone >= limits.whole:
             return Suspicion.EMPTIED
         if self._is_much(one):
             return Suspicion.MANY_OF_FOLDER
