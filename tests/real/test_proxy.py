@@ -151,6 +151,9 @@ async def test_an_abandoned_connection_stays_silent_while_new_ones_work(echo: in
         _, new = await talk(proxy)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(reader.readline(), 0.1)
+        proxy.bury()
+        assert await reader.read() == b""
+        assert proxy.now == 1
         for writer in (old, new):
             writer.close()
 

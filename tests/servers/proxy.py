@@ -56,6 +56,7 @@ class Proxy:
         self._flowing.set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._sessions: set[asyncio.Task[None]] = set()
+        self._abandoned: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.host, self.port = HOST, listen
 
@@ -89,10 +90,16 @@ class Proxy:
         self.port = self._server.sockets[0].getsockname()[1]
 
     def abandon(self) -> None:
-        """Let the connections there are fall silent for ever, as when a laptop leaves their network; new ones work."""
+        """Let the connections there are fall silent until bury(), as when a laptop leaves their network; new ones work."""
+        self._abandoned |= self._sessions
         self._flowing.clear()
         self._flowing = asyncio.Event()
         self._flowing.set()
+
+    def bury(self) -> None:
+        """Close the connections that were abandoned, as a server does in the end."""
+        for session in self._abandoned:
+            session.cancel()
 
     def stall(self) -> None:
         """Stop moving bytes; connections stay open until resume() or their end."""
@@ -116,6 +123,7 @@ class Proxy:
         finally:
             self.now -= 1
             self._sessions.discard(session)
+            self._abandoned.discard(session)
             writer.close()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
