@@ -5,6 +5,8 @@ PostboatError
 ├─ ConfigError        stops the program before it touches anything (exit 2)
 ├─ AccountError       stops one account: ServerUnreachable (4), SignInRefused (5), CertificateRefused (4),
 │                     FolderRulesRefused (2), LedgerLocked (7), StoreMissing (3)
+├─ AlreadyServed      stops a second run that would go on (7)
+├─ ControlUnusable    stops a run that goes on: nobody could control it
 ├─ ConnectionLost     stops the work on one connection; what was under way is in an unknown state
 ├─ FolderError        stops one folder: FolderGone, NoLastingKeys, KeysRenewed
 └─ MessageError       stops one message
@@ -88,6 +90,16 @@ class LedgerUnusable(AccountError):
 
 class StoreMissing(AccountError):
     """The root of the Maildirs that were there before is missing: perhaps a disk is not mounted."""
+
+
+class AlreadyServed(PostboatError):
+    """A run that goes on is at work with this configuration already."""
+
+    exit_code = 7
+
+
+class ControlUnusable(PostboatError):
+    """There is no safe place for the socket over which a run that goes on is controlled."""
 
 
 class ConnectionLost(PostboatError):

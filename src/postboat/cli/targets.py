@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postboat.config.document import did_you_mean
 from postboat.config.load import account_names
 from postboat.errors import ConfigError
-from postboat.service.known_folders import Target
+from postboat.service.known_folders import understand_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from postboat.cli.arguments import Usage
+    from postboat.service.known_folders import Target
 
 
 def understand(usage: Usage) -> list[Target]:
@@ -31,14 +31,8 @@ def understand(usage: Usage) -> list[Target]:
 
 
 def _target(word: str, names: Sequence[str], problems: list[str]) -> Target | None:
-    found = [name for name in names if word == name or word.startswith(f"{name}:")]
-    if len(found) == 1:
-        return Target(found[0], word[len(found[0]) + 1 :])
-    if found:
-        ways = " or ".join(f"-a {name}" for name in found)
-        problems.append(f"{word}: may mean a folder of one account or another; say which by {ways}")
-    else:
-        name = word.partition(":")[0]
-        hint = did_you_mean(name, names) or f"; there are {', '.join(names) or 'none'}"
-        problems.append(f"{word}: there is no account {name}{hint}")
-    return None
+    try:
+        return understand_target(word, names)
+    except ConfigError as error:
+        problems += error.problems
+        return None

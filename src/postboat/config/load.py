@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from postboat.config import paths
 from postboat.config.accounts import Builder
 from postboat.config.document import Document, Problems
 from postboat.config.known import check_names
 from postboat.config.overrides import apply_overrides
+from postboat.config.paths import find
 from postboat.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,18 +45,6 @@ def account_names(path: Path | None) -> list[str]:
     Raises `ConfigError` if there is no file to be read.
     """
     return read(path or find(), Problems()).names("account")
-
-
-def find() -> Path:
-    """The first configuration that is there. Raises `ConfigError` naming the places if none is."""
-    own = paths.config_file()
-    places = [own, *paths.offlineimap_files()]
-    for place in places:
-        if place.is_file():
-            return place
-    looked = ", ".join(map(str, places))
-    how = f"copy config.example.toml to {own} and fill it in, or name a file with -c"
-    raise ConfigError([f"no configuration found (looked for {looked}); {how}"])
 
 
 def read(path: Path, problems: Problems) -> Document:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from hashlib import sha256
 from pathlib import Path
 
 from postboat.errors import ConfigError
@@ -45,6 +43,8 @@ def state_dir() -> Path:
 
 def control_socket(config: Path) -> Path:
     """The socket of a run that goes on with the configuration `config`, whether or not there is one."""
+    from hashlib import sha256  # imported late, as a single run has no socket
+
     name = sha256(os.fsencode(config.expanduser().resolve())).hexdigest()[:12]
     return runtime_dir() / f"{name}.socket"
 
@@ -59,7 +59,9 @@ def runtime_dir() -> Path:
     session = Path(f"/run/user/{os.getuid()}")
     if session.is_dir() and os.access(session, os.W_OK):
         return session / "postboat"
-    return Path(tempfile.gettempdir()) / f"postboat-{os.getuid()}"
+    from tempfile import gettempdir
+
+    return Path(gettempdir()) / f"postboat-{os.getuid()}"
 
 
 def unit_dir() -> Path:

@@ -29,6 +29,10 @@ class Bus:
         self._subscriptions.append(subscription)
         return subscription
 
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Collect nothing more for a reader that has left."""
+        self._subscriptions = [each for each in self._subscriptions if each is not subscription]
+
     def publish(self, event: Event) -> None:
         """Hand `event` to all subscriptions. Never waits, never raises."""
         for subscription in self._subscriptions:

@@ -10,7 +10,7 @@ from postboat.imap.memory import ServerMemory
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from postboat.ledger.ledger import AccountLedger
     from postboat.model import FolderName
@@ -26,6 +26,19 @@ class Target:
 
     def __str__(self) -> str:
         return f"{self.account}:{self.folder}" if self.folder else self.account
+
+
+def understand_target(word: str, accounts: Collection[str]) -> Target:
+    """Take `ACCOUNT[:FOLDER]` apart. Raises `ConfigError` that names the accounts there are."""
+    found = [name for name in accounts if word == name or word.startswith(f"{name}:")]
+    if len(found) == 1:
+        return Target(found[0], word[len(found[0]) + 1 :])
+    if found:
+        ways = " or ".join(f"-a {name}" for name in found)
+        raise ConfigError([f"{word}: may mean a folder of one account or another; say which by {ways}"])
+    name = word.partition(":")[0]
+    hint = did_you_mean(name, accounts) or f"; there are {', '.join(accounts) or 'none'}"
+    raise ConfigError([f"{word}: there is no account {name}{hint}"])
 
 
 @dataclass(frozen=True, slots=True)

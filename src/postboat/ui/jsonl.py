@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from postboat.event_json import encode
 from postboat.ui.out import Out
 
 if TYPE_CHECKING:
@@ -27,13 +26,3 @@ class JsonLines:
         """Write every event until there are no more."""
         async for event in events:
             await self.out.lines((encode(event, self.now()),))
-
-
-def encode(event: Event, when: datetime) -> str:
-    """Write one event as a line of pure ASCII, so that no encoding and no line separator can break it."""
-    facts = {"event": type(event).__name__, "time": when.isoformat(timespec="milliseconds")}
-    return json.dumps(facts | dataclasses.asdict(event), default=_plain)
-
-
-def _plain(value: object) -> object:
-    return sorted(map(str, value)) if isinstance(value, set | frozenset) else str(value)
