@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+from contextvars import ContextVar
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from postboat.errors import ConfigError, PostboatError
 from postboat.ui.words import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
     from postboat.cli.arguments import Usage
     from postboat.config.schema import Config
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 INTERNAL_ERROR, CONFIGURATION = 1, 2
 GRACE = 5.0
 """Seconds that a clean stop may take."""
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+ENDING = (signal.SIGINT, signal.SIGTERM)
+"""Signals that end the command."""
+ACTING = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP)
+"""Signals that do what the command wants them to do."""
 
 
 def run_command(usage: Usage, new_loop: Callable[[], asyncio.AbstractEventLoop]) -> int:
@@ -53,29 +57,73 @@ def _run(usage: Usage, debug: Debug, new_loop: Callable[[], asyncio.AbstractEven
 
 async def until_signalled(work: Coroutine[object, object, int]) -> int:
     """Do the work. The first TERM or INT cancels it and gives it `GRACE` seconds; a second one ends the process."""
-    loop = asyncio.get_running_loop()
-    task = loop.create_task(work, name="command")
-    received: list[int] = []
+    signals = Signals()
+    _signals.set(signals)
+    task = asyncio.get_running_loop().create_task(work, name="command")
+    with signals.heeded(task):
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if signals.ended_by is None:
+                raise
+            return say(128 + signals.ended_by, f"postboat: stopped by {signals.ended_by.name}")
 
-    def stop(number: int) -> None:
-        received.append(number)
-        for each in SIGNALS:
+
+class Signals:
+    """What signals do while a command is under way."""
+
+    def __init__(self) -> None:
+        self.ended_by: signal.Signals | None = None
+        self._acts: dict[signal.Signals, Callable[[], None]] = {}
+        self._had_terminal = _has_terminal()
+
+    def on(self, number: signal.Signals, act: Callable[[], None]) -> None:
+        """Let USR1, USR2 or HUP call `act` on the loop; without this they do nothing."""
+        self._acts[number] = act
+
+    @contextlib.contextmanager
+    def heeded(self, task: asyncio.Task[int]) -> Iterator[None]:
+        """Heed signals in the block, which cancel `task` if they are to end it."""
+        loop = asyncio.get_running_loop()
+        acting = [number for number in ACTING if signal.getsignal(number) is not signal.SIG_IGN]  # as nohup wants it
+        for number in ENDING:
+            loop.add_signal_handler(number, self._end, task, number)
+        for number in acting:
+            loop.add_signal_handler(number, self._act, task, number)
+        try:
+            yield
+        finally:
+            for number in (*ENDING, *acting):
+                loop.remove_signal_handler(number)
+
+    def _act(self, task: asyncio.Task[int], number: signal.Signals) -> None:
+        if number == signal.SIGHUP and self._had_terminal and not _has_terminal():
+            self._end(task, number)
+        elif act := self._acts.get(number):
+            act()
+
+    def _end(self, task: asyncio.Task[int], number: signal.Signals) -> None:
+        if self.ended_by is not None:
+            return
+        self.ended_by = number
+        loop = asyncio.get_running_loop()
+        for each in ENDING:
             loop.remove_signal_handler(each)
             signal.signal(each, signal.SIG_DFL)
         loop.call_later(GRACE, os._exit, 128 + number)
         task.cancel()
 
-    for number in SIGNALS:
-        loop.add_signal_handler(number, stop, number)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        if not received:
-            raise
-        return say(128 + received[0], f"postboat: stopped by {signal.Signals(received[0]).name}")
-    finally:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
+
+_signals: ContextVar[Signals] = ContextVar("signals")
+
+
+def on_signal(number: signal.Signals, act: Callable[[], None]) -> None:
+    """Let USR1, USR2 or HUP do something in the command under way; HUP ends it all the same if its terminal is gone."""
+    _signals.get().on(number, act)
+
+
+def _has_terminal() -> bool:
+    return any(map(os.isatty, (0, 1, 2)))
 
 
 def load(usage: Usage, debug: Debug) -> Config:
