@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postboat.config.document import Document, Problems
-    from postboat.config.schema import LocalConfig, RemoteConfig
+    from postboat.config.schema import LocalConfig, MailboxNames, RemoteConfig
 
 FACES = ("tk", "blinkenlights", "tty", "basic", "quiet", "jsonl")
 OFFLINEIMAP_FACES = (
@@ -26,6 +26,7 @@ OFFLINEIMAP_FACES = (
     *("Tk.Blinkenlights", "Curses.Blinkenlights", "TTY.TTYUI", "Noninteractive.Basic", "Noninteractive.Quiet"),
 )
 _TIMEOUT = 60.0
+_HOOK_TIMEOUT = 60.0
 
 
 class Builder:
@@ -58,6 +59,7 @@ class Builder:
             maxsyncaccounts=general.whole("maxsyncaccounts", 5, 1),
             ui=self._faces(),
             fsync=general.flag("fsync", True),
+            mbnames=self._mbnames(),
             warnings=self._problems.warnings,
         )
 
@@ -100,9 +102,13 @@ class Builder:
         autorefresh = options.number("autorefresh", 0, "minutes") or None
         quick = options.whole("quick", 0, -1)
         limits = _limits(options)
+        hooks = options.text("presynchook"), options.text("postsynchook"), self._hooktimeout(options)
+        notifications = options.flag("notifications", False)
         if local is not None and "utf8foldernames" not in options.section.entries:
             self._check_utf7(options, local.localfolders)
-        return AccountConfig(name, local, remote, autorefresh, quick, limits) if local and remote else None
+        if local is None or remote is None:
+            return None
+        return AccountConfig(name, local, remote, autorefresh, quick, limits, *hooks, notifications)
 
     def _local(self, options: Options, utf8: bool) -> LocalConfig | None:
         self._checked.add((options.section.name, True))
@@ -150,6 +156,20 @@ class Builder:
         if not seconds:
             self._general.warn("socktimeout", f"0 would wait for ever; {_TIMEOUT:g} seconds are used")
         return seconds or _TIMEOUT
+
+    def _hooktimeout(self, options: Options) -> float:
+        seconds = options.number("hooktimeout", _HOOK_TIMEOUT, "seconds")
+        if not seconds:
+            options.warn("hooktimeout", f"0 would wait for ever; {_HOOK_TIMEOUT:g} seconds are used")
+        return seconds or _HOOK_TIMEOUT
+
+    def _mbnames(self) -> MailboxNames | None:
+        options = self._options("mbnames")
+        if options is None:
+            return None
+        from postboat.config.mbnames import mailbox_names  # here, since few have the section
+
+        return mailbox_names(options, self._python, self._document.names("account"))
 
     def _faces(self) -> tuple[str, ...]:
         faces = self._general.words("ui")

@@ -16,7 +16,8 @@ def _words(text: str) -> frozenset[str]:
 
 GENERAL = _words("accounts maxsyncaccounts ui metadata pythonfile socktimeout fsync")
 ACCOUNT = _words("""
-    localrepository remoterepository autorefresh quick utf8foldernames maxdeletes maxdeletesfolder maxdeletespercent""")
+    localrepository remoterepository autorefresh quick utf8foldernames maxdeletes maxdeletesfolder maxdeletespercent
+    presynchook postsynchook hooktimeout notifications""")
 REPOSITORY = _words(
     "type nametrans folderfilter folderincludes foldersort createfolders readonly sync_deletes include exclude"
 )
@@ -25,20 +26,21 @@ IMAP = REPOSITORY | _words("""
     rename strip_prefix remotehost remotehosteval remoteport remoteporteval remoteuser remoteusereval
     remotepass remotepasseval remotepassfile ssl starttls sslcacertfile sslclientcert sslclientkey cert_fingerprint
     auth_mechanisms preauthtunnel transporttunnel maxconnections holdconnectionopen keepalive idlefolders
-    subscribedonly reference expunge""")
+    subscribedonly reference expunge newmail_hook""")
+MBNAMES = _words("enabled filename header peritem sep footer incremental folderfilter sort_keyfunc")
 
 LATER = {
     "general": _words(
         "ignore-readonly utime_from_header filename_use_mail_timestamp dry-run ignore-keyring update-keyring"
     ),
     "account": _words("""
-        presynchook postsynchook maxsize maxage maildir-windows-compatible synclabels labelsheader ignorelabels
+        maxsize maxage maildir-windows-compatible synclabels labelsheader ignorelabels
         filterheaders proxy authproxy skipsleep status_backend"""),
     "repository": _words("""
         dynamic_folderfilter startdate restoreatime utime_from_header filename_use_mail_timestamp remote_identity ipv6
         ssl_version tls_level oauth2_client_id oauth2_client_id_eval oauth2_client_secret oauth2_client_secret_eval
         oauth2_refresh_token oauth2_refresh_token_eval oauth2_access_token oauth2_access_token_eval oauth2_request_url
-        decodefoldernames usecompression singlethreadperfolder newmail_hook retrycount copy_ignore_eval trashfolder
+        decodefoldernames usecompression singlethreadperfolder retrycount copy_ignore_eval trashfolder
         spamfolder realdelete keyring""")
     | frozenset(f"customflag_{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"),
 }
@@ -48,15 +50,12 @@ LATER = {
 def check_names(document: Document, problems: Problems) -> None:
     """Tell of every option that nothing reads: an error in TOML, a warning for OfflineIMAP's own and in its file."""
     for section in document.sections.values():
-        if section.kind == "mbnames":
-            problems.warn(section.place, "mbnames: has no effect yet")
-            continue
         known = _known(section)
         for option, entry in section.entries.items():
             if option in known or option in section.inherited:
                 continue
             name = f"{section.title}.{option}"
-            if option in LATER[section.kind]:
+            if option in LATER.get(section.kind, ()):
                 problems.warn(entry.place, f"{name}: has no effect yet")
             elif document.toml:
                 problems.error(entry.place, f"{name}: is not known{_instead(section, option, known)}")
@@ -66,7 +65,7 @@ def check_names(document: Document, problems: Problems) -> None:
 
 def _known(section: Section) -> frozenset[str]:
     if section.kind != "repository":
-        return GENERAL if section.kind == "general" else ACCOUNT
+        return {"general": GENERAL, "account": ACCOUNT, "mbnames": MBNAMES}[section.kind]
     entry = section.entries.get("type")
     if entry is None or not isinstance(entry.value, str):
         return MAILDIR | IMAP
@@ -82,8 +81,9 @@ def _instead(section: Section, option: str, known: frozenset[str]) -> str:
         "a repository": REPOSITORY,
         "a Maildir repository": MAILDIR,
         "an IMAP repository": IMAP,
+        "[mbnames]": MBNAMES,
     }
     for home, options in homes.items():
         if option in options:
             return f" here; it belongs to {home}"
-    return did_you_mean(option, known | LATER[section.kind])
+    return did_you_mean(option, known | LATER.get(section.kind, frozenset()))

@@ -18,6 +18,8 @@ _OPTION = re.compile(r"(?P<option>.*?)\s*[=:]")
 _TITLE = re.compile(r"(Account|Repository)\s+(.*\S)\s*$")
 _WORDS = ("general", "mbnames", "Account", "Repository", "DEFAULT")
 DEFAULT = "DEFAULT"
+FORMAT = ("mbnames", "peritem")
+"""An option whose %(names)s are for later."""
 
 Index = dict[tuple[str, str], int]
 """Line of each option by section title and option; of a section with the option \"\"."""
@@ -99,7 +101,7 @@ def _fill(section: Section, title: str, parser: ConfigParser, index: Index, prob
         if own is None:
             section.inherited.add(option)
         try:
-            value = parser.get(title, option)
+            value = parser.get(title, option, raw=(title, option) == FORMAT)
         except InterpolationError:  # its text would show the value, which may be a password
             if own is not None:
                 what = "a % stands for itself only as %%; %(name)s inserts another option's value"

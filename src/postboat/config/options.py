@@ -79,7 +79,9 @@ class Options:
 
     def example(self, text: str) -> str:
         """A value as this file's format writes it."""
-        return f'"{text}"' if self.section.title != f"{self.section.kind.title()} {self.section.name}" else text
+        section = self.section
+        is_unquoted = any(entry.text and entry.place.line for entry in section.entries.values())
+        return text if is_unquoted or section.title == f"{section.kind.title()} {section.name}" else f'"{text}"'
 
     def text(self, option: str, default: str = "") -> str:
         """A text without space around it."""

@@ -6,6 +6,7 @@ go on over several lines, since it is read as if it stood in parentheses.
 
 from __future__ import annotations
 
+import builtins
 import re
 import sys
 import types
@@ -70,6 +71,28 @@ class PythonNames:
         if value is not FAILED:
             options.wrong(option, f"must be a function such as {example}, not {shown(value)}")
         return None
+
+    def function_or_command(self, options: Options, option: str, example: str) -> Callable[[], Any] | str | None:
+        """Something to call, or a text for the shell: what is an expression all of whose names are known is Python."""
+        text = options.text(option)
+        if not text or not self._is_python(text):
+            return text or None
+        return self.function(options, option, NOTHING_ADDED, example)
+
+    def _is_python(self, text: str) -> bool:
+        import ast  # here, since few have an option that may be either
+
+        if re.match(r"lambda\b", text):
+            return True
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                nodes = [node for node in ast.walk(ast.parse(f"({text}\n)", mode="eval")) if isinstance(node, ast.Name)]
+        except (SyntaxError, ValueError, MemoryError, RecursionError):
+            return False
+        bound = {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
+        free = {node.id for node in nodes} - bound
+        return bool(free) and all(name in self._names or hasattr(builtins, name) for name in free)
 
     def listing(self, options: Options, option: str, added: Mapping[str, object]) -> tuple[str, ...] | None:
         """A list of texts, written as an expression or as the format's own list."""

@@ -102,6 +102,7 @@ def remote_repository(
         reference=options.text("reference"),
         expunge=options.flag("expunge", True),
         timeout=timeout,
+        newmail_hook=python.function_or_command(options, "newmail_hook", "lambda: os.system('beep')"),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from postboat.model import Limits
 from postboat.values import dataclass
@@ -136,6 +136,8 @@ class RemoteConfig(RepositoryConfig):
     expunge: bool = True
     timeout: float = 60
     """Seconds without a byte after which a connection is given up (`general.socktimeout`)."""
+    newmail_hook: Callable[[], object] | str | None = None
+    """What is done when new mail came: a function without arguments, or a command for the shell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,32 @@ class AccountConfig:
     quick: int = 0
     limits: Limits | None = Limits()
     """How much may be deleted without asking (`maxdeletes` and its kin); None: anything (`maxdeletes = no`)."""
+    presynchook: str = ""
+    """A command for the shell, before each sync."""
+    postsynchook: str = ""
+    """A command for the shell, after each sync."""
+    hooktimeout: float = 60
+    """Seconds that each hook may take."""
+    notifications: bool = False
+    """Whether the desktop tells of new mail."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxNames:
+    """`[mbnames]`, when it is enabled: a file that names all folders, as mutt and others want them listed."""
+
+    filename: Path
+    peritem: str
+    """A %-format with the keys `accountname`, `foldername` and `localfolders`."""
+    header: str = ""
+    sep: str = ""
+    footer: str = ""
+    folderfilter: Callable[[str, str], object] | None = None
+    """Whether a folder is named, by account and local name."""
+    sort_keyfunc: Callable[[dict[str, str]], Any] | None = None
+    """A key to sort by, of the values that `peritem` may name; None: by account, then by folder."""
+    accounts: frozenset[str] = frozenset()
+    """All that the configuration has: folders of others are not named any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,5 +192,6 @@ class Config:
     ui: tuple[str, ...] = ()
     """Names of faces in order of preference; empty: chosen by where the output goes."""
     fsync: bool = True
+    mbnames: MailboxNames | None = None
     warnings: tuple[str, ...] = ()
     """Complete lines about options that are not understood or have no effect yet."""

@@ -87,7 +87,7 @@ def test_the_example_shows_every_option_there_is():
     from postboat.config import known
 
     shown = set(re.findall(r'^#?\[?"?([a-z_0-9.A-Z]+?)\]? ?=|rename', EXAMPLE.read_text(), re.MULTILINE))
-    missing = (known.GENERAL | known.ACCOUNT | known.MAILDIR | known.IMAP) - shown - {"rename"}
+    missing = (known.GENERAL | known.ACCOUNT | known.MAILDIR | known.IMAP | known.MBNAMES) - shown - {"rename"}
     assert not missing
     assert ".rename]" in EXAMPLE.read_text()
 

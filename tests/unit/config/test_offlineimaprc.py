@@ -195,13 +195,13 @@ def test_what_is_written_twice_is_told_with_both_lines(read, tmp_path):
 
 
 def test_options_without_effect_are_named_not_passed_over(read):
-    text = BASIC.format(account="presynchook = imapfilter", remote="usecompression = yes\nmaxconection = 3")
-    warnings = read(text + "\n[mbnames]\nenabled = yes\n[Acount X]\n").warnings
+    text = BASIC.format(account="maxsize = 5", remote="usecompression = yes\nmaxconection = 3")
+    warnings = read(text + "\n[mbnames]\nfilename = x\n[Acount X]\n").warnings
     assert [warning.split(": ", 1)[1] for warning in warnings] == [
-        "Account MyMail.presynchook: has no effect yet",
+        "Account MyMail.maxsize: has no effect yet",
         "Repository MyMailRemote.usecompression: has no effect yet",
         "Repository MyMailRemote.maxconection: is not known and has no effect; did you mean maxconnections?",
-        "mbnames: has no effect yet",
+        "mbnames: has no effect without the option enabled",
         "[Acount X]: is not a section of the configuration; did you mean Account?",
     ]
 
