@@ -19,6 +19,7 @@ COMMANDS = {
     "folders": "list the folders with their names on both sides",
     "confirm": "let deletions pass that are held, and sync",
     "restore": "bring messages back, and sync; alone: list those that can be",
+    "service": "let systemd run it: install, uninstall, status",
 }
 """Each command is a module of this name in `postboat.cli.commands`."""
 
@@ -58,6 +59,10 @@ class Usage(argparse.Namespace):
     retry: bool
     targets: list[str]
     deleted: str | None
+    action: str
+    timer: bool
+    now: bool
+    force: bool
 
 
 def parse(words: Sequence[str]) -> Usage:
