@@ -71,6 +71,10 @@ RECIPES = {
         packages=("courier-imap", "courier-authlib", "gamin"),
         programs=("usr/bin/imapd", "usr/libexec/gam_server"),
     ),
+    "dbus": Recipe(  # the bus over which machines announce that they go to sleep
+        packages=("dbus-daemon",),
+        programs=("usr/bin/dbus-daemon",),
+    ),
     "groff": Recipe(  # no server: renders the man pages
         packages=("groff-base",),
         programs=("usr/bin/groff", "usr/bin/troff", "usr/bin/grotty"),
