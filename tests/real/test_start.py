@@ -27,7 +27,7 @@ sys.exit(code)
 
 NEVER_BY_DEFAULT = frozenset(
     {"postboat.imap.tunnel", "postboat.config.offlineimaprc", "postboat.service.inspect"}
-    | {f"postboat.ui.{face}" for face in ("tty", "jsonl", "logfile", "prompt", "report")}
+    | {f"postboat.ui.{face}" for face in ("tty", "jsonl", "logfile", "prompt", "report", "life", "lasting")}
     | {"aiofiles", "tempfile", "shlex", "getpass", "email", "multiprocessing", "importlib.metadata"}
 )
 ONLY_FOR_CHANGES = frozenset(

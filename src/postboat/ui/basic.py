@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from postboat.events import (
     AccountFinished,
+    FolderFailed,
     FolderMatchedAnew,
     MessageCameBack,
     MessageFailed,
@@ -23,12 +24,17 @@ from postboat.ui.view import View, fold
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable
+    from datetime import datetime
 
     from postboat.events import Event
 
 
+WARNING = "<4>"
+"""What the journal takes as the importance of a line (sd-daemon(3))."""
+
+
 class Basic:
-    """Says what happens on stdout, and what goes wrong on stderr."""
+    """Says what happens on stdout, and what goes wrong on stderr; with the time, in a run that goes on."""
 
     def __init__(
         self,
@@ -37,27 +43,42 @@ class Basic:
         out: Out | None = None,
         err: Out | None = None,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         self.out, self.err = out or Out(sys.stdout), err or Out(sys.stderr)
         self.manner = words.spoken_to(manner, arrows=self.out.unicode)
-        self.clock = clock
+        self.clock, self.now = clock, now
         self.view = View()
 
     async def show(self, events: AsyncIterable[Event]) -> None:
         """Tell every event until there are no more."""
         async for event in events:
             fold(self.view, event, self.clock())
-            await self.err.lines(told_trouble(event, self.view, self.manner))
+            trouble = told_trouble(event, self.view, self.manner)
+            await self.err.lines(self.dated(trouble, self.err, WARNING))
             await self.tell(told_news(event, self.view, self.manner))
         await self.tell(told_stopped(self.view, self.manner))
 
     async def tell(self, lines: Iterable[str]) -> None:
         """Write what goes as it should."""
-        await self.out.lines(lines)
+        await self.out.lines(self.dated(lines, self.out))
+
+    def dated(self, lines: Iterable[str], out: Out, importance: str = "") -> Iterable[str]:
+        """Add what the reader cannot know: the time, or for the journal, which knows it, how important a line is."""
+        if not self.view.lasting:
+            return lines
+        from postboat.ui import lasting
+
+        return [importance + line for line in lines] if out.is_journal else lasting.dated(lines, self.now)
 
 
 def told_news(event: Event, view: View, manner: words.Manner) -> tuple[str, ...]:
     """Lines about an event that went as it should."""
+    if view.lasting:
+        from postboat.ui import lasting  # only runs that go on pay for it
+
+        if (lines := lasting.told(event, view, manner)) is not None:
+            return lines
     match event:
         case PlanShown():
             from postboat.ui import plans  # only dry runs pay for it
@@ -77,6 +98,13 @@ def told_news(event: Event, view: View, manner: words.Manner) -> tuple[str, ...]
 
 def told_trouble(event: Event, view: View, manner: words.Manner) -> tuple[str, ...]:
     """Lines about what the user should see to; what there may be very much of is told up to a bound, then counted."""
+    if view.lasting:
+        from postboat.ui import lasting
+
+        if view.heard == "again":
+            return ()
+        if lines := lasting.trouble(event, manner):
+            return lines
     match event:
         case FolderMatchedAnew() if event.folder in view.accounts[event.account].made:
             return ()  # it was lost and is new: nothing in it can be taken for something else
@@ -86,8 +114,12 @@ def told_trouble(event: Event, view: View, manner: words.Manner) -> tuple[str, .
         case PlanHeld():
             nth, more = len(view.accounts[event.account].held), waiting.too_many_held(event, manner)
             return _bounded(nth, waiting.held(event, manner, nth), more)
+        case AccountFinished() if view.lasting and not view.accounts[event.account].held_anew:
+            return ()
         case AccountFinished():
             return waiting.all_held(view.accounts[event.account], manner)
+        case FolderFailed() if view.lasting:
+            nth, more = view.accounts[event.account].folders_failed, lasting.too_many_failed(event, manner)
         case MessagesAside():
             nth, more = view.accounts[event.account].aside, waiting.too_many_aside(event, manner)
             return _bounded(nth, (waiting.aside(event, manner),), more)
@@ -104,6 +136,10 @@ def _bounded(nth: int, lines: tuple[str, ...], more: str) -> tuple[str, ...]:
 
 
 def told_stopped(view: View, manner: words.Manner) -> tuple[str, ...]:
-    """Lines about accounts that were still at work when the events ended."""
+    """Lines about accounts that were still at work when the events ended, or about all in a run that went on."""
+    if view.lasting:
+        from postboat.ui import lasting
+
+        return tuple(line for account in view.accounts.values() if (line := lasting.farewell(account, manner)))
     unfinished = (account for account in view.accounts.values() if not account.over)
     return tuple(words.stopped_line(account.name, account.done, arrows=manner.arrows) for account in unfinished)

@@ -42,6 +42,21 @@ class Out:
         """Whether a person sees it as it is written."""
         return not self._stream.closed and self._stream.isatty()
 
+    @property
+    def is_journal(self) -> bool:
+        """Whether the service manager reads it, which notes the time of each line (JOURNAL_STREAM in systemd.exec(5)).
+
+        The variable alone says little: programs pass it on to others whose output goes elsewhere.
+        """
+        named = os.environ.get("JOURNAL_STREAM", "")
+        if not named or self._fd is None:
+            return False
+        try:
+            is_at = os.fstat(self._fd)
+        except OSError:
+            return False
+        return named == f"{is_at.st_dev}:{is_at.st_ino}"
+
     async def write(self, text: str) -> None:
         """Write and return when it is written, or when nobody reads any more."""
         if self.closed or not text:

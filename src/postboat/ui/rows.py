@@ -8,6 +8,7 @@ from postboat.ui import waiting, words
 
 if TYPE_CHECKING:
     from postboat.events import AccountFinished
+    from postboat.ui.life import Life
     from postboat.ui.view import AccountView, FolderView, View
 
 TOLD = 20
@@ -20,6 +21,9 @@ def rows(view: View, now: float, manner: words.Manner) -> list[str]:
     """A row for each account at work, and below it one for each of its working folders."""
     told = []
     for account in view.accounts.values():
+        if account.life is not None and not account.at_work:
+            told.append(_idle_row(account, account.life))
+            continue
         if account.over:
             continue
         told.append(_account_row(account, now, manner))
@@ -27,6 +31,12 @@ def rows(view: View, now: float, manner: words.Manner) -> list[str]:
         column = min(NAME, max((words.width(words.clean(folder.name)) for folder in folders), default=0))
         told += [_folder_row(folder, now, column, manner) for folder in folders]
     return told
+
+
+def _idle_row(account: AccountView, life: Life) -> str:
+    from postboat.ui import lasting  # only runs that go on pay for it
+
+    return lasting.row(account, life)
 
 
 def _account_row(account: AccountView, now: float, manner: words.Manner) -> str:
@@ -68,19 +78,21 @@ def summary(view: View, manner: words.Manner) -> list[str]:
 
     Failures were told when they happened; here they are only counted.
     """
+    return [line for account in view.accounts.values() for line in account_summary(account, manner)]
+
+
+def account_summary(account: AccountView, manner: words.Manner) -> list[str]:
+    """Tell how an account ended, and what changed in which of its folders."""
     told = []
-    for account in view.accounts.values():
-        if account.finished is not None:
-            told.append(_ending(account.finished, account, manner))
-        elif account.failed is not None and not account.told:
-            continue
-        elif account.failed is not None:
-            told.append(words.stopped_line(account.name, account.done, arrows=manner.arrows))
-        if not manner.dry_run:
-            told += _changed_folders(account, manner)
-        told += _created_folders(account, manner)
-        told += waiting.reminder(account, manner)
-    return told
+    if account.finished is not None:
+        told.append(_ending(account.finished, account, manner))
+    elif account.failed is not None and not account.told:
+        return []
+    elif account.failed is not None:
+        told.append(words.stopped_line(account.name, account.done, arrows=manner.arrows))
+    if not manner.dry_run:
+        told += _changed_folders(account, manner)
+    return [*told, *_created_folders(account, manner), *waiting.reminder(account, manner)]
 
 
 def account_rows(finished: AccountFinished, account: AccountView, manner: words.Manner) -> list[str]:

@@ -12,15 +12,28 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from postboat.events import MessagesAside, MessagesPutBack, PlanDecided, PlanShown, Warned
+from postboat.events import (
+    AccountConnected,
+    AccountFinished,
+    DiskWatched,
+    FolderFinished,
+    FoldersListed,
+    FoldersUnchanged,
+    MessagesAside,
+    MessagesPutBack,
+    PlanDecided,
+    PlanShown,
+    Warned,
+)
 from postboat.ui import words
 from postboat.ui.basic import told_news, told_stopped, told_trouble
 from postboat.ui.out import Out
-from postboat.ui.rows import rows, summary
+from postboat.ui.rows import account_summary, rows, summary
 from postboat.ui.view import View, fold
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+    from datetime import datetime
 
     from postboat.events import Event
 
@@ -28,7 +41,9 @@ INTERVAL = 0.1
 """Seconds between two drawings."""
 NEWS = (PlanShown, PlanDecided, MessagesPutBack)
 """What is told when it happens, though all is well: the summary at the end says nothing of it."""
-MILD = (Warned, MessagesAside)
+SHOWN = (AccountConnected, FoldersListed, FoldersUnchanged)
+"""What the live rows show while it happens."""
+MILD = (Warned, MessagesAside, DiskWatched)
 """Troubles that are no failures of this run."""
 BOLD, RED, YELLOW, RESET = "\x1b[1m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
 
@@ -101,14 +116,16 @@ class Tty:
         err: Out | None = None,
         measure: Callable[[], Size] = size_of,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] | None = None,
         colour: bool = True,
     ) -> None:
         self.out, self.err = out or Out(sys.stdout), err or Out(sys.stderr)
         self.manner = words.spoken_to(manner, arrows=self.out.unicode)
-        self.colour, self.clock = colour, clock
+        self.colour, self.clock, self.now = colour, clock, now
         self.view = View()
         self._region = Region(self.out, measure)
         self._writing = asyncio.Lock()
+        self._stale = asyncio.Event()
 
     async def show(self, events: AsyncIterable[Event]) -> None:
         """Draw until there are no more events, then sum up."""
@@ -119,13 +136,15 @@ class Tty:
                 drawing.cancel()
         finally:
             await self._region.erase()
-        await self.out.lines(self._emphasised(summary(self.view, self.manner)))
-        await self.out.lines(told_stopped(self.view, self.manner))
+        if not self.view.lasting:
+            await self.out.lines(self._emphasised(summary(self.view, self.manner)))
+        await self.out.lines(self._dated(told_stopped(self.view, self.manner)))
 
     async def _follow(self, events: AsyncIterable[Event]) -> None:
         async for event in events:
             fold(self.view, event, self.clock())
             await self._tell(event)
+            self._stale.set()
 
     @contextlib.asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
@@ -140,19 +159,41 @@ class Tty:
             await self._region.draw(rows(self.view, self.clock(), self.manner))
 
     async def _draw_for_ever(self) -> None:
+        """Draw at intervals while there is work, whose clocks go on, and after that only when something happens."""
         while not self.out.closed:
+            await self._stale.wait()
+            self._stale.clear()
             await asyncio.sleep(INTERVAL)
             await self.draw()
+            if any(account.at_work for account in self.view.accounts.values()):
+                self._stale.set()
 
     async def _tell(self, event: Event) -> None:
-        trouble = told_trouble(event, self.view, self.manner)
-        news = told_news(event, self.view, self.manner) if isinstance(event, NEWS) else ()
+        trouble, news = told_trouble(event, self.view, self.manner), self._news(event)
         if not (trouble or news):
             return
         async with self._writing:
             await self._region.erase()
-            await self.err.lines(self._coloured(trouble, YELLOW if isinstance(event, MILD) else RED))
-            await self.out.lines(news)
+            await self.err.lines(self._coloured(self._dated(trouble), YELLOW if isinstance(event, MILD) else RED))
+            await self.out.lines(self._dated(news))
+
+    def _news(self, event: Event) -> Sequence[str]:
+        """What is told at once: all that no summary will tell, as there is one at the end of the first sync only."""
+        view = self.view
+        if isinstance(event, NEWS):
+            return told_news(event, view, self.manner)
+        if not view.lasting or isinstance(event, SHOWN) or (isinstance(event, FolderFinished) and view.heard == "new"):
+            return ()
+        if isinstance(event, AccountFinished) and view.accounts[event.account].is_first:
+            return account_summary(view.accounts[event.account], self.manner)
+        return told_news(event, view, self.manner)
+
+    def _dated(self, lines: Sequence[str]) -> Sequence[str]:
+        if not self.view.lasting:
+            return lines
+        from postboat.ui import lasting
+
+        return lasting.dated(lines, self.now)
 
     def _coloured(self, lines: Iterable[str], colour: str) -> list[str]:
         plain = not (self.colour and self.err.isatty)

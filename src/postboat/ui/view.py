@@ -1,7 +1,8 @@
 """What the faces know: events folded into accounts and their folders. Pure: the clock comes in as `now`.
 
 A view grows with what is worth telling, not with the mailbox: a folder that finishes without a change leaves only a
-count behind, so an account of ten thousand folders costs its working ones.
+count behind, so an account of ten thousand folders costs its working ones. In a run that goes on it does not grow with
+time either: each sync of an account begins anew, and what outlasts it is `life.Life`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from postboat.events import (
     AccountFailed,
     AccountFinished,
     AccountStarted,
+    AccountWaits,
     Counts,
     Event,
     FolderCreated,
@@ -29,18 +31,25 @@ from postboat.events import (
     FoldersUnchanged,
     MessageCameBack,
     MessageFailed,
+    MessagesArrived,
     MessagesAside,
     MessagesPutBack,
     PlanDecided,
     PlanHeld,
     PlanShown,
     RunFinished,
+    ServiceStarted,
     Warned,
 )
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Literal
+
+    from postboat.ui.life import Life
+
+    Heard = Literal["new", "again", "mended"]
 
 _T = TypeVar("_T")
 
@@ -135,8 +144,12 @@ class AccountView:
     aside: int = 0
     """How many folders have messages that are put aside."""
     came_back: int = 0
+    held_anew: bool = False
+    """Whether deletions wait in this sync that did not before."""
     finished: AccountFinished | None = None
     failed: AccountFailed | None = None
+    life: Life | None = None
+    """In a run that goes on: what outlasts this sync."""
 
     @property
     def done(self) -> Counts:
@@ -150,8 +163,18 @@ class AccountView:
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will happen to the account in this run."""
+        """Whether nothing more will happen to the account in this run, or in this sync of one that goes on."""
         return self.finished is not None or self.failed is not None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the first sync of the run that comes to its end, or did."""
+        return self.life is None or self.life.ended <= bool(self.finished)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether something is done for the account now."""
+        return bool(self.working) or not (self.over or (self.life is not None and self.life.idle))
 
 
 @dataclass(slots=True)
@@ -163,6 +186,11 @@ class View:
     warnings: list[Warned] = field(default_factory=list)
     exit_code: int | None = None
     """None while the run goes on."""
+    lasting: bool = False
+    """Whether the run goes on until it is stopped."""
+    heard: Heard = "new"
+    """What the event that was folded last is to one who heard all before it: `again` is not worth telling once more,
+    and `mended` ends something that was told."""
 
     def account(self, name: str, now: float) -> AccountView:
         """The account's view, begun now if this is the first that is heard of it."""
@@ -176,6 +204,10 @@ def fold(view: View, event: Event, now: float) -> View:
 
     Changes the view in place, as a copy of thousands of folders for each event would be felt, and returns it.
     """
+    if view.lasting:
+        from postboat.ui.life import follow  # only runs that go on pay for it
+
+        follow(view, event, now)
     match event:
         case FolderEvent():
             _fold_folder(view, view.account(event.account, now), event, now)
@@ -183,6 +215,10 @@ def fold(view: View, event: Event, now: float) -> View:
             _fold_account(view, view.account(event.account, now), event, now)
         case Warned():
             _keep(view.warnings, event)
+        case ServiceStarted():
+            from postboat.ui.life import begin
+
+            begin(view, event, now)
         case RunFinished(exit_code=code):
             view.exit_code = code
     return view
@@ -190,7 +226,7 @@ def fold(view: View, event: Event, now: float) -> View:
 
 def _fold_account(view: View, account: AccountView, event: AccountEvent, now: float) -> None:
     match event:
-        case AccountStarted():
+        case AccountStarted() if not view.lasting:
             view.accounts[event.account] = AccountView(event.account, started=now)
         case AccountConnected(server=server, user=user):
             account.server, account.user = server, user
@@ -203,9 +239,10 @@ def _fold_account(view: View, account: AccountView, event: AccountEvent, now: fl
             account.working.clear()
         case AccountFailed():
             account.failed = event
-            for name in list(account.working):
-                _settle(account, account.working.pop(name))
+            settle_all(account)
             _keep(view.failures, event)
+        case AccountWaits():
+            settle_all(account)
 
 
 def _fold_folder(view: View, account: AccountView, event: FolderEvent, now: float) -> None:
@@ -252,7 +289,7 @@ def _noted(account: AccountView, event: FolderEvent) -> bool:
             account.decided += 1
         case MessagesAside():
             account.aside += 1
-        case MessagesPutBack():
+        case MessagesPutBack() | MessagesArrived():
             pass
         case _:
             return False
@@ -272,8 +309,16 @@ def _progress(view: View, account: AccountView, folder: FolderView, event: Folde
             _keep(view.failures, event)
 
 
+def settle_all(account: AccountView) -> None:
+    """Let go of folders whose work was broken off."""
+    while account.working:
+        _settle(account, account.working.popitem()[1])
+
+
 def _settle(account: AccountView, folder: FolderView) -> None:
     account.settled += folder.done
+    if account.life is not None:
+        account.life.total += folder.done
     folder.samples.clear()
     if folder.failure or folder.done.changes or folder.done.adopted or folder.done.failed or folder.messages_failed:
         account.told.append(folder)

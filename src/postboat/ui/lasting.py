@@ -1,0 +1,239 @@
+"""Sentences of a run that goes on: what becomes of it, of its accounts and of each sync, and nothing twice."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from postboat.events import (
+    AccountFinished,
+    AccountPaused,
+    AccountRecovered,
+    AccountResumed,
+    AccountWaits,
+    ConfigReloaded,
+    DiskWatched,
+    FolderFailed,
+    FolderFinished,
+    HookRan,
+    MachineSlept,
+    ServerWatched,
+    ServiceStarted,
+    ServiceStopping,
+)
+from postboat.ui import words
+from postboat.ui.life import merged
+from postboat.ui.view import NO_COUNTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from postboat.events import Event
+    from postboat.ui.life import Life
+    from postboat.ui.view import AccountView, FolderView, View
+    from postboat.ui.words import Manner
+
+LINES = 10
+"""How many lines of a reason, or of the end of what a command printed, are told."""
+TELLS: Mapping[str, str] = {"notify": "server tells at once", "idle": "server tells at once", "poll": "server is asked"}
+SEES: Mapping[str, str] = {"inotify": "disk tells at once", "poll": "disk is looked at"}
+"""How changes are noticed, in the live display."""
+
+
+def told(event: Event, view: View, manner: Manner) -> tuple[str, ...] | None:
+    """Lines about an event that is as it should be; None when they are those of a single run."""
+    if view.heard == "again":
+        return ()
+    match event:
+        case FolderFinished() if view.heard == "mended":
+            return (mended(event, manner),)
+        case AccountFinished(account=name) if not view.accounts[name].is_first:
+            return synced(view.accounts[name], manner)
+    line = news(event, manner)
+    return (line,) if line else None
+
+
+def news(event: Event, manner: Manner) -> str | None:
+    """Tell an event that only a run that goes on knows and that is as it should be."""
+    match event:
+        case ServiceStarted(accounts=names):
+            told = f"`{manner.program} status` shows how it goes, `{manner.program} stop` ends it"
+            return f"{words.named(names)}: kept in step from now on; {told}"
+        case ServiceStopping():
+            return "stopping"
+        case MachineSlept(seconds=seconds):
+            return f"slept for {span(seconds)}, or the clock was set: all connections are made anew"
+        case ConfigReloaded(problems=()):
+            return "the configuration was read again"
+        case AccountRecovered(account=account):
+            return f"{words.clean(account)}: in step again"
+        case AccountPaused(account=account):
+            return f"{words.clean(account)}: paused, until `{manner.program} resume`"
+        case AccountResumed(account=account):
+            return f"{words.clean(account)}: goes on"
+        case ServerWatched(account=account):
+            return f"{words.clean(account)}: {_server_watched(event)}"
+        case DiskWatched(account=account, reason=""):
+            return f"{words.clean(account)}: {_disk_watched(event)}"
+    return None
+
+
+def _server_watched(event: ServerWatched) -> str:
+    match event.how:
+        case "notify":
+            return "the server tells at once what changes in any folder (NOTIFY)"
+        case "idle":
+            named = words.named(event.folders)
+            return f"the server tells at once what changes in {named} (IDLE); other folders wait for the next refresh"
+    return "the server is asked for changes at each refresh"
+
+
+def _disk_watched(event: DiskWatched) -> str:
+    if event.how == "inotify":
+        return "changes in the Maildirs are seen at once"
+    reason = f": {words.clean(event.reason)}" if event.reason else ""
+    return f"changes in the Maildirs are looked for at intervals{reason}"
+
+
+def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
+    """Tell what the user should know or see to; empty for any other event."""
+    match event:
+        case AccountWaits():
+            return _waits(event, manner)
+        case DiskWatched(account=account, reason=reason) if reason:
+            return (f"{words.clean(account)}: {_disk_watched(event)}",)
+        case HookRan(status=status) if status != 0:
+            return _hook_failed(event)
+        case ConfigReloaded(problems=problems) if problems:
+            first = "the configuration is wrong, and the one before stays:"
+            return (first, *(f"  {words.clean(problem)}" for problem in problems))
+    return ()
+
+
+def _waits(event: AccountWaits, manner: Manner) -> tuple[str, ...]:
+    first, *more = event.reason.splitlines() or [""]
+    again = event.until is not None
+    state = "cannot be synced, and is tried again by itself" if again else "waits for you"
+    told = [f"{words.clean(event.account)}: {state}: {words.clean(first)}"]
+    told += [f"  {words.clean(line)}" for line in more[:LINES]]
+    if len(more) > LINES:
+        told.append(f"  and {words.number(len(more) - LINES)} more")
+    advice = "" if again else ADVICE.get(event.exit_code, "Once it is mended: `{program} now {account}`.")
+    if advice:
+        told.append(f"  {advice.format(program=manner.program, account=words.clean(event.account))}")
+    return tuple(told)
+
+
+ADVICE: Mapping[int, str] = {
+    2: "Mend it in the configuration, then: `{program} reload`.",
+    5: "Check remoteuser and the password (`{program} check -a {account}`), then: `{program} now {account}`.",
+}
+"""What to add to the reason of an account that waits for the user, by exit code."""
+
+
+def _hook_failed(event: HookRan) -> tuple[str, ...]:
+    name = f"{words.clean(event.account)}: {event.hook}"
+    printed = [words.clean(line) for line in event.output.splitlines() if line.strip()][-LINES:]
+    if event.status is None:
+        return (f"{name} failed: {'; '.join(printed) or 'it did not run'}",)
+    how = f"ended with status {event.status}" if event.status > 0 else f"was ended by signal {-event.status}"
+    return (f"{name} {how} after {words.seconds(event.seconds)}", *(f"  {line}" for line in printed))
+
+
+# --- a sync -------------------------------------------------------------------------------------------------------
+
+
+def synced(account: AccountView, manner: Manner) -> tuple[str, ...]:
+    """Tell in one line what a sync did, folder by folder; no line when it changed nothing."""
+    changed = [(folder, told) for folder in merged(account.told) if (told := _changes(folder, manner))]
+    if not changed:
+        return ()
+    changed.sort(key=lambda each: -each[0].done.changes)
+    named = [f"{words.clean(folder.name)} {told}" for folder, told in changed[: words.NAMED]]
+    if len(changed) > words.NAMED:
+        named.append(f"and changes in {words.plural(len(changed) - words.NAMED, 'more folder')}")
+    return (f"{words.clean(account.name)}: {'; '.join(named)}",)
+
+
+def _changes(folder: FolderView, manner: Manner) -> str:
+    """What changed in a folder; failures were told when they happened."""
+    return words.changes(replace(folder.done, failed=0), arrows=manner.arrows)
+
+
+def mended(event: FolderFinished, manner: Manner) -> str:
+    """Tell of a folder that failed before and does not any more."""
+    return f"{words.about(event, manner)}in step again"
+
+
+def too_many_failed(event: FolderFailed, manner: Manner) -> str:
+    """Tell that further folders that failed in a sync are counted and not named."""
+    return f"{words.about_account(event, manner)}more folders failed and are only counted"
+
+
+def farewell(account: AccountView, manner: Manner) -> str | None:
+    """Tell at the end of the run what was done in all of it; None when an account was never begun."""
+    if account.life is None or not account.life.syncs:
+        return None
+    total = account.life.total + sum((folder.done for folder in account.working.values()), NO_COUNTS)
+    return f"{words.clean(account.name)}: {words.changes(total, arrows=manner.arrows) or 'nothing new'} in this run"
+
+
+# --- the live display ---------------------------------------------------------------------------------------------
+
+
+def row(account: AccountView, life: Life) -> str:
+    """Tell in one line how an account is that is not at work."""
+    name = words.clean(account.name)
+    if life.paused:
+        return f"{name}  paused"
+    if life.waits is not None:
+        state = "waits" if life.waits.until is None else "waits, and is tried again"
+        return f"{name}  {state}: {words.clean(life.waits.reason)}"
+    if not life.syncs:
+        return f"{name}  starting"
+    return "  ".join(part for part in (name, _state(account), *_watched(life), _next(life)) if part)
+
+
+def _state(account: AccountView) -> str:
+    end = account.finished
+    if end is None:
+        return ""
+    wrong = end.failed_folders or end.held or end.aside or end.done.failed
+    return "not all in step" if wrong else "in step"
+
+
+def _watched(life: Life) -> tuple[str, str]:
+    return TELLS.get(life.server.how, "") if life.server else "", SEES.get(life.disk.how, "") if life.disk else ""
+
+
+def _next(life: Life) -> str:
+    return f"next sync {at(life.rests)}" if life.rests is not None else ""
+
+
+# --- times --------------------------------------------------------------------------------------------------------
+
+
+def at(moment: float) -> str:
+    """Write a time of day, given in seconds since the epoch."""
+    return time.strftime("%H:%M", time.localtime(moment))
+
+
+def dated(lines: Iterable[str], now: Callable[[], datetime] | None = None) -> list[str]:
+    """Put the local time before each line: weeks later nobody knows any more when it was written."""
+    stamp = (now or datetime.now)().strftime("%Y-%m-%d %H:%M:%S")
+    return [f"{stamp} {line}" for line in lines]
+
+
+def span(seconds: float) -> str:
+    """Write how long something lasted, as people say it: "40 s", "12 min", "3 h 20 min", "2 days"."""
+    minutes = round(seconds / 60)
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    if minutes < 100:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        hours, rest = divmod(minutes, 60)
+        return f"{hours} h" + (f" {rest} min" if rest else "")
+    return words.plural(round(minutes / 60 / 24), "day")

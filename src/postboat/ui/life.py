@@ -1,0 +1,236 @@
+"""What is known of an account that runs on, whichever sync it is in, and what was told of it before. Pure.
+
+A run of weeks meets the same held folder, the same unreachable server, the same failing command again and again. It is
+told once, and once more when it comes back after it was well in between. Nothing here grows with the number of syncs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import TYPE_CHECKING
+
+from postboat.events import (
+    AccountConnected,
+    AccountEvent,
+    AccountFailed,
+    AccountFinished,
+    AccountPaused,
+    AccountRecovered,
+    AccountRests,
+    AccountResumed,
+    AccountStarted,
+    AccountWaits,
+    Counts,
+    DiskWatched,
+    FolderEvent,
+    FolderFailed,
+    FolderFinished,
+    FolderMatchedAnew,
+    FoldersListed,
+    FolderStarted,
+    FoldersUnchanged,
+    HookRan,
+    MessageFailed,
+    MessagesAside,
+    PlanHeld,
+    ServerWatched,
+    ServiceStarted,
+    Warned,
+)
+from postboat.ui.view import AccountView, FolderView, settle_all
+from postboat.values import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from postboat.events import Event
+    from postboat.ui.view import Heard, View
+
+    Place = tuple[str, ...]
+    """What something is wrong with: a folder, a hook, or the account."""
+    Complaint = tuple[object, ...]
+
+PLACES = 500
+"""Of how many folders and hooks of an account it is known what was told; beyond that, something is told again."""
+COMPLAINTS = 100
+"""The same for each of them."""
+ACCOUNT: Place = ("account",)
+
+
+@dataclass(slots=True)
+class Life:
+    """An account over all of its syncs."""
+
+    syncs: int = 0
+    """How many were begun."""
+    ended: int = 0
+    """How many came to their end."""
+    total: Counts = Counts()
+    """What was done in all folders that were done with."""
+    connected: AccountConnected | None = None
+    server: ServerWatched | None = None
+    disk: DiskWatched | None = None
+    waits: AccountWaits | None = None
+    """Why it could not be synced, until it could."""
+    rests: float | None = None
+    """Seconds since the epoch: when it is looked at again; None while it is at work."""
+    paused: bool = False
+    listed: bool = False
+    """Whether the present sync looks at all folders."""
+    told: dict[Place, dict[Complaint, int]] = field(default_factory=dict)
+    """What was told, by what it is about, with the sync in which it was heard last."""
+
+    @property
+    def first(self) -> bool:
+        """Whether no sync came to its end yet: the first one is told as that of a single run."""
+        return not self.ended
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is done for the account, as far as was told."""
+        return not self.syncs or self.paused or self.waits is not None or self.rests is not None
+
+
+def begin(view: View, event: ServiceStarted, now: float) -> None:
+    """Take the run for one that goes on, with these accounts, though there were others before."""
+    view.lasting = True
+    view.accounts = {name: view.account(name, now) for name in event.accounts}
+    for account in view.accounts.values():
+        account.life = account.life or Life()
+
+
+def follow(view: View, event: Event, now: float) -> None:
+    """Find out what the event is to one who heard all before it, and begin an account's next sync if it is time."""
+    view.heard = "new"
+    name = event.account if isinstance(event, AccountEvent | Warned) else ""
+    if not name:
+        return
+    account = view.account(name, now)
+    if account.life is None:
+        account.life = Life()
+    view.heard = hear(account.life, event)
+    if isinstance(event, AccountStarted) or (account.over and isinstance(event, FolderStarted)):
+        view.accounts[name] = account = _next_sync(account, now)
+    if isinstance(event, PlanHeld) and view.heard == "new":
+        account.held_anew = True
+
+
+def _next_sync(before: AccountView, now: float) -> AccountView:
+    """Begin a sync of an account that was synced before. What one did that came to no end is told with the next."""
+    account = AccountView(before.name, started=now, server=before.server, user=before.user, life=before.life)
+    if not before.over:
+        settle_all(before)
+        account.told = merged(before.told)
+    return account
+
+
+def merged(folders: Iterable[FolderView]) -> list[FolderView]:
+    """Add up what was done in the same folder in several syncs."""
+    together: dict[str, FolderView] = {}
+    for folder in folders:
+        first = together.setdefault(folder.name, folder)
+        if first is not folder:
+            together[folder.name] = FolderView(folder.name, first.started, done=first.done + folder.done)
+    return list(together.values())
+
+
+def hear(life: Life, event: Event) -> Heard:
+    """Let an account's life learn of an event, and say what it is to one who heard all before it."""
+    if (complaint := _complaint(event)) is not None:
+        return _complained(life, *complaint)
+    match event:
+        case FolderFinished():
+            mended = _forgive(life, ("folder", event.folder))
+            return "mended" if mended else "new" if life.first else "again"
+        case HookRan(hook=hook):
+            life.told.pop(("hook", hook), None)
+            return "again"
+        case FolderEvent():
+            return "new"
+        case AccountEvent():
+            return _hear_account(life, event)
+    return "new"
+
+
+def _hear_account(life: Life, event: AccountEvent) -> Heard:
+    match event:
+        case AccountStarted():
+            life.syncs += 1
+            life.rests, life.listed = None, False
+        case FoldersListed() | FoldersUnchanged():
+            life.listed = True
+            return "new" if life.first else "again"
+        case AccountFinished():
+            life.ended += 1
+            if life.listed:
+                _forgive(life, ACCOUNT)
+        case AccountWaits():
+            life.waits = event
+        case AccountRecovered():
+            life.waits = None
+        case AccountRests(until=until):
+            life.rests = until
+    return _hear_standing(life, event)
+
+
+def _hear_standing(life: Life, event: AccountEvent) -> Heard:
+    """Learn of what lasts until it is otherwise: it is news when it differs from what it was."""
+    before: object = event
+    match event:
+        case AccountConnected():
+            before, life.connected = life.connected, event
+        case ServerWatched():
+            before, life.server = life.server, event
+        case DiskWatched():
+            before, life.disk = life.disk, event
+        case AccountPaused():
+            before, life.paused = event if life.paused else None, True
+        case AccountResumed():
+            before, life.paused = None if life.paused else event, False
+        case _:
+            return "new"
+    return "again" if before == event else "new"
+
+
+def _complaint(event: Event) -> tuple[Place, Complaint] | None:
+    """What is wrong with what; without what changes while nothing gets better or worse."""
+    match event:
+        case FolderFailed(folder=folder, reason=reason):
+            return ("folder", folder), (FolderFailed, reason)
+        case MessageFailed(folder=folder, what=what, reason=reason):
+            return ("folder", folder), (MessageFailed, what, reason)
+        case MessagesAside(folder=folder, reason=reason):
+            return ("folder", folder), (MessagesAside, reason)
+        case FolderMatchedAnew(folder=folder):
+            return ("folder", folder), (FolderMatchedAnew,)
+        case PlanHeld(folder=folder, on=on, suspicion=suspicion, count=count):
+            return ("folder", folder) if folder else ACCOUNT, (PlanHeld, on, suspicion, count)
+        case Warned(text=text):
+            return ACCOUNT, (Warned, text)
+        case AccountFailed(reason=reason):
+            return ACCOUNT, (AccountFailed, reason)
+        case HookRan(hook=hook, status=status, output=output) if status != 0:
+            return ("hook", hook), (status, output)
+    return None
+
+
+def _complained(life: Life, place: Place, complaint: Complaint) -> Heard:
+    known = life.told.pop(place, {})
+    life.told[place] = known  # at the end: what was heard of longest ago is the first to be forgotten
+    heard: Heard = "again" if complaint in known else "new"
+    if heard == "again" or len(known) < COMPLAINTS:
+        known[complaint] = life.syncs
+    if len(life.told) > PLACES:
+        del life.told[next(iter(life.told))]
+    return heard
+
+
+def _forgive(life: Life, place: Place) -> bool:
+    """Forget what was wrong before the present sync and is not any more; say whether all had failed with it."""
+    known = life.told.get(place, {})
+    over = [complaint for complaint, last in known.items() if last < life.syncs]
+    for complaint in over:
+        del known[complaint]
+    if not known:
+        life.told.pop(place, None)
+    return any(complaint[0] is FolderFailed for complaint in over)
