@@ -95,7 +95,7 @@ def remote_repository(
         preauthtunnel=preauthtunnel,
         transporttunnel=transporttunnel,
         maxconnections=options.whole("maxconnections", 3, 1),
-        holdconnectionopen=options.flag("holdconnectionopen", False),
+        holdconnectionopen=options.flag("holdconnectionopen", True),
         keepalive=options.number("keepalive", 0, "seconds"),
         idlefolders=_or(python.listing(options, "idlefolders", NOTHING_ADDED), ("INBOX",)),
         subscribedonly=options.flag("subscribedonly", False),

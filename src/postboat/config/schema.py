@@ -127,9 +127,10 @@ class RemoteConfig(RepositoryConfig):
     preauthtunnel: str | None = None
     transporttunnel: str | None = None
     maxconnections: int = 3
-    holdconnectionopen: bool = False
+    holdconnectionopen: bool = True
+    """Whether an account with `autorefresh` keeps its connections between syncs, and is told at once of what happens."""
     keepalive: float = 0
-    """Seconds; 0: no keepalive."""
+    """Seconds between signs of life on a connection that is kept; 0: as often as it takes."""
     idlefolders: tuple[str, ...] = ("INBOX",)
     subscribedonly: bool = False
     reference: str = ""
