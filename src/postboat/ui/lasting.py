@@ -114,20 +114,19 @@ def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
 
 def _waits(event: AccountWaits, manner: Manner) -> tuple[str, ...]:
     first, *more = event.reason.splitlines() or [""]
-    again = event.until is not None
-    state = "cannot be synced, and is tried again by itself" if again else "waits for you"
+    advice = ADVICE.get(event.exit_code, "")
+    state = "waits for you" if advice or event.until is None else "cannot be synced, and is tried again by itself"
     told = [f"{words.clean(event.account)}: {state}: {words.clean(first)}"]
     told += [f"  {words.clean(line)}" for line in more[:LINES]]
     if len(more) > LINES:
         told.append(f"  and {words.number(len(more) - LINES)} more")
-    advice = "" if again else ADVICE.get(event.exit_code, "Once it is mended: `{program} now {account}`.")
     if advice:
         told.append(f"  {advice.format(program=manner.program, account=words.clean(event.account))}")
     return tuple(told)
 
 
 ADVICE: Mapping[int, str] = {
-    2: "Mend it in the configuration, then: `{program} reload`.",
+    2: "When that is mended: `{program} reload` for the configuration, `{program} now {account}` for all else.",
     5: "Check remoteuser and the password (`{program} check -a {account}`), then: `{program} now {account}`.",
 }
 """What to add to the reason of an account that waits for the user, by exit code."""
@@ -189,8 +188,8 @@ def row(account: AccountView, life: Life) -> str:
     if life.paused:
         return f"{name}  paused"
     if life.waits is not None:
-        state = "waits" if life.waits.until is None else "waits, and is tried again"
-        return f"{name}  {state}: {words.clean(life.waits.reason)}"
+        again = f", next try {at(life.waits.until)}" if life.waits.until is not None else ""
+        return f"{name}  waits{again}: {words.clean(life.waits.reason)}"
     if not life.syncs:
         return f"{name}  starting"
     return "  ".join(part for part in (name, _state(account), *_watched(life), _next(life)) if part)

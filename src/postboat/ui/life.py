@@ -48,13 +48,16 @@ if TYPE_CHECKING:
 
     Place = tuple[str, ...]
     """What something is wrong with: a folder, a hook, or the account."""
-    Complaint = tuple[object, ...]
+    Complaint = tuple[object, object]
+    """What kind of thing is wrong, and what it is exactly."""
 
 PLACES = 500
 """Of how many folders and hooks of an account it is known what was told; beyond that, something is told again."""
 COMPLAINTS = 100
 """The same for each of them."""
 ACCOUNT: Place = ("account",)
+ATTEMPT: Place = ("attempt",)
+"""The account as a whole, that nothing could be done for."""
 
 
 @dataclass(slots=True)
@@ -71,12 +74,12 @@ class Life:
     server: ServerWatched | None = None
     disk: DiskWatched | None = None
     waits: AccountWaits | None = None
-    """Why it could not be synced, until it could."""
+    """Why the last attempt failed; None from the next one on."""
     rests: float | None = None
-    """Seconds since the epoch: when it is looked at again; None while it is at work."""
+    """Seconds since the epoch: when all of it is looked at again."""
     paused: bool = False
     listed: bool = False
-    """Whether the present sync looks at all folders."""
+    """Whether the present sync, or else the last one, is one of all folders."""
     told: dict[Place, dict[Complaint, int]] = field(default_factory=dict)
     """What was told, by what it is about, with the sync in which it was heard last."""
 
@@ -87,8 +90,8 @@ class Life:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is done for the account, as far as was told."""
-        return not self.syncs or self.paused or self.waits is not None or self.rests is not None
+        """Whether no sync that was begun is under way."""
+        return not self.syncs or self.waits is not None
 
 
 def begin(view: View, event: ServiceStarted, now: float) -> None:
@@ -156,18 +159,20 @@ def _hear_account(life: Life, event: AccountEvent) -> Heard:
     match event:
         case AccountStarted():
             life.syncs += 1
-            life.rests, life.listed = None, False
+            life.waits, life.listed = None, False
         case FoldersListed() | FoldersUnchanged():
             life.listed = True
             return "new" if life.first else "again"
         case AccountFinished():
             life.ended += 1
-            if life.listed:
-                _forgive(life, ACCOUNT)
+            if life.listed:  # it would have told again what is still wrong
+                for place in [place for place in life.told if place[0] in ("account", "folder")]:
+                    _forgive(life, place)
         case AccountWaits():
             life.waits = event
+            return _complained(life, ATTEMPT, (AccountWaits, (event.reason, event.exit_code)))
         case AccountRecovered():
-            life.waits = None
+            life.told.pop(ATTEMPT, None)
         case AccountRests(until=until):
             life.rests = until
     return _hear_standing(life, event)
@@ -198,19 +203,19 @@ def _complaint(event: Event) -> tuple[Place, Complaint] | None:
         case FolderFailed(folder=folder, reason=reason):
             return ("folder", folder), (FolderFailed, reason)
         case MessageFailed(folder=folder, what=what, reason=reason):
-            return ("folder", folder), (MessageFailed, what, reason)
-        case MessagesAside(folder=folder, reason=reason):
-            return ("folder", folder), (MessagesAside, reason)
+            return ("folder", folder), (MessageFailed, (what, reason))
+        case MessagesAside(folder=folder, reason=reason):  # those that failed, until they are tried again
+            return ("folder", folder), (MessageFailed, reason)
         case FolderMatchedAnew(folder=folder):
-            return ("folder", folder), (FolderMatchedAnew,)
+            return ("folder", folder), (FolderMatchedAnew, None)
         case PlanHeld(folder=folder, on=on, suspicion=suspicion, count=count):
-            return ("folder", folder) if folder else ACCOUNT, (PlanHeld, on, suspicion, count)
+            return ("folder", folder), (PlanHeld, (on, suspicion, count))
         case Warned(text=text):
-            return ACCOUNT, (Warned, text)
+            return ACCOUNT, ((Warned, text), None)
         case AccountFailed(reason=reason):
             return ACCOUNT, (AccountFailed, reason)
         case HookRan(hook=hook, status=status, output=output) if status != 0:
-            return ("hook", hook), (status, output)
+            return ("hook", hook), (HookRan, (status, output))
     return None
 
 
@@ -226,11 +231,15 @@ def _complained(life: Life, place: Place, complaint: Complaint) -> Heard:
 
 
 def _forgive(life: Life, place: Place) -> bool:
-    """Forget what was wrong before the present sync and is not any more; say whether all had failed with it."""
+    """Forget what was wrong before the present sync and is not any more; say whether all of a folder was.
+
+    What is wrong in another way than before is not over.
+    """
     known = life.told.get(place, {})
-    over = [complaint for complaint, last in known.items() if last < life.syncs]
+    still = {kind for (kind, _), last in known.items() if last == life.syncs}
+    over = [complaint for complaint in known if complaint[0] not in still]
     for complaint in over:
         del known[complaint]
     if not known:
         life.told.pop(place, None)
-    return any(complaint[0] is FolderFailed for complaint in over)
+    return any(kind is FolderFailed for kind, _ in over)

@@ -194,8 +194,10 @@ async def test_a_folder_that_failed_and_does_not_any_more_is_told() -> None:
 
 
 async def test_what_is_wrong_with_one_folder_stays_told_while_others_are_synced() -> None:
-    _, err = await basic(*sync(FAILED), *sync(*folder("INBOX", Counts(down=1))), *sync(FAILED))
-    assert len(err) == 1
+    end = AccountFinished("MyMail", Counts(down=1), 1, 0, 0.1)
+    pushed = (AccountStarted("MyMail"), *folder("INBOX", Counts(down=1)), end)
+    out, err = await basic(*sync(FAILED), *pushed, *sync(FAILED))
+    assert (len(out), len(err)) == (1, 1)
 
 
 async def test_a_plan_that_holds_more_than_before_is_told_again() -> None:
@@ -222,16 +224,28 @@ async def test_very_many_failing_folders_are_named_up_to_a_bound() -> None:
     assert err[-1] == "more folders failed and are only counted"
 
 
-async def test_an_account_that_waits_and_recovers_is_told_once_each() -> None:
-    waits = AccountWaits("MyMail", "imap.example.org: connection refused", 4, NOON.timestamp() + 1)
-    failing = (AccountStarted("MyMail"), waits, *[AccountStarted("MyMail")] * 5)
-    out, err = await basic(*failing, *sync(), AccountRecovered("MyMail"), *sync())
-    assert out == ["MyMail: in step again"]
-    assert err == ["MyMail: cannot be synced, and is tried again by itself: imap.example.org: connection refused"]
+async def test_an_account_that_waits_and_recovers_is_told_once_each_however_often_it_is_tried() -> None:
+    def attempt(n: int) -> tuple[Event, ...]:
+        reason = "connection refused" if n % 2 else "no such host"
+        return AccountStarted("MyMail"), AccountWaits("MyMail", reason, 4, NOON.timestamp() + n)
+
+    failing = [event for n in range(1, 10) for event in attempt(n)]
+    recovering = (*failing, *sync(), AccountRecovered("MyMail"))
+    out, err = await basic(*recovering, *recovering)
+    assert out == ["MyMail: in step again"] * 2
+    waits = "MyMail: cannot be synced, and is tried again by itself: "
+    assert err == [f"{waits}connection refused", f"{waits}no such host"] * 2
+
+
+async def test_a_message_that_is_tried_again_and_put_aside_again_is_told_once() -> None:
+    failed = sync(*folder("Sent", Counts(failed=1), MessageFailed("MyMail", "Sent", "message 7", "too large")))
+    aside = sync(*folder("Sent", Counts(aside=1), MessagesAside("MyMail", "Sent", 1, 1.0, "too large")))
+    _, err = await basic(*(failed + aside * 3) * 5)
+    assert len(err) == 2
 
 
 async def test_an_account_that_needs_the_user_says_what_to_do() -> None:
-    refused = AccountWaits("MyMail", "imap.example.org refused the password", 5, None)
+    refused = AccountWaits("MyMail", "imap.example.org refused the password", 5, NOON.timestamp() + 300)
     _, err = await basic(AccountStarted("MyMail"), refused, manner=Manner(program="postboat"))
     assert err == [
         "MyMail: waits for you: imap.example.org refused the password",
@@ -392,8 +406,10 @@ async def test_a_terminal_shows_an_account_at_work_as_in_a_single_run_and_then_a
     await scene.after(BEGIN, *sync())
     screen = await scene.after(AccountStarted("MyMail"), FoldersListed("MyMail", 9), FolderStarted("MyMail", "INBOX"))
     assert screen[-2:] == ["MyMail  0 of 9 folders  0:00", "  INBOX  looking"]
-    screen = await scene.after(FolderFailed("MyMail", "INBOX", "gone"), AccountWaits("MyMail", "no network", 4, 1.0))
-    assert screen[-1] == "MyMail  waits, and is tried again: no network"
+    screen = await scene.after(
+        FolderFailed("MyMail", "INBOX", "gone"), AccountWaits("MyMail", "no network", 4, NOON.timestamp() + 60)
+    )
+    assert screen[-1] == "MyMail  waits, next try 12:01: no network"
     assert (await scene.after(AccountPaused("MyMail")))[-1] == "MyMail  paused"
 
 
