@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -139,9 +138,11 @@ class PasswordGiver:
     async def _evaluate(self) -> Secret:
         evaluate = self._remote.password.remotepasseval
         assert evaluate is not None
+        from postboat.config.own_thread import in_own_thread  # here, since few passwords are found by Python
+
         try:
             async with asyncio.timeout(self._eval_seconds):
-                value = await _in_thread(evaluate)
+                value = await in_own_thread(evaluate, "remotepasseval")
         except TimeoutError:
             raise self._eval_failed(f"gave no answer within {self._eval_seconds:g} seconds") from None
         except Exception as error:
@@ -156,33 +157,6 @@ class PasswordGiver:
 
     def _eval_failed(self, what: str) -> SignInRefused:
         return SignInRefused(f"remotepasseval of {self._remote.name}: {what}")
-
-
-async def _in_thread(function: Callable[[], object]) -> object:
-    """Run a function in a thread of its own, which does not keep the program alive if it never ends."""
-    loop = asyncio.get_running_loop()
-    outcome: asyncio.Future[object] = loop.create_future()
-
-    def settle(value: object, error: BaseException | None) -> None:
-        if not outcome.done():
-            outcome.set_result(value) if error is None else outcome.set_exception(error)
-
-    def work() -> None:
-        value: object = None
-        failure: BaseException | None = None
-        try:
-            value = function()
-        except StopIteration:
-            failure = RuntimeError("StopIteration")  # which a future cannot carry
-        except BaseException as error:  # it is the other side's to raise
-            failure = error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
-        try:
-            loop.call_soon_threadsafe(settle, value, failure)
-        except RuntimeError:
-            pass  # the loop is closed: nobody waits any more
-
-    threading.Thread(target=work, name="remotepasseval", daemon=True).start()
-    return await outcome
 
 
 def credential_of(account: str) -> Path | None:
