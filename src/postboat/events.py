@@ -258,7 +258,7 @@ class MessagesArrived(FolderEvent):
 
 @dataclass(frozen=True, slots=True)
 class AccountWaits(AccountEvent):
-    """An account that runs on could not be synced, and is tried again by itself. Told once for each reason."""
+    """An account that runs on could not be synced, and is tried again by itself. Told after each attempt."""
 
     reason: str
     exit_code: int

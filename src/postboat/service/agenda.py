@@ -59,6 +59,11 @@ class Agenda:
         return self._paused
 
     @property
+    def is_put_off(self) -> bool:
+        """Whether a failure keeps it waiting."""
+        return self._not_before is not None
+
+    @property
     def refresh_at(self) -> float | None:
         """When all folders are looked at though nothing was heard."""
         return self._refresh_at

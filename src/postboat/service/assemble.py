@@ -36,6 +36,7 @@ class AccountParts:
     """One account, ready to run: nothing is connected, opened or created yet."""
 
     config: AccountConfig
+    passwords: PasswordGiver
     pool: Pool[Session]
     folders: ImapFolders
     memory: ServerMemory
@@ -93,6 +94,7 @@ def assemble(
     )
     return AccountParts(
         config=account,
+        passwords=passwords,
         pool=pool,
         folders=folders,
         memory=memory,

@@ -1,4 +1,4 @@
-"""`postboat sync`: makes both sides of every account the same, once."""
+"""`postboat sync`: makes both sides of every account the same, once or for as long as it runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from postboat.cli.arguments import Usage
     from postboat.cli.debug import Debug
     from postboat.config.schema import Config
+    from postboat.config.secrets import Prompter
     from postboat.events import Publish, Warned
+    from postboat.service.bus import Bus
     from postboat.service.supervisor import RunOptions
     from postboat.ui.faces import Choice
 
@@ -68,13 +70,49 @@ async def show_sync(usage: Usage, config: Config, debug: Debug, first: First | N
     faces = faces_for(choice, debug.logfile, manner(usage, many_accounts=len(config.accounts) > 1))
     bus = Bus()
     async with showing(bus, faces):
-        for warning in warnings(usage, config):
+        for warning in warnings(config):
             bus.publish(warning)
+        prompter = prompter_for(choice, faces)
+        if first is None and goes_on(usage, config):
+            return await _go_on(usage, config, debug, bus, prompter)
         accounts = usage.accounts if first is None else await first(bus.publish)
         if first is not None and not accounts:
             bus.publish(RunFinished(0))
             return 0
-        return await supervise(config, _options(usage, accounts), bus.publish, prompter_for(choice, faces))
+        return await supervise(config, _options(usage, accounts), bus.publish, prompter)
+
+
+def goes_on(usage: Usage, config: Config) -> bool:
+    """Whether the run goes on until it is stopped: an account is to be refreshed, and nothing asks for one run only."""
+    if usage.command != "sync" or usage.once or usage.dry_run or usage.folders or usage.wait or usage.retry:
+        return False
+    return any(account.autorefresh is not None for account in config.accounts)
+
+
+async def _go_on(usage: Usage, config: Config, debug: Debug, bus: Bus, prompter: Prompter | None) -> int:
+    """Keep the accounts in step until stopped; USR1 syncs at once, USR2 ends after the syncs under way, HUP reloads."""
+    import asyncio
+    import os
+    import signal
+
+    from postboat.cli.run import load, on_signal
+    from postboat.config.paths import control_socket
+    from postboat.service.daemon import Daemon
+    from postboat.service.systemd import Notifier
+
+    socket, notifier = control_socket(config.source), Notifier.from_environment(os.environ)
+    daemon = Daemon(config, bus, lambda: load(usage, debug), prompter, socket=socket, notifier=notifier)
+    reloading: set[asyncio.Task[object]] = set()
+
+    def reload() -> None:
+        task = asyncio.ensure_future(daemon.reload())
+        reloading.add(task)
+        task.add_done_callback(reloading.discard)
+
+    on_signal(signal.SIGUSR1, lambda: daemon.now([]))
+    on_signal(signal.SIGUSR2, lambda: daemon.stop(finish=True))
+    on_signal(signal.SIGHUP, reload)
+    return await daemon.run()
 
 
 def _options(usage: Usage, accounts: tuple[str, ...]) -> RunOptions:
@@ -101,11 +139,8 @@ def choose_face(usage: Usage, config: Config, debug: Debug) -> Choice:
     return replace(choice, live=choice.live and not debug.on_stderr)
 
 
-def warnings(usage: Usage, config: Config) -> Iterator[Warned]:
+def warnings(config: Config) -> Iterator[Warned]:
     """Say what the run does not do though it was asked for."""
     from postboat.events import Warned
 
     yield from map(Warned, config.warnings)
-    for account in config.accounts:
-        if account.autorefresh is not None and usage.command == "sync" and not usage.once:
-            yield Warned("runs once: continuous running (autorefresh) is not here yet", account.name)

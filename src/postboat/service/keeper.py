@@ -1,0 +1,339 @@
+"""Keeps one account in step for as long as the program runs. START READING HERE for runs that go on.
+
+    wait until something is due → stand at the watch → sync what is due → rest
+
+What is due is on the `Agenda`; the watches of server and disk put it there. A failure puts everything off for a while
+and is told once. Nothing here ever gives up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from postboat.errors import ConnectionLost, PostboatError, Retry, SignInRefused
+from postboat.events import AccountPaused, AccountRecovered, AccountRests, AccountResumed, AccountWaits
+from postboat.service.agenda import Agenda, Work
+from postboat.service.backoff import Backoff
+from postboat.service.deletions import Deletions
+from postboat.service.disk_watching import DiskWatching
+from postboat.service.server_watching import ServerWatching
+from postboat.service.supervisor import DEFECT, INTERNAL_ERROR, RunOptions
+from postboat.values import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from postboat.events import Publish
+    from postboat.maildir.watch import Touched
+    from postboat.model import FolderName
+    from postboat.service.assemble import AccountParts
+    from postboat.service.hooks import Hooks
+    from postboat.service.network import NetworkNews
+    from postboat.service.outcome import Outcome
+    from postboat.service.pace import Pace
+    from postboat.service.tree import Tree
+
+log = logging.getLogger("postboat.service")
+MINUTE = 60.0
+OPTIONS = RunOptions(wait=True)
+"""Other runs on the account are waited for: commands that were given by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all accounts of a run share."""
+
+    publish: Publish
+    slots: asyncio.Semaphore
+    """How many may sync at the same moment."""
+    pace: Pace
+    now: Callable[[], float]
+    """Seconds on a clock that goes on while the machine sleeps."""
+    wall: Callable[[], float]
+    """Seconds since the epoch."""
+    chance: Callable[[], float]
+    """A number from 0 to 1."""
+
+
+class Keeper:
+    """One account of a run that goes on. All methods but `run` return at once."""
+
+    def __init__(self, parts: AccountParts, surroundings: Surroundings, hooks: Hooks | None = None) -> None:
+        self.parts, self._around, self._hooks = parts, surroundings, hooks
+        pace, account = surroundings.pace, parts.config
+        interval = None if account.autorefresh is None else account.autorefresh * MINUTE
+        self._agenda = Agenda(interval, pace)
+        self._backoff = Backoff(pace.first_retry, pace.longest_retry, pace.healthy, surroundings.chance)
+        self._deletions = Deletions(pace.accident)
+        self._tell = surroundings.publish
+        self._server = ServerWatching(
+            parts,
+            self._tell,
+            heard=self._heard,
+            gap=self._gap,
+            ended=self._server_lost,
+            keepalive=account.remote.keepalive or pace.keepalive,
+        )
+        self._tree: Tree | None = None
+        """The account's folders as the last look at everything found them."""
+        self._alarm = asyncio.Event()
+        self._finishing = False
+        self._dozing = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._told: str = ""
+        """The failure that the user was told of and that is not over."""
+        self._rests_until: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The account's name."""
+        return self.parts.name
+
+    @property
+    def paused(self) -> bool:
+        """Whether it rests because the user wants so."""
+        return self._agenda.paused
+
+    @property
+    def tree(self) -> Tree | None:
+        """The account's folders as the last look at everything found them; None before the first."""
+        return self._tree
+
+    # What others ask of it
+
+    def sync_now(self, folders: Sequence[str] = ()) -> None:
+        """Sync at once: these folders, named as events name them, or all."""
+        wires = self._wire_names(folders) if folders else None
+        if wires is None:
+            self._agenda.ask()
+        else:
+            self._agenda.ask_for(wires)
+        self._alarm.set()
+
+    def pause(self) -> None:
+        """Rest until `resume`, but for what is asked."""
+        if not self._agenda.paused:
+            self._agenda.pause()
+            self._tell(AccountPaused(self.name))
+            self._alarm.set()
+
+    def resume(self) -> None:
+        """Go on, with a look at everything."""
+        if self._agenda.paused:
+            self._agenda.resume()
+            self._tell(AccountResumed(self.name))
+            self._alarm.set()
+
+    def finish(self) -> None:
+        """End once the sync that is under way is done."""
+        self._finishing = True
+        self._alarm.set()
+
+    def hurry(self) -> None:
+        """Try again at once what failed: something changed that may have been the reason."""
+        self._backoff.forget()
+        self._agenda.hurry()
+        self._alarm.set()
+
+    async def doze(self) -> None:
+        """Prepare for the machine's sleep: let what is under way end, begin nothing, leave the server.
+
+        May be cancelled: the connections are cut when the machine wakes.
+        """
+        self._dozing = True
+        self._alarm.set()
+        await self._idle.wait()
+        await self._server.stop()
+        await self.parts.pool.release()
+
+    def woke(self, why: str) -> None:
+        """Make all connections anew and look at everything: they may be dead, and nobody listened."""
+        self._dozing = False
+        self._server.cancel()
+        self.parts.pool.cut(why)
+        self._agenda.look_at_everything()
+        self.hurry()
+
+    def network_changed(self, news: NetworkNews) -> None:
+        """Try again what failed; leave connections from addresses that are gone, and see if the others live."""
+        if self._agenda.is_put_off:
+            self.hurry()
+        self.parts.pool.cut_from(news.gone, "the network is another one")
+        if news.route_changed:
+            self.parts.pool.probe()
+
+    # What the watches tell
+
+    def _heard(self, mailboxes: frozenset[str]) -> None:
+        self._agenda.heard_server(mailboxes, self._around.now())
+        self._alarm.set()
+
+    def _gap(self) -> None:
+        """Nobody listened for a while, or folders came and went."""
+        self._agenda.look_at_everything()
+        self._alarm.set()
+
+    def _server_lost(self, failure: Exception) -> None:
+        """The watch of the server ended."""
+        self._fails(failure)
+        self._alarm.set()
+
+    def touched(self, folder: FolderName, what: Touched | None) -> None:
+        """Files of a local folder changed; None: it is not known which."""
+        self._agenda.heard_disk(folder, what, self._around.now())
+        self._alarm.set()
+
+    def disk_gap(self) -> None:
+        """Local folders came and went, or nobody listened for a while."""
+        self._gap()
+
+    # The loop
+
+    async def run(self) -> None:
+        """Keep the account in step until `finish`, or until cancelled; then leave the server."""
+        pace, every = self._around.pace, self.parts.config.remote.keepalive
+        disk = DiskWatching(self.parts, self._tell, self, pace)
+        try:
+            async with asyncio.TaskGroup() as group:
+                watches = []
+                if self.parts.config.autorefresh is not None:
+                    watches.append(group.create_task(disk.run(), name=f"disk watch of {self.name}"))
+                if self._holds:
+                    keeping = self.parts.pool.keep_alive(every or pace.keepalive)
+                    watches.append(group.create_task(keeping, name=f"keepalive of {self.name}"))
+                try:
+                    await self._go_on(disk)
+                finally:
+                    for watch in watches:
+                        watch.cancel()
+        finally:
+            await self._server.stop()
+            await self.parts.pool.close()
+
+    @property
+    def _holds(self) -> bool:
+        return self.parts.config.remote.holdconnectionopen and self.parts.config.autorefresh is not None
+
+    async def _go_on(self, disk: DiskWatching) -> None:
+        while await self._due():
+            self._idle.clear()
+            try:
+                await self._cycle(self._agenda.take(self._around.now()), disk)
+            finally:
+                self._idle.set()
+
+    async def _due(self) -> bool:
+        """Wait until something is to be done; False when the end has come."""
+        while not self._finishing:
+            due, now = self._agenda.due_at(), self._around.now()
+            if due is not None and due <= now and not self._dozing:
+                return True
+            self._rest(due, now)
+            self._alarm.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if due is None or self._dozing else due - now):
+                    await self._alarm.wait()
+        return False
+
+    def _rest(self, due: float | None, now: float) -> None:
+        """Tell when the account is looked at next, if that is news."""
+        until = self._agenda.refresh_at
+        if until is not None and until != self._rests_until and due is not None:
+            self._rests_until = until
+            self._tell(AccountRests(self.name, self._around.wall() + until - now))
+
+    async def _cycle(self, work: Work, disk: DiskWatching) -> None:
+        """Do what is due, and see to what comes of it; a failure is no reason to end."""
+        began = time.monotonic()
+        if self._hooks is not None and work.everything:
+            await self._hooks.before()
+        outcome: Outcome | None = None
+        try:
+            async with self._around.slots:
+                outcome = await self._synced(work, disk)
+        except PostboatError as failure:
+            self._fails(failure)
+        except Exception as defect:
+            log.error("account %s: a sync ended by a defect", self.name, exc_info=defect)
+            self._fails(defect)
+        else:
+            self._succeeds(work, outcome)
+        finally:
+            if not self._holds:
+                await self.parts.pool.release()
+        if self._hooks is not None:
+            await self._hooks.after(work.everything, outcome, time.monotonic() - began)
+
+    async def _synced(self, work: Work, disk: DiskWatching) -> Outcome:
+        parts, tell = self.parts, self._tell
+        parts.pool.renew()
+        guard = self._deletions.guard(parts.config.limits, self._around.now())
+        try:
+            if self._tree is not None and not work.everything:
+                from postboat.service.some_folders import sync_some
+
+                outcome = await sync_some(parts, OPTIONS, tell, self._tree, work, guard)
+                if outcome is not None:
+                    return outcome
+            if self._holds:
+                await self._server.stand()  # before the list, so that nothing falls between
+            from postboat.service.account import sync_everything
+
+            return await sync_everything(
+                parts, OPTIONS, tell, listed=lambda tree: self._listed(tree, disk), guard=guard
+            )
+        finally:
+            self._deletions.remember(guard, self._around.now())
+
+    async def _listed(self, tree: Tree, disk: DiskWatching) -> None:
+        self._tree = tree
+        await disk.follow([task.local for task in tree.plan.tasks if task.create is None])
+
+    def _succeeds(self, work: Work, outcome: Outcome) -> None:
+        now = self._around.now()
+        self._agenda.done(work, now)
+        if outcome.failed:
+            self._agenda.failed(self._backoff.failed(now))
+            return
+        self._backoff.succeeded(now)
+        if self._told:
+            self._told = ""
+            self._tell(AccountRecovered(self.name))
+
+    def _fails(self, failure: Exception) -> None:
+        """Put everything off. A first failure to reach the server is not worth a word: laptops roam."""
+        now, pace = self._around.now(), self._around.pace
+        until = self._backoff.failed(now)
+        if isinstance(failure, SignInRefused):
+            until = now + pace.sign_in_retry
+            self.parts.passwords.forget()
+        elif isinstance(failure, PostboatError) and failure.retry is Retry.NEVER:
+            until = now + pace.longest_retry
+        self._agenda.failed(until)
+        reason, code = _told(failure)
+        passing = code == ConnectionLost.exit_code or code == 4
+        if passing and self._backoff.failures == 1 and self._tree is not None:
+            return
+        waits = AccountWaits(self.name, reason, code, self._around.wall() + until - now)
+        self._tell(waits)
+        self._told = reason
+
+    def _wire_names(self, folders: Sequence[str]) -> frozenset[str] | None:
+        """Wire names of folders named as events name them; None when one is not known."""
+        if self._tree is None:
+            return None
+        tree = self._tree
+        names = {tree.names.remote_text(folder.name): folder.wire for folder in tree.remote.folders}
+        return frozenset(names[name] for name in folders) if names.keys() >= set(folders) else None
+
+
+def _told(failure: Exception) -> tuple[str, int]:
+    """A failure in words, and the exit code of a single run."""
+    if isinstance(failure, PostboatError):
+        return str(failure), failure.exit_code
+    return f"{DEFECT}: {type(failure).__name__}: {failure}", INTERNAL_ERROR

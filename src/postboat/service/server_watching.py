@@ -1,0 +1,115 @@
+"""Takes what the server tells by itself to an account's agenda."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from postboat.errors import PostboatError
+from postboat.events import ServerWatched
+from postboat.imap.watch import ServerWatch
+from postboat.imap.wire import utf7
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from postboat.events import Publish
+    from postboat.service.assemble import AccountParts
+
+
+class ServerWatching:
+    """The watch of an account's server (`imap.watch.Listener`). It ends with its connection; `stand` begins it anew.
+
+    `heard` is told the wire names of mailboxes in which something happened; `gap`, that something may have happened
+    anywhere; `ended`, why the watch ended by itself after it stood.
+    """
+
+    def __init__(
+        self,
+        parts: AccountParts,
+        tell: Publish,
+        *,
+        heard: Callable[[frozenset[str]], None],
+        gap: Callable[[], None],
+        ended: Callable[[Exception], None],
+        keepalive: float,
+    ) -> None:
+        self._parts, self._tell = parts, tell
+        self._heard, self._gap, self._ended = heard, gap, ended
+        self._keepalive = keepalive
+        self._task: asyncio.Task[None] | None = None
+        self._stands = asyncio.Event()
+        self._told: ServerWatched | None = None
+
+    async def stand(self) -> None:
+        """Return when the server tells, from now on, what it can tell.
+
+        Raises what connecting does: `AccountError`, `ConnectionLost`.
+        """
+        if self._task is None or self._task.done():
+            remote = self._parts.config.remote
+            names = [_wire(name, utf8=remote.rules.utf8foldernames) for name in remote.idlefolders]
+            self._stands.clear()
+            watch = ServerWatch(self._parts.pool, names, self, keepalive=self._keepalive)
+            self._task = asyncio.create_task(watch.run(), name=f"server watch of {self._parts.name}")
+            self._task.add_done_callback(self._done)
+        standing = asyncio.create_task(self._stands.wait())
+        try:
+            await asyncio.wait({standing, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            standing.cancel()
+        if not self._stands.is_set() and self._task.done():
+            self._task.result()
+
+    def cancel(self) -> None:
+        """End the watch; nobody is told."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+
+    async def stop(self) -> None:
+        """End the watch and wait until it is over."""
+        task = self._task
+        self.cancel()
+        if task is not None:
+            with suppress(asyncio.CancelledError, PostboatError):
+                await task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or task is not self._task:
+            return
+        failure = task.exception()
+        if failure is not None and self._stands.is_set():  # else `stand` raises it
+            self._stands.clear()
+            self._ended(failure if isinstance(failure, Exception) else RuntimeError(str(failure)))
+
+    # What the watch tells
+
+    def armed(self, how: str, folders: tuple[str, ...]) -> None:
+        """Take that the server tells all from now on; what happened since it told last is looked for."""
+        told = ServerWatched(self._parts.name, how, folders)
+        if told != self._told:
+            self._told = told
+            self._tell(told)
+        if self._stands.is_set():
+            self._gap()
+        self._stands.set()
+
+    def changed(self, mailboxes: frozenset[str]) -> None:
+        """Take where something happened."""
+        self._heard(mailboxes)
+
+    def restructured(self) -> None:
+        """Take that mailboxes came and went."""
+        self._gap()
+
+    def lost(self) -> None:
+        """Take that nothing is told until the watch is armed again."""
+
+
+def _wire(name: str, *, utf8: bool) -> str:
+    """The wire name of a folder that is written as the server shows it."""
+    if name.upper() == "INBOX":
+        return "INBOX"
+    return utf7.encode(name) if utf8 else name
