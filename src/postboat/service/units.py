@@ -89,7 +89,10 @@ class UnitFiles:
 
 
 def unit_file(name: str, command: Sequence[str], environment: Mapping[str, str]) -> bytes:
-    """One of `units/`, filled in and sealed."""
+    """One of `units/`, filled in and sealed. Raises `ConfigError` for a path that is not UTF-8: systemd bears none."""
+    for word in (*command, *environment.values()):
+        if any("\ud800" <= char <= "\udfff" for char in word):
+            raise ConfigError([f"systemd cannot deal with a path that is not UTF-8: {word!r}"])
     text = (files("postboat") / "units" / name).read_text("utf-8")
     settings = "".join(f"Environment={_quoted(f'{key}={value}')}\n" for key, value in environment.items())
     program, *words = command
@@ -105,7 +108,7 @@ def _quoted(word: str) -> str:
 
 
 def _as_octets(char: str) -> str:
-    return "".join(f"\\x{octet:02x}" for octet in char.encode(errors="surrogateescape"))
+    return "".join(f"\\x{octet:02x}" for octet in char.encode())
 
 
 def sealed(text: bytes) -> bytes:
