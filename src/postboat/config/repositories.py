@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ _LOCAL_TYPES = ("Maildir", "GmailMaildir")
 _MECHANISMS_LATER = ("GSSAPI", "XOAUTH2")
 _DIGEST_LENGTHS = {40, 56, 64, 96, 128}
 _GMAIL_HOST = "imap.gmail.com"
+_CREDENTIALS = re.compile(r"\$(CREDENTIALS_DIRECTORY\b|\{CREDENTIALS_DIRECTORY\})")
 _LOOPBACK = re.compile(r"localhost\.?|ip6-localhost|127(\.\d{1,3}){3}|\[?::1\]?", re.IGNORECASE)
 
 
@@ -226,10 +228,15 @@ def _password(options: Options, python: PythonNames) -> PasswordSources:
     secret = options.secret("remotepass")
     if secret is not None and options.place("remotepass").line and _others_can_read(options.source):
         options.warn("remotepass", f"can be read by other users of this machine; run chmod 600 {options.source}")
-    path = options.readable_file("remotepassfile")
+    path = None if _is_elsewhere(options.text("remotepassfile")) else options.readable_file("remotepassfile")
     if path is not None and _others_can_read(path):
         options.warn("remotepassfile", f"can be read by other users of this machine; run chmod 600 {path}")
     return PasswordSources(python.later(options, "remotepasseval"), secret, path)
+
+
+def _is_elsewhere(written: str) -> bool:
+    """Whether a path leads to what systemd hands to a service, and this run is none: then it is to be asked for."""
+    return "CREDENTIALS_DIRECTORY" not in os.environ and _CREDENTIALS.match(written) is not None
 
 
 def _others_can_read(path: Path) -> bool:

@@ -615,6 +615,18 @@ def test_directories_whose_names_begin_alike_are_not_one_inside_the_other(read, 
     assert len(read(two_accounts(home, home / "mail2")).accounts) == 2
 
 
+@pytest.mark.parametrize("written", ["$CREDENTIALS_DIRECTORY/secret", "${CREDENTIALS_DIRECTORY}/secret"])
+def test_a_password_that_only_a_service_has_is_looked_for_elsewhere_by_hand(read, home, monkeypatch, written):
+    option = f'remotepassfile = "{written}"'
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    assert remote_of(read(remote=option)).password.remotepassfile is None
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(home))
+    with pytest.raises(ConfigError, match="remotepassfile: cannot read"):
+        read(remote=option)
+    (home / "secret").write_text("x")
+    assert remote_of(read(remote=option)).password.remotepassfile == home / "secret"
+
+
 def test_a_password_that_others_can_read_is_warned_about(home):
     path, passfile = home / "config.toml", home / "password"
     passfile.write_text("x")
