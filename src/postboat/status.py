@@ -307,7 +307,7 @@ def as_json(status: ServiceStatus) -> dict[str, Any]:
 
 
 def _account_as_json(account: AccountStatus) -> dict[str, Any]:
-    facts = {name: value for name, value in asdict(account).items() if name not in ("touched", "listed", "troubles")}
+    facts = {name: value for name, value in asdict(account).items() if name not in ("touched", "troubles")}
     counts = {name: getattr(account, name) for name in ("state", "failed_folders", "failed", "aside", "held")}
     troubles = [{"folder": name, **asdict(trouble)} for name, trouble in account.troubles.items()]
     return facts | counts | {"troubles": troubles}
@@ -331,7 +331,7 @@ def from_json(facts: Mapping[str, Any]) -> ServiceStatus:
 
 _PLAIN = (
     *("phase", "since", "paused", "reason", "exit_code", "until", "host", "server", "server_folders", "disk"),
-    *("disk_reason", "last_sync", "next_sync", "folders", "folders_done", "arrived", "hooks"),
+    *("disk_reason", "last_sync", "next_sync", "folders", "folders_done", "listed", "arrived", "hooks"),
 )
 
 

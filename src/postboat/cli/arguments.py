@@ -19,6 +19,12 @@ COMMANDS = {
     "folders": "list the folders with their names on both sides",
     "confirm": "let deletions pass that are held, and sync",
     "restore": "bring messages back, and sync; alone: list those that can be",
+    "status": "tell what the run is at that goes on (autorefresh)",
+    "now": "let that run sync at once",
+    "pause": "let it leave accounts alone",
+    "resume": "let it go on with them",
+    "reload": "let it read the configuration again",
+    "stop": "end it",
     "service": "let systemd run it: install, uninstall, status",
 }
 """Each command is a module of this name in `postboat.cli.commands`."""
@@ -35,7 +41,7 @@ exit codes:
   1  internal error       5  a sign-in was refused, or a password is needed
   2  wrong usage or       6  deletions are held and wait for your word
      configuration        7  another run works on the account
-  3  some messages, folders or accounts failed
+  3  some messages, folders or accounts failed, or no run goes on to talk to
   130, 143  stopped by a signal
 """
 
@@ -59,6 +65,9 @@ class Usage(argparse.Namespace):
     retry: bool
     targets: list[str]
     deleted: str | None
+    follow: bool
+    format: str
+    finish: bool
     action: str
     timer: bool
     now: bool
@@ -102,7 +111,9 @@ def split_command(words: list[str]) -> tuple[str, list[str]]:
     return "sync", words
 
 
-_LONG_TAKING_A_VALUE = frozenset({"--config", "--account", "--folder", "--ui", "--set", "--logfile", "--debug"})
+_LONG_TAKING_A_VALUE = frozenset(
+    {"--config", "--account", "--folder", "--ui", "--set", "--logfile", "--debug", "--format"}
+)
 
 
 def split_list(text: str) -> list[str]:
@@ -113,7 +124,7 @@ def split_list(text: str) -> list[str]:
 def _parser(command: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="postboat" if command == "sync" else f"postboat {command}",
-        usage=None if command != "sync" else f"postboat [{' | '.join(COMMANDS)}] [options]",
+        usage=None if command != "sync" else "postboat [COMMAND] [options]",
         description=_description(command),
         epilog=EXIT_CODES + "\nThe configuration is described in postboat(5).",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -6,6 +6,7 @@ import gc
 import io
 import os
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ def _run(words: list[str]) -> int:
         arguments = parse(words)
     finally:
         sys.stdout.flush()  # the help ends in SystemExit, and may have no reader
+    command = import_module(f"postboat.cli.commands.{arguments.command}")
+    if talk := getattr(command, "talk", None):
+        from postboat.cli.client import conversing
+
+        return conversing(talk, arguments)
     from postboat.cli.run import run_command
 
     return run_command(arguments, _new_loop)

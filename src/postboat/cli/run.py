@@ -6,14 +6,13 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from contextvars import ContextVar
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from postboat.cli.debug import Debug
+from postboat.cli.saying import say as say
 from postboat.errors import ConfigError, PostboatError
-from postboat.ui.words import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -140,12 +139,3 @@ def internal_error(error: BaseException, hint: str) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return f"postboat: internal error, this is a defect of postboat: {type(error).__name__}: {error}{hint}"
-
-
-def say(code: int, *lines: str) -> int:
-    """Write lines to stderr, if anybody listens, and return the exit code that goes with them."""
-    if not lines:
-        return code
-    with contextlib.suppress(OSError, ValueError):
-        print(*map(clean, lines), sep="\n", file=sys.stderr, flush=True)
-    return code

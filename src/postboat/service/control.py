@@ -149,7 +149,7 @@ class _Guest:
         try:
             await self._do(understand(line, self._controls.status.accounts))
         except PostboatError as refusal:
-            await self._refuse(str(refusal))
+            await self._refuse(str(refusal), refusal.exit_code)
 
     async def _do(self, request: Request) -> None:
         controls = self._controls
@@ -170,7 +170,7 @@ class _Guest:
                 await self._grant(accounts=list(await controls.confirm(request.targets, request.verdict)))
             case "reload":
                 problems = tuple(await controls.reload())
-                await (self._refuse("\n".join(problems)) if problems else self._grant())
+                await (self._refuse("\n".join(problems), 2) if problems else self._grant())
             case "stop":
                 await self._grant(pid=controls.status.pid)
                 controls.stop(finish=request.finish)
@@ -207,8 +207,8 @@ class _Guest:
     async def _grant(self, **facts: object) -> None:
         await self._write(json.dumps({"ok": True, **facts}, default=str))
 
-    async def _refuse(self, error: str) -> None:
-        await self._write(json.dumps({"ok": False, "error": error}))
+    async def _refuse(self, error: str, exit_code: int = 3) -> None:
+        await self._write(json.dumps({"ok": False, "error": error, "exit_code": exit_code}))
 
     async def _write(self, line: str) -> None:
         self._writer.write(line.encode() + b"\n")

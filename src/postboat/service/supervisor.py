@@ -10,11 +10,10 @@ from postboat.errors import PostboatError
 from postboat.events import AccountFailed, RunFinished
 from postboat.service.account import sync_account
 from postboat.service.assemble import assemble
+from postboat.service.exit_codes import gravest as gravest
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from postboat.config.schema import AccountConfig, Config
     from postboat.config.secrets import Prompter
     from postboat.events import Publish
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("postboat.service")
 DEFECT = "internal error, which is a defect of Postboat (run again with -d all for its traceback)"
 INTERNAL_ERROR = 1
-GRAVEST_FIRST = (1, 2, 5, 4, 7, 6, 3, 0)
-"""Exit codes in the order in which one account's outranks another's: what needs the user comes before what may pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +31,8 @@ class RunOptions:
     folders: tuple[str, ...] = ()
     """Remote folder names as the server spells them; empty: all that the rules want."""
     dry_run: bool = False
+    quick: bool = False
+    """Where only a look at each folder would show changed flags, do without that look."""
     retry: bool = False
     """Try messages that failed before again, though they are not due."""
     wait: bool = False
@@ -76,8 +75,3 @@ async def _sync_or_tell(
         log.debug("account %s ended by a defect", account.name, exc_info=True)
         publish(AccountFailed(account.name, f"{DEFECT}: {type(defect).__name__}: {defect}", INTERNAL_ERROR))
         return INTERNAL_ERROR
-
-
-def gravest(codes: Iterable[int]) -> int:
-    """The exit code that tells most of what the user must know."""
-    return min(codes, key=GRAVEST_FIRST.index, default=0)

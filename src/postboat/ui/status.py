@@ -1,0 +1,162 @@
+"""What a run that goes on is at, on one screen: for each account how it is, since when, and what helps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postboat.status import IDLE, NEEDS_USER
+from postboat.ui import times, waiting, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postboat.status import AccountStatus, ServiceStatus
+    from postboat.ui.words import Manner
+
+LABEL = 12
+"""Columns of what stands before a fact."""
+NAMED = 5
+"""How many folders that failed are told with their reasons."""
+FOLDER = 50
+"""Columns that a list of folders gets at most."""
+HEARD = {
+    "notify": "told by the server at once",
+    "idle": "told by the server at once",
+    "poll": "looked for at each refresh",
+    "inotify": "told by the system at once",
+}
+
+
+def screen(status: ServiceStatus, now: float, manner: Manner) -> Iterator[str]:
+    """Tell all of it at `now`, seconds since the epoch."""
+    state = "is stopping" if status.stopping else f"runs since {times.clock(status.started, now)}"
+    yield f"postboat {words.clean(status.version)} {state} (process {status.pid}, {words.clean(status.config)})"
+    for problem in status.problems:
+        yield f"  not reloaded: {words.clean(problem)}"
+    for account in status.accounts.values():
+        yield ""
+        yield f"{words.clean(account.name)}: {state_of(account, now, manner)}"
+        for label, fact in _facts(account, now, manner):
+            yield f"  {label:<{LABEL}}{fact}"
+
+
+def state_of(account: AccountStatus, now: float, manner: Manner) -> str:
+    """Tell in a few words how an account is."""
+    match account.state:
+        case "paused":
+            return f"paused; `{waiting.command('resume', account.name, '', manner)}` lets it go on"
+        case "starting":
+            return "starts"
+        case "syncing" if account.listed:
+            return f"syncs, {words.number(account.folders_done)} of {words.plural(account.folders, 'folder')}"
+        case "syncing":
+            return "syncs"
+        case "needs-user":
+            return "needs you"
+        case "waiting":
+            return f"waits, and is tried again {_when(account.until, now)}"
+    return f"not in step: {', '.join(_lacks(account))}" if account.troubles else "in step"
+
+
+def _when(then: float | None, now: float) -> str:
+    return times.ahead(then, now) if then is not None else "when something changes"
+
+
+def _lacks(account: AccountStatus) -> Iterator[str]:
+    if account.failed_folders:
+        yield f"{words.plural(account.failed_folders, 'folder')} failed"
+    if account.failed:
+        yield f"{words.plural(account.failed, 'message')} failed"
+    if account.aside:
+        yield f"{words.plural(account.aside, 'message')} put aside"
+    if account.held:
+        yield held(account)
+
+
+def held(account: AccountStatus) -> str:
+    """Tell how many deletions wait for the user's word."""
+    return f"{words.plural(account.held, 'deletion')} wait{'s' if account.held == 1 else ''} for your word"
+
+
+def _facts(account: AccountStatus, now: float, manner: Manner) -> Iterator[tuple[str, str]]:
+    yield from _why(account, now, manner)
+    yield "synced", _synced(account, now)
+    if account.arrived:
+        yield "new", f"{words.plural(account.arrived, 'message')} since it runs"
+    if account.host:
+        yield "server", words.clean(account.host) + (f": changes are {_heard(account)}" if account.server else "")
+    if account.disk:
+        why = f" ({words.clean(account.disk_reason)})" if account.disk_reason else ""
+        yield "disk", f"changes are {HEARD.get(account.disk, account.disk)}{why}"
+    yield from _troubles(account, manner)
+
+
+def _why(account: AccountStatus, now: float, manner: Manner) -> Iterator[tuple[str, str]]:
+    if not account.reason:
+        return
+    first, *more = account.reason.splitlines() or [""]
+    yield "because", words.clean(first)
+    for line in more[: words.DETAILS]:
+        yield "", words.clean(line)
+    if account.exit_code == 5:
+        yield "what helps", words.ADVICE[5].format(account=words.clean(account.name))
+    if account.phase == NEEDS_USER:
+        again = f", or by itself {times.ahead(account.until, now)}" if account.until is not None else ""
+        yield "then", f"`{waiting.command('now', account.name, '', manner)}` tries it again at once{again}"
+
+
+def _synced(account: AccountStatus, now: float) -> str:
+    last = times.ago(account.last_sync, now) if account.last_sync is not None else "not yet"
+    if account.folders:
+        last = f"{words.plural(account.folders, 'folder')} {last}"
+    plain = account.state == IDLE and account.next_sync is not None and account.next_sync > now
+    return last + (f"; all are looked at again {times.ahead(account.next_sync or now, now)}" if plain else "")
+
+
+def _heard(account: AccountStatus) -> str:
+    told = HEARD.get(account.server, account.server)
+    if not account.server_folders:
+        return told
+    return f"{told} in {words.fit(words.named(account.server_folders), FOLDER)}, in others looked for at each refresh"
+
+
+def _troubles(account: AccountStatus, manner: Manner) -> Iterator[tuple[str, str]]:
+    by = {
+        kind: [name for name, trouble in account.troubles.items() if getattr(trouble, kind)]
+        for kind in ("reason", "failed", "aside", "held")
+    }
+    for name in by["reason"][:NAMED]:
+        yield "failed", f"{words.clean(name)}: {words.clean(account.troubles[name].reason)}"
+    if len(by["reason"]) > NAMED:
+        yield "", f"and {words.plural(len(by['reason']) - NAMED, 'more folder')}"
+    if by["failed"]:
+        yield "failed", f"{words.plural(account.failed, 'message')} in {_folders(by['failed'])}"
+    if by["aside"]:
+        retry = f"{manner.program} sync -o --retry -a {waiting.quoted(account.name)}"
+        yield (
+            "put aside",
+            f"{words.plural(account.aside, 'message')} in {_folders(by['aside'])}; `{retry}` tries them now",
+        )
+    if by["held"]:
+        many = words.plural(account.held, "deletion")
+        yield (
+            "held",
+            f"{many} in {_folders(by['held'])}; `{manner.program} restore` lists what waits for your word, and why",
+        )
+    for hook, failure in account.hooks.items():
+        yield "hook", f"{words.clean(hook)} {words.clean(failure)}"
+
+
+def _folders(names: list[str]) -> str:
+    return words.fit(words.named(names), FOLDER) if all(names) else "all folders"
+
+
+NOT_RUNNING = "no run that goes on uses this configuration"
+
+
+def not_running(program: str) -> tuple[str, ...]:
+    """Tell how to start what is not there."""
+    return (
+        f"  set autorefresh in the configuration and start it with `{program}`,",
+        f"  or let systemd start it: `{program} service install`",
+    )
