@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -11,8 +13,10 @@ from postboat.errors import ConfigError, PostboatError
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+Commands = Mapping[str, Sequence[str]]
+"""Words of the command lines that a unit file leaves open: `COMMAND` runs Postboat, `RELOAD` talks with that run."""
 
 _SEAL = re.compile(r"# Written by `postboat service install` \(([0-9a-f]{16})\)")
 
@@ -57,7 +61,7 @@ class UnitFiles:
         """Those of a kind's files that are not as they were written: somebody else's work."""
         return [path for path in self.paths(kind) if not is_untouched(path.read_bytes())]
 
-    def write(self, kind: Kind, command: Sequence[str], environment: Mapping[str, str], *, force: bool) -> list[Path]:
+    def write(self, kind: Kind, commands: Commands, environment: Mapping[str, str], *, force: bool) -> list[Path]:
         """Write a kind's files, anew if they are there. Raises `ConfigError` if that would spoil somebody's work."""
         other = self.installed()
         if other not in (None, kind):
@@ -66,7 +70,7 @@ class UnitFiles:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             for name in kind.files:
-                (self.directory / name).write_bytes(unit_file(name, command, environment))
+                (self.directory / name).write_bytes(unit_file(name, commands, environment))
         except OSError as error:
             raise PostboatError(f"{error.filename} cannot be written: {error.strerror}") from error
         return self.paths(kind)
@@ -88,16 +92,18 @@ class UnitFiles:
             raise ConfigError([f"{path} was changed by hand: {own}, or add --force" for path in changed])
 
 
-def unit_file(name: str, command: Sequence[str], environment: Mapping[str, str]) -> bytes:
+def unit_file(name: str, commands: Commands, environment: Mapping[str, str]) -> bytes:
     """One of `units/`, filled in and sealed. Raises `ConfigError` for a path that is not UTF-8: systemd bears none."""
-    for word in (*command, *environment.values()):
+    for word in (*itertools.chain(*commands.values()), *environment.values()):
         if any("\ud800" <= char <= "\udfff" for char in word):
             raise ConfigError([f"systemd cannot deal with a path that is not UTF-8: {word!r}"])
     text = (files("postboat") / "units" / name).read_text("utf-8")
     settings = "".join(f"Environment={_quoted(f'{key}={value}')}\n" for key, value in environment.items())
-    program, *words = command
-    line = " ".join((_quoted(program), *(_quoted(word.replace("$", "$$")) for word in words)))
-    return sealed(text.replace("@ENVIRONMENT@\n", settings).replace("@COMMAND@", line).encode())
+    text = text.replace("@ENVIRONMENT@\n", settings)
+    for placeholder, (program, *words) in commands.items():
+        line = " ".join((_quoted(program), *(_quoted(word.replace("$", "$$")) for word in words)))
+        text = text.replace(f"@{placeholder}@", line)
+    return sealed(text.encode())
 
 
 def _quoted(word: str) -> str:

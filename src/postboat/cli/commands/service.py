@@ -50,7 +50,7 @@ async def _install(usage: Usage, debug: Debug, files: UnitFiles) -> int:
 
     kind = TIMER if usage.timer else LASTING
     _prove(usage, debug)
-    for path in files.write(kind, _command(usage), _environment(), force=usage.force):
+    for path in files.write(kind, _commands(usage), _environment(), force=usage.force):
         print(f"wrote {path}")
     starting = [("enable", kind.enabled), ("restart", kind.enabled)] if usage.now else []
     for words in [("daemon-reload",), *starting]:
@@ -73,18 +73,19 @@ def _prove(usage: Usage, debug: Debug) -> None:
         raise ConfigError([f"{config.source}: no account has autorefresh: set it, e.g. to 5 minutes, or add --timer"])
 
 
-def _command(usage: Usage) -> list[str]:
+def _commands(usage: Usage) -> dict[str, list[str]]:
     """What systemd runs: this program with the options that were given, and paths that hold anywhere."""
-    command = [_program(), *(["-o"] if usage.timer else [])]
+    start = [_program()]
     if usage.config is not None:
-        command += ["-c", str(usage.config.expanduser().absolute())]
+        start += ["-c", str(usage.config.expanduser().absolute())]
+    more = ["-o"] if usage.timer else []
     for name in usage.accounts:
-        command += ["-a", name.replace(",", "\\,")]
+        more += ["-a", name.replace(",", "\\,")]
     if usage.logfile is not None:
-        command += ["-l", str(usage.logfile.expanduser().absolute())]
+        more += ["-l", str(usage.logfile.expanduser().absolute())]
     for what in usage.debug:
-        command += ["-d", what]
-    return command
+        more += ["-d", what]
+    return {"COMMAND": [*start, *more], "RELOAD": [*start, "reload"]}
 
 
 def _program() -> str:
