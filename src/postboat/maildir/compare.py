@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from postboat.model import Message
+from postboat.model import MAILDIR_FLAGS, Message
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ class Agreed(Protocol):
 
     async def flags(self) -> Mapping[Key, Flags]:
         """Agreed flags of every paired message."""
+        ...
+
+    async def flags_of(self, keys: Collection[Key]) -> Mapping[Key, Flags]:
+        """Agreed flags of those of `keys` that are paired."""
         ...
 
     async def marks(self, keys: Collection[Key]) -> Mapping[Key, str]:
@@ -74,6 +78,20 @@ def difference(listing: Listing, base: Mapping[Key, Flags]) -> Difference:
         reflagged={key: entry.flags for key, entry in listing.entries.items() if key in base},
         vanished=listing.missing - listing.untouchable.keys(),
         checkpoint=None if listing.untouchable else listing.checkpoint,
+    )
+
+
+def pick(found: Mapping[Key, Entry], base: Mapping[Key, Flags], gone: frozenset[Key]) -> Difference:
+    """Tell new files from changed ones among a few; `base` holds what was agreed on of these, `gone` is missing."""
+    entries = {key: entry for key, entry in found.items() if key not in base}
+    return Difference(
+        entries=entries,
+        appeared={key: Message(key, entry.flags) for key, entry in entries.items()},
+        reflagged={
+            key: entry.flags for key, entry in found.items() if key in base and entry.flags != base[key] & MAILDIR_FLAGS
+        },
+        vanished=gone,
+        checkpoint=None,
     )
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from postboat.maildir.delivery import Post
     from postboat.maildir.mailbox import MaildirMailbox, Warn
     from postboat.maildir.quarantine import Kept, Quarantine
+    from postboat.maildir.touched import Touched
     from postboat.model import FolderName, Glimpse
 
 
@@ -72,6 +73,8 @@ class MaildirStore:
         self._warn = warn
         self._new_id = new_id
         self._quarantine = quarantine
+        self.watch_of: Callable[[FolderName], str] = lambda _name: ""
+        """What the watch is called that sees all that happens in a folder from now on; "" for none."""
         self._post: Post | None = None
         self._creating = asyncio.Lock()
         self._found: dict[FolderName, str] = {}
@@ -194,8 +197,11 @@ class MaildirStore:
                 directories[name] = self.directory(name)
         return await in_thread(glimpses, self.root, directories, read_only=self._read_only)
 
-    def mailbox(self, name: FolderName) -> MaildirMailbox:
-        """The folder as a replica; it need not exist. Raises `FolderError` for a name no directory can hold."""
+    def mailbox(self, name: FolderName, *, touched: Touched | None = None) -> MaildirMailbox:
+        """The folder as a replica; it need not exist. Raises `FolderError` for a name no directory can hold.
+
+        `touched` is what a watch told of its files since the last look at it that came to its end.
+        """
         from postboat.maildir.delivery import Post  # here, since a run without changes opens no folder
         from postboat.maildir.mailbox import MaildirMailbox
 
@@ -210,7 +216,14 @@ class MaildirStore:
             warn=self._warn,
             post=self._post,
             shelf=None if self._quarantine is None else self._quarantine.shelf(name),
+            touched=touched,
+            watch=self.watch_of(name),
         )
+
+    @property
+    def found(self) -> frozenset[FolderName]:
+        """The folders that the last `list` showed, with those that were made since and without those removed."""
+        return frozenset(self._found)
 
     def directory(self, name: FolderName) -> str:
         """Where the folder lies below the root: where it was found, else where it would be made."""

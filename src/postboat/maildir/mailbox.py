@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from postboat.errors import FolderError, FolderGone, MessageError, StoreMissing
 from postboat.maildir import changing, reader
-from postboat.maildir.compare import Agreed, Difference, difference, pair_renamed
 from postboat.maildir.content import ToWire
 from postboat.maildir.delivery import Post
-from postboat.maildir.doubles import separate
 from postboat.maildir.identity import UNMARKED, SameFolder, ensure_identity, read_identity
+from postboat.maildir.looking import Looks
 from postboat.maildir.place import Place, in_thread
-from postboat.maildir.scan import Entry, checkpoint_now, examine_entry, mark_of, weight_of
+from postboat.maildir.scan import mark_and_size, weight_of
 from postboat.maildir.whereabouts import Whereabouts
 from postboat.maildir.writer import Writer
 from postboat.model import Changes, Content, Gone, Refused, Stored, Unreadable
@@ -29,19 +28,18 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
     from pathlib import Path
 
+    from postboat.maildir.compare import Agreed
     from postboat.maildir.names import NameMaker
     from postboat.maildir.place import OpenFolder
+    from postboat.maildir.scan import Entry
     from postboat.maildir.shelf import Shelf
-    from postboat.model import Fingerprint, Flags, Glance, Intent, Key, Reflagging
+    from postboat.maildir.touched import Touched
+    from postboat.model import Fingerprint, Glance, Intent, Key, Reflagging
 
 T = TypeVar("T")
 
 _READ_AT_ONCE = 16
 _FINGERPRINT_AT_ONCE = 128
-_CONFIRMATIONS = 2
-_HEAVY = 16 * 1024
-"""Octets on disk from which a message's size is told. Wire form is larger by an octet a line, so the size is only a
-hint; of smaller ones it is not told, since what a message weighs that nothing is known of is enough for them."""
 Warn = Callable[[str], None]
 
 
@@ -51,6 +49,7 @@ class MaildirMailbox:
     `root` is the directory above which symbolic links are the user's business; below it none is followed. `warn` is
     told once of each file that is left alone. `read_only` writes nothing at all, not even the folder's identifier.
     `post` delivers for several folders together. What is deleted is put on the `shelf`, or unlinked without one.
+    `touched` is what events told of its files, as `Looks` says; so is `watch`.
     """
 
     def __init__(
@@ -66,18 +65,21 @@ class MaildirMailbox:
         new_id: Callable[[], str] = lambda: secrets.token_hex(8),
         post: Post | None = None,
         shelf: Shelf | None = None,
+        touched: Touched | None = None,
+        watch: str = "",
     ) -> None:
         root = path.parent if root is None else root
         directory = path.relative_to(root).as_posix()
         self._place = Place(root, "" if directory == "." else directory)
-        self._names = names
-        self._fsync = fsync
+        self._names, self._fsync = names, fsync
         self._read_only = read_only
         self._warn = warn
         self._new_id = new_id
         self._where = Whereabouts(clock)
         self._same = SameFolder(self._place)
         self._shelf = shelf
+        new_name = None if read_only else names.make
+        self._looks = Looks(self._same, self._where, new_name=new_name, fsync=fsync, touched=touched, watch=watch)
         self._writer = Writer(self._same, post or Post(fsync=fsync), fsync=fsync)
         self._warned: set[str] = set()
 
@@ -96,31 +98,34 @@ class MaildirMailbox:
         return found
 
     async def changes(self, agreed: Agreed) -> Changes:
-        """Compare the folder with what was agreed; without a listing when neither new/ nor cur/ changed since.
+        """Compare the folder with what was agreed; without a listing when neither new/ nor cur/ changed since, or when
+        events told of all that happened: then only what is said of these files is complete.
 
         Raises `FolderGone` or `StoreMissing` when messages were agreed on and the folder is not there, `FolderError`
         when another one is, now or whenever it is opened from then on.
         """
         if agreed.validity is not None:
             self._same.expected = agreed.validity
-        checkpoint = agreed.checkpoint if agreed.validity is not None else None
         try:
-            if await in_thread(self._stands, checkpoint):
-                return Changes(checkpoint=checkpoint)
-            found = await self._compared(agreed)
+            changes = await self._looks.changes(agreed)
         except (FolderGone, StoreMissing):
             if await agreed.count():
                 raise
             return Changes()
         self._tell()
-        renamed, appeared = pair_renamed(await agreed.marks(found.vanished), found) if found.vanished else ({}, None)
-        return Changes(
-            appeared=found.appeared if appeared is None else appeared,
-            reflagged=found.reflagged,
-            vanished=found.vanished - renamed.keys(),
-            renamed=renamed,
-            checkpoint=found.checkpoint,
-        )
+        return changes
+
+    async def is_news(self, agreed: Agreed) -> bool:
+        """Whether the files that events told of may differ from what was agreed; Postboat's own doings do not.
+
+        A folder that cannot be looked at is news.
+        """
+        if agreed.validity is not None:
+            self._same.expected = agreed.validity
+        try:
+            return await self._looks.is_news(agreed)
+        except FolderError:
+            return True
 
     async def fingerprints(self, keys: Collection[Key]) -> Mapping[Key, Fingerprint]:
         """Hash headers and measure messages; those that are gone or unreadable are left out."""
@@ -190,15 +195,6 @@ class MaildirMailbox:
         await to._outdate_copies()
         return [outcomes[key] for key in keys]
 
-    async def _compared(self, agreed: Agreed) -> Difference:
-        """Compare with what was agreed, once no name is of two messages."""
-        base = await agreed.flags()
-        found = await in_thread(self._compare, base)
-        if self._where.doubles and not self._read_only:
-            await in_thread(self._separate, await agreed.marks(self._where.doubles.keys()))
-            found = await in_thread(self._compare, base)
-        return found
-
     async def _outdate_copies(self) -> None:
         """Before the ledger knows of messages that came: see `identity`."""
         if not (self._read_only or self._same.is_newer):
@@ -221,28 +217,6 @@ class MaildirMailbox:
             if self._read_only:
                 return read_identity(folder.fd) or UNMARKED
             return ensure_identity(folder.fd, self._new_id)
-
-    def _stands(self, checkpoint: str | None) -> bool:
-        """Whether the folder is as it was at the checkpoint."""
-        with self._same.open() as folder:
-            return checkpoint is not None and checkpoint_now(folder) == checkpoint
-
-    def _separate(self, marks: Mapping[Key, str]) -> None:
-        with self._same.open() as folder:
-            separate(folder, self._where.doubles, marks, self._names.make, fsync=self._fsync)
-
-    def _compare(self, base: Mapping[Key, Flags]) -> Difference:
-        """Compare, and list again until what is missing is sure to be missing."""
-        with self._same.open() as folder:
-            listing = self._where.look(folder, base)
-            found = difference(listing, base)
-            for _ in range(_CONFIRMATIONS):
-                if not found.vanished or listing.steady:
-                    break
-                listing = self._where.look(folder, base)
-                again = difference(listing, base)
-                found = again.without(again.vanished - found.vanished)
-            return found.measured(lambda entry: _mark_and_size(folder, entry))
 
     def _taken(self, keys: Sequence[Key], take: Callable[[OpenFolder, Entry], T]) -> dict[Key, T]:
         """What `take` finds in each message that can be read."""
@@ -306,7 +280,7 @@ class MaildirMailbox:
             for intent in intents:
                 entry = found.get(intent.token)
                 if entry is not None:
-                    stored[intent.origin] = Stored(intent.origin, intent.token, _mark(folder, entry))
+                    stored[intent.origin] = Stored(intent.origin, intent.token, mark_and_size(folder, entry)[0])
                 elif not self._read_only:
                     _remove_draft(folder, intent.token)
         return stored
@@ -322,19 +296,6 @@ class MaildirMailbox:
     def _move(self, to: MaildirMailbox, tokens: Mapping[Key, str]) -> dict[Key, Stored | Refused | Gone]:
         with self._same.open() as folder, to._same.open() as there:
             return changing.move((folder, self._where), (there, to._where), tokens, fsync=self._fsync)
-
-
-def _mark(folder: OpenFolder, entry: Entry) -> str:
-    return _mark_and_size(folder, entry)[0]
-
-
-def _mark_and_size(folder: OpenFolder, entry: Entry) -> tuple[str, int | None]:
-    """A file's mark, and its octets on disk where they matter to how much is held in memory at once."""
-    try:
-        file = examine_entry(folder, entry)
-    except FileNotFoundError:
-        return "", None
-    return mark_of(file, folder), file.size if file.size >= _HEAVY else None
 
 
 def _remove_draft(folder: OpenFolder, token: str) -> None:

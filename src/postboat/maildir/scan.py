@@ -24,6 +24,11 @@ SETTLED = 2.0
 """Seconds without a change after which a directory's mtime tells the next change apart, whatever the clock's grain."""
 
 
+HEAVY = 16 * 1024
+"""Octets on disk from which a message's size is told. Wire form is larger by an octet a line, so the size is only a
+hint; of smaller ones it is not told, since what a message weighs that nothing is known of is enough for them."""
+
+
 class Entry(NamedTuple):
     """A message's file as it was last seen. Another program may have renamed it since."""
 
@@ -101,6 +106,18 @@ def mark_of(file: File, folder: OpenFolder) -> str:
     """
     common = f"{file.number}-{file.size}-{file.modified}"
     return f"{common}-{file.born}" if file.born is not None else f"{common}@{examine(folder.fd).number}"
+
+
+def mark_and_size(folder: OpenFolder, entry: Entry) -> tuple[str, int | None]:
+    """A file's mark, and its octets on disk where they matter to how much is held in memory at once.
+
+    The mark of one that is gone is "".
+    """
+    try:
+        file = examine_entry(folder, entry)
+    except FileNotFoundError:
+        return "", None
+    return mark_of(file, folder), file.size if file.size >= HEAVY else None
 
 
 def weight_of(mark: str) -> int | None:

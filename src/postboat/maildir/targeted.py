@@ -1,0 +1,69 @@
+"""A look at a few files of a folder, of which events told, instead of a listing of all.
+
+What is not certain is not decided here: None sends the caller to a look at everything. Everything here blocks.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from postboat.maildir import names
+from postboat.maildir.compare import Difference, pick
+from postboat.maildir.scan import Entry, examine_entry, find_files
+from postboat.model import MAILDIR_FLAGS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from postboat.maildir.place import OpenFolder
+    from postboat.maildir.touched import Spot, Touched
+    from postboat.model import Flags, Key
+
+
+def look_at(
+    folder: OpenFolder, touched: Touched, base: Mapping[Key, Flags]
+) -> tuple[Difference, dict[Key, Entry]] | None:
+    """How the touched files differ from `base`, which holds what was agreed on of them, and where each is.
+
+    What is gone by the last event, and from every place where it was seen, is proved to be gone by a listing of names:
+    whoever removes a message here removes it on the server. Raises `OSError`.
+    """
+    found: dict[Key, Entry] = {}
+    gone: set[Key] = set()
+    for key, spots in touched.spots.items():
+        present = [entry for spot in spots if (entry := _entry(folder, spot)) is not None]
+        if len(present) > 1 or any(not is_regular for _, is_regular in present):
+            return None
+        if present:
+            found[key] = present[0][0]
+            if key in base and not _is_only_one(found[key], spots, base[key]):
+                return None
+        elif any(spots.values()):
+            return None  # it was moved on: the event that tells where to is yet to come
+        elif key in base:
+            gone.add(key)
+    if gone and not _are_absent(folder, frozenset(gone)):
+        return None
+    return pick(found, base, frozenset(gone)), found
+
+
+def _entry(folder: OpenFolder, spot: Spot) -> tuple[Entry, bool] | None:
+    sub, name = spot
+    entry = Entry(sub, name, names.key_and_flags(name)[1])
+    try:
+        return entry, examine_entry(folder, entry).regular
+    except FileNotFoundError:
+        return None
+
+
+def _is_only_one(entry: Entry, spots: Mapping[Spot, bool], agreed: Flags) -> bool:
+    """Whether the message has no other file: the one it had was seen to go, or nothing about it changed."""
+    return entry.flags == agreed & MAILDIR_FLAGS or any(not there for there in spots.values())
+
+
+def _are_absent(folder: OpenFolder, keys: frozenset[Key]) -> bool:
+    listing = find_files(folder, keys)
+    if any(os.fstat(fd).st_nlink == 0 for fd in (folder.new, folder.cur)):
+        return False
+    return not (listing.entries or listing.untouchable)
