@@ -34,6 +34,13 @@ def checkpoints_to_save(
     return saved
 
 
+def left_undone(changes: Mapping[Side, Changes], saved: Collection[Side]) -> Mapping[Side, str | None]:
+    """The checkpoints to take back since changes of their side were not applied: no later look at a part of it may
+    build on them. A server tells of these changes again, since it tells all since the checkpoint.
+    """
+    return BEFORE_EFFECTS if Side.LOCAL not in saved and not changes[Side.LOCAL].nothing else {}
+
+
 def _left_over(side: Side, changes: Changes, plan: Plan, marked: Collection[Pairing]) -> bool:
     """Whether messages that appeared on a side or vanished from it are still without a counterpart in the other."""
     other = side.other
@@ -51,18 +58,23 @@ def is_unchanged(
     checkpoint: Mapping[Side, str | None],
     glimpses: Mapping[Side, Glimpse | None],
     policy: Policy,
+    *,
+    quick: bool = False,
 ) -> bool:
     """Whether both sides of a folder are proved to be as they were agreed on under this policy.
+
+    With `quick`, a side that can prove nothing counts as unchanged when nothing but flags can have changed.
 
     `validity` and `checkpoint` are what the ledger holds, `glimpses` how the sides are now. Of a copy begun and not
     recorded they know nothing: whoever finds an intent looks.
     """
     for side in Side:
         now = glimpses[side]
-        if now is None or not now.validity or now.checkpoint is None:
+        told = now and (now.checkpoint or (now.likely if quick else None))
+        if now is None or not now.validity or not told:
             return False
         recorded = (checkpoint[side] or "").partition("\n")[0]
-        if (now.validity, _seal(policy) + now.checkpoint) != (validity[side], recorded):
+        if (now.validity, _seal(policy) + told) != (validity[side], recorded):
             return False
     return True
 

@@ -37,7 +37,7 @@ from postboat.model import (
 )
 from postboat.sync.aside import NONE_ASIDE, put_aside, without_copies
 from postboat.sync.batches import batches, held
-from postboat.sync.checkpoints import BEFORE_EFFECTS, checkpoints_to_save
+from postboat.sync.checkpoints import BEFORE_EFFECTS, checkpoints_to_save, left_undone
 from postboat.sync.tasks import each, together
 
 if TYPE_CHECKING:
@@ -75,8 +75,9 @@ async def execute(plan: Plan, observed: Observed, pair: FolderPair, publish: Pub
     await work.delete(plan.deletes)
     work.tell_unsettled(observed.unsettled)
     work.tell_waiting(observed.asides)
-    if not (work.done.failed or work.postponed or observed.unfinished or any(observed.withheld.values())):
-        saved = checkpoints_to_save(observed.changes, plan, work.marked, pair.policy)
+    is_done = not (work.done.failed or work.postponed or observed.unfinished or any(observed.withheld.values()))
+    saved = checkpoints_to_save(observed.changes, plan, work.marked, pair.policy) if is_done else {}
+    if saved := {**left_undone(observed.changes, saved), **saved}:
         await pair.ledger.save_checkpoints(saved)
     return work.done
 
