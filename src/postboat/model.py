@@ -105,7 +105,7 @@ class Changes:
     reflagged: Mapping[Key, Flags] = field(default_factory=dict)
     """Paired messages whose storable flags differ from the agreed ones, with their present flags."""
     vanished: frozenset[Key] = frozenset()
-    """Paired messages that are gone. Empty unless `complete`."""
+    """Paired messages that are gone. Empty where a listing was not `complete`."""
     renamed: Mapping[Key, Message] = field(default_factory=dict)
     """Agreed key to the message under its present key: another program renamed the file."""
     holds: FlagsHeld = FlagsHeld()
@@ -114,7 +114,7 @@ class Changes:
 
     Only the first line is what a `Glimpse` tells; what follows is for looks."""
     complete: bool = True
-    """Whether the whole folder was seen, so that absence means deletion."""
+    """Whether the whole folder was seen, so that absence means deletion; else nothing is said of what is not told."""
     readonly: bool = False
     """Whether this side turned out not to be writable (IMAP: READ-ONLY); its flags are still to be believed."""
 
@@ -132,6 +132,8 @@ class Glimpse:
     """As `Replica.validity` would answer; "" when it is not known."""
     checkpoint: str | None = None
     """As a look would return it now in `Changes.checkpoint`; None when nothing can be proved by it."""
+    likely: str | None = None
+    """Where there is no proof: as the first line of a look's checkpoint would be if nothing but flags changed."""
 
 
 @dataclass(frozen=True, slots=True)
