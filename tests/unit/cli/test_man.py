@@ -37,7 +37,7 @@ def test_every_option_of_the_command_line_is_described(command: str) -> None:
 
 def test_every_option_of_the_configuration_is_described() -> None:
     words = set(page("postboat.5").replace(",", " ").split())
-    options = known.GENERAL | known.ACCOUNT | known.MAILDIR | known.IMAP
+    options = known.GENERAL | known.ACCOUNT | known.MAILDIR | known.IMAP | known.MBNAMES
     assert sorted(options - words) == []
 
 
