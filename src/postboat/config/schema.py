@@ -162,6 +162,11 @@ class AccountConfig:
     notifications: bool = False
     """Whether the desktop tells of new mail."""
 
+    @property
+    def has_hooks(self) -> bool:
+        """Whether anybody is to be told of its syncs."""
+        return bool(self.presynchook or self.postsynchook or self.remote.newmail_hook or self.notifications)
+
 
 @dataclass(frozen=True, slots=True)
 class MailboxNames:

@@ -1,4 +1,4 @@
-"""What messages are about, for people: subjects out of headers as they come, whatever is wrong with them."""
+"""What messages are about, for people: subjects and senders out of headers, whatever is wrong with them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.parser import HeaderParser
 from email.policy import compat32
+from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,8 +37,21 @@ def subject(header: bytes) -> str:
 
     Raw octets are taken for UTF-8, as RFC 6532 has them.
     """
+    return _shown(_decoded(_field(header, "Subject")))
+
+
+def sender(header: bytes) -> str:
+    """Who wrote a message: the name that a header gives, else the address, in the form of `subject`."""
+    name, address = parseaddr(_field(header, "From"))
+    return _shown(_decoded(name)) or _shown(address)
+
+
+def _field(header: bytes, name: str) -> str:
     fields = HeaderParser(policy=compat32).parsestr(header[:_MOST_READ].decode("utf-8", "replace"), headersonly=True)
-    text = _decoded(str(fields["Subject"] or ""))
+    return str(fields[name] or "")
+
+
+def _shown(text: str) -> str:
     return "".join(each if each.isprintable() else " " for each in " ".join(text.split()))[:LONGEST]
 
 
