@@ -56,7 +56,7 @@ class Session:
     def obey(self, patience):
         pass
 
-    def abort(self):
+    def abort(self, why=""):
         assert self.alive
         self.alive = False
         self.world.open -= 1

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from postboat.errors import CertificateRefused, CommandFailed, ServerUnreachable, SignInRefused
 from postboat.imap.refusals import require_ok
+from postboat.imap.sasl import authenticate
 from postboat.imap.wire import commands
 from postboat.values import dataclass
 
@@ -187,7 +188,7 @@ async def _plain(connection: Connection, credentials: Credentials, sent: _Sent) 
         return credentials.plain()
 
     initial = respond(b"") if "SASL-IR" in connection.capabilities else None
-    return await connection.authenticate("PLAIN", respond, initial, sent.then)
+    return await authenticate(connection, "PLAIN", respond, initial, sent.then)
 
 
 async def _cram_md5(connection: Connection, credentials: Credentials, sent: _Sent) -> Condition:
@@ -195,7 +196,7 @@ async def _cram_md5(connection: Connection, credentials: Credentials, sent: _Sen
         sent.password = True
         return credentials.cram_md5(challenge)
 
-    return await connection.authenticate("CRAM-MD5", respond, then=sent.then)
+    return await authenticate(connection, "CRAM-MD5", respond, then=sent.then)
 
 
 async def _login(connection: Connection, credentials: Credentials, sent: _Sent) -> Condition:

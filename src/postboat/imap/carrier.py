@@ -60,6 +60,12 @@ class Carrier:
         return not isinstance(peer, tuple) or is_loopback(peer)
 
     @property
+    def local_address(self) -> str | None:
+        """The address of this machine that it runs from; None where no IP is spoken."""
+        own = self._transport.get_extra_info("sockname")
+        return str(own[0]) if isinstance(own, tuple) else None
+
+    @property
     def is_compressed(self) -> bool:
         """Whether anything compresses what is sent."""
         return self._compression is not None or (self.tls is not None and self.tls.compression() is not None)

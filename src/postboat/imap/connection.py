@@ -15,7 +15,6 @@ from postboat.imap.patience import is_one_too_many
 from postboat.imap.pipeline import CRLF, Call, Pipeline
 from postboat.imap.protocol import LEGAL_IN, Protocol
 from postboat.imap.refusals import require_ok
-from postboat.imap.sasl import Deaf, SaslExchange
 from postboat.imap.standing import AUTH, SELECTED, Standing
 from postboat.imap.streaming import LiteralStream
 from postboat.imap.tcp import in_words
@@ -62,6 +61,9 @@ class Connection:
             self.gate,
         )
         self._answers = Answers(self._pipeline, self._abilities, self._log, self._concluded)
+        self._is_let_be = False
+        self.is_cut = False
+        """Whether it was this side that ended it."""
         self.failure: PostboatError | None = None
         """Why it ended; None while it stands."""
         self.is_one_too_many = False
@@ -140,6 +142,11 @@ class Connection:
         return not (self._carrier.is_near or self._carrier.is_compressed)
 
     @property
+    def local_address(self) -> str | None:
+        """The address of this machine that it runs from; None through a tunnel."""
+        return self._carrier.local_address
+
+    @property
     def certificate(self) -> bytes | None:
         """The server's certificate (DER); None without TLS."""
         return self.tls.getpeercert(binary_form=True) if self.tls is not None else None
@@ -149,15 +156,45 @@ class Connection:
         self._answers.hearing.listen(listener)
 
     def send(
-        self, command: Command, *, on_untagged: Callable[[Response], None] | None = None
+        self,
+        command: Command,
+        *,
+        on_untagged: Callable[[Response], None] | None = None,
+        on_continuation: Callable[[bytes], None] | None = None,
     ) -> asyncio.Future[Condition]:
         """Send a command and give the future of its outcome: OK, NO or BAD, or the exception `ConnectionLost`.
 
-        `on_untagged` gets the untagged responses that come while this is the oldest command in flight. Cancelling
-        the future keeps a command from being sent if it was not; its answer is otherwise ignored. Raises
-        `ConnectionLost` when the connection is gone and `CommandFailed` when the state forbids the command.
+        `on_untagged` gets the untagged responses that come while this is the oldest command in flight,
+        `on_continuation` the text of each `+` that it gets. Cancelling the future keeps a command from being sent if it
+        was not; its answer is otherwise ignored. Raises `ConnectionLost` when the connection is gone and
+        `CommandFailed` when the state forbids the command.
         """
-        return self._submit(command, on_untagged).reply
+        if self.failure is not None:
+            raise ConnectionLost(str(self.failure))
+        self._begin_to_wait(unless=self.busy)
+        self._standing.send(command, first=not self.busy)
+        if command.name in SIGN_IN:
+            self._abilities.sign_in_begins()
+        call = Call(command, self._protocol.new_tag(), on_untagged)
+        call.on_continuation = on_continuation
+        self._pipeline.submit(call)
+        self._watchdog.watch()
+        return call.reply
+
+    def say(self, line: bytes, *, secret: bool = False) -> None:
+        """Go on with the command in flight that was answered by a `+` (RFC 3501 section 7.5)."""
+        self._begin_to_wait()
+        self._watchdog.watch()
+        self._log.line(line, secret=secret)
+        self._write(line + CRLF)
+
+    def owe_nothing(self) -> None:
+        """Let the server be silent from now on until something is said to it, though a command is in flight."""
+        self._is_let_be = True
+
+    def doubt(self, within: float) -> None:
+        """End the connection unless there is a sign of life in so many seconds, for as long as an answer is owed."""
+        self._watchdog.doubt(within)
 
     async def run(
         self, command: Command, *, on_untagged: Callable[[Response], None] | None = None, check: bool = True
@@ -202,45 +239,6 @@ class Connection:
             if self.busy:
                 self._fail(ConnectionLost(f"{command.name} was left in the middle"))
 
-    async def authenticate(
-        self,
-        mechanism: str,
-        respond: Callable[[bytes], bytes],
-        initial: bytes | None = None,
-        then: Callable[[], bool] | None = None,
-    ) -> Condition:
-        """Sign in by a SASL mechanism: `respond` answers each challenge, both without their base64.
-
-        `initial` goes out with the command where the server takes it (RFC 4959), else as the first answer. What
-        `respond` raises is raised once the server was told to forget it (RFC 3501 section 6.2.2).
-
-        `then` is called when the password is on its way; what it sends goes out in the same flight, and it tells
-        whether that is anything. Raises `Deaf` when the server asks for more after that: it took the next command for
-        an answer.
-        """
-        inline = initial if "SASL-IR" in self.capabilities else None
-        exchange = SaslExchange(respond, initial if inline is None else None, then)
-
-        def answer(challenge: bytes) -> None:
-            if exchange.is_followed:
-                self._fail(ConnectionLost("the server takes the sign-in for unfinished"))
-                exchange.problem = Deaf("the server takes the sign-in for unfinished")
-                return
-            self._log.secret()
-            self._write(exchange.answer(challenge) + CRLF)
-            exchange.answered()
-
-        command = commands.authenticate(mechanism, inline)
-        reply = self._submit(command, None, answer).reply
-        if inline is not None:
-            exchange.answered()
-        await asyncio.wait({reply})
-        if exchange.problem is not None:
-            raise exchange.problem
-        condition = reply.result()
-        require_ok(command, condition)
-        return condition
-
     async def start_tls(self, context: ssl.SSLContext, server_hostname: str | None) -> None:
         """Go on under TLS (RFC 3501 section 6.2.1); all that the server said so far is forgotten.
 
@@ -277,30 +275,22 @@ class Connection:
         self._fail(ConnectionLost("we left"), at_once=self.tls is not None)
         await self._carrier.gone()
 
-    def abort(self) -> None:
+    def abort(self, why: str = "the connection was cut") -> None:
         """Cut the connection at once; commands without an answer fail."""
-        self._fail(ConnectionLost("the connection was cut"))
+        self.is_cut = self.is_cut or self.alive
+        self._fail(ConnectionLost(why))
+
+    def give_up(self, error: ConnectionLost) -> None:
+        """Cut the connection for a reason that all who wait on it are told."""
+        self._fail(error)
 
     # Going out
 
-    def _submit(
-        self,
-        command: Command,
-        on_untagged: Callable[[Response], None] | None,
-        on_continuation: Callable[[bytes], None] | None = None,
-    ) -> Call:
-        if self.failure is not None:
-            raise ConnectionLost(str(self.failure))
-        if not self.busy:
+    def _begin_to_wait(self, unless: bool = False) -> None:
+        """Expect an answer, and count the time from now `unless` one is expected already."""
+        if self._is_let_be or not unless:
+            self._is_let_be = False
             self._watchdog.begin()
-        self._standing.send(command, first=not self.busy)
-        if command.name in SIGN_IN:
-            self._abilities.sign_in_begins()
-        call = Call(command, self._protocol.new_tag(), on_untagged)
-        call.on_continuation = on_continuation
-        self._pipeline.submit(call)
-        self._watchdog.watch()
-        return call
 
     def _write(self, data: bytes) -> None:
         if self.failure is None:
@@ -374,7 +364,7 @@ class Connection:
     def _is_answer_due(self) -> bool:
         if self._carrier.held_up or self.gate.patience.pausing:
             self._watchdog.begin()
-        return self.busy
+        return self.busy and not self._is_let_be
 
     def _give_up_waiting(self, why: str) -> None:
         self._fail(ConnectionLost(why))

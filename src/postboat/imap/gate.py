@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from postboat.imap.server_kind import ServerKind
     from postboat.imap.wire.commands import Command
 
-ALONE = frozenset({"STARTTLS", "COMPRESS"})
-"""Commands whose OK changes what the octets behind it mean: nothing may be on its way in either direction."""
+ALONE = frozenset({"STARTTLS", "COMPRESS", "IDLE"})
+"""Commands that change what the octets behind them mean: nothing may be on its way in either direction."""
 AT_ANY_TIME = frozenset({"LOGOUT"})
 """Commands that no pause holds back."""
 _NO_LIMIT = 1 << 30

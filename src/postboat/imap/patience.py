@@ -141,9 +141,14 @@ class Patience:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._warn, self._now, self._sleep = warn, now, sleep
-        self._left = longest
-        self._guess = GUESS
+        self._longest = longest
         self._until: float | None = None
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin a new run: the time spent in earlier ones is given back, and what was refused is tried anew."""
+        self._left = self._longest
+        self._guess = GUESS
         self._too_long: Throttled | None = None
         """What asked for more than is left."""
 

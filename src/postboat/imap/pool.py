@@ -6,65 +6,34 @@ resting and being opened never exceed the slots: the bound needs no other bookke
 
 Readers may share a session, and hold one slot together. A reader takes a resting session for itself if there is one,
 else joins a session that has room, and only when all are full opens another: to connect and sign in takes three round
-trips, to join none. Who expects much opens one rather than join, since the two then bring more than one does. Those who
-wait are served in the order of their coming, so that readers who keep coming never keep out one who wants a session
-alone.
+trips, to join none. Who expects much opens one rather than join, since the two then bring more than one does.
+
+In a run that goes on, sessions rest for long: `keep_alive` keeps them from being forgotten on the way, `probe` finds
+out which the network lost, `cut` takes all of them for lost, and `release` leaves the server until the next cycle,
+which `renew` begins.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from postboat.errors import AccountError, ConnectionLost, Retry, ServerUnreachable
+from postboat.errors import AccountError, CommandFailed, ConnectionLost, PostboatError, Retry, ServerUnreachable
 from postboat.imap.auth import TooManyConnections
 from postboat.imap.patience import Patience
+from postboat.imap.poolable import Poolable
+from postboat.imap.slots import Shared, Slot, Slots
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 
-
-class Poolable(Protocol):
-    """What the pool asks of a session."""
-
-    @property
-    def alive(self) -> bool:
-        """Whether the connection still stands."""
-        ...
-
-    @property
-    def busy(self) -> bool:
-        """Whether commands are without an answer."""
-        ...
-
-    @property
-    def is_one_too_many(self) -> bool:
-        """Whether the server ended it because there are too many."""
-        ...
-
-    @property
-    def mailbox(self) -> str | None:
-        """Wire name of the mailbox that was selected last."""
-        ...
-
-    @property
-    def depth(self) -> int:
-        """How many readers may share it, 1 or more."""
-        ...
-
-    def obey(self, patience: Patience) -> None:
-        """Keep its pauses."""
-        ...
-
-    def abort(self) -> None:
-        """Drop the connection at once."""
-        ...
-
-    async def logout(self) -> None:
-        """Take leave of the server."""
-        ...
+LONG = 30.0
+"""Seconds of rest after which a session may be lost without our knowing."""
+PROMPT = 10.0
+"""Seconds that a session gets to prove that it is not."""
+AFRESH = 60.0
+"""Seconds for which a server that refused one session more is believed."""
 
 
 S = TypeVar("S", bound=Poolable)
@@ -80,32 +49,6 @@ def choose(resting: Sequence[str | None], prefer: str | None) -> int:
     return resting.index(None) if None in resting else 0
 
 
-class _Shared(Generic[S]):
-    """A session lent to readers, who hold one slot together."""
-
-    def __init__(self, session: S) -> None:
-        self.session = session
-        self.readers = 1
-
-    @property
-    def has_room(self) -> bool:
-        """Whether one more may read."""
-        return self.session.alive and self.readers < self.session.depth
-
-    def distance(self, prefer: str | None) -> tuple[bool, int]:
-        """What makes it the worse choice: another mailbox selected, then more readers."""
-        return (prefer is None or self.session.mailbox != prefer, self.readers)
-
-
-class _Waiter(Generic[S]):
-    """Somebody who waits for a slot; a reader is also content with a place in a session that others read from."""
-
-    def __init__(self, prefer: str | None, *, reads: bool, much: bool) -> None:
-        self.prefer, self.reads, self.much = prefer, reads, much
-        self.granted: asyncio.Future[_Shared[S] | None] = asyncio.get_running_loop().create_future()
-        """None stands for a slot."""
-
-
 class Pool(Generic[S]):
     """At most `size` sessions made by `connect`; the first one alone, so that a wrong password is sent once."""
 
@@ -115,22 +58,26 @@ class Pool(Generic[S]):
         self._connect = connect
         self.patience = patience or Patience()
         """The pauses that all its sessions keep."""
-        self._free = size
-        """Slots that nobody holds."""
-        self._waiting: deque[_Waiter[S]] = deque()
-        self._resting: list[S] = []
-        self._shared: list[_Shared[S]] = []
+        self._slots: Slots[S] = Slots(size, lambda: bool(self._resting), self._unclaimed)
+        self._resting: dict[S, float] = {}
+        """With the time since when each rests, the longest first."""
+        self._rests = asyncio.Event()
         self._open: set[S] = set()
+        self._dials: set[asyncio.Timeout] = set()
         self._first = asyncio.Lock()
         self._failures = 0
         self._failure: Exception | None = None
+        self._refused_at = -AFRESH
         self._closed = False
-        self.size = size
-        """How many sessions are allowed; shrinks when the server refuses one more."""
         self.opened = 0
         """Sessions opened so far."""
         self.most_open = 0
         """The most that were open at one time."""
+
+    @property
+    def size(self) -> int:
+        """How many sessions are allowed; shrinks when the server refuses one more."""
+        return self._slots.size
 
     @property
     def open_now(self) -> int:
@@ -149,14 +96,14 @@ class Pool(Generic[S]):
         A session that is lost, or left with commands unanswered, is dropped afterwards. Raises what `connect`
         raises; `ConnectionLost` when the pool is closed.
         """
-        session = await self._borrow(prefer)
+        session, slot = await self._borrow(prefer)
         try:
             yield session
         except ConnectionLost:
             self._drop(session)
             raise
         finally:
-            self._take_back(session)
+            self._take_back(session, slot)
 
     @asynccontextmanager
     async def reading(self, prefer: str | None = None, *, much: bool = False) -> AsyncIterator[S]:
@@ -175,93 +122,155 @@ class Pool(Generic[S]):
         finally:
             self._leave(shared)
 
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[tuple[S, asyncio.Event]]:
+        """Lend a session for long, once nobody waits for one; of two or more, the last is never lent so.
+
+        The event is set when somebody needs a session and watchers hold all: then the block should end soon. Raises as
+        `session`.
+        """
+        session, slot, wanted = await self._post()
+        try:
+            yield session, wanted
+        except ConnectionLost:
+            self._drop(session)
+            raise
+        finally:
+            self._take_back(session, slot)
+
+    async def quiet(self, seconds: float) -> None:
+        """Wait until nobody but watchers used a session for so long."""
+        await self._slots.quiet(seconds)
+
     async def close(self) -> None:
         """Log out of all resting sessions at once; those still lent are dropped when they come back."""
-        self._closed = True
-        resting, self._resting = self._resting, []
+        self._closed = self._slots.closed = True
+        await self.release()
+
+    # Between the cycles of a run that goes on
+
+    def renew(self) -> None:
+        """Begin a new cycle: what was refused in earlier ones may be granted in this one.
+
+        That is a sign-in, time to wait for the server, and one session more unless one was refused a minute ago.
+        """
+        self._failure = None
+        self.patience.renew()
+        if asyncio.get_running_loop().time() - self._refused_at >= AFRESH:
+            self._slots.restore()
+
+    async def release(self) -> None:
+        """Log out of all resting sessions at once; others may be opened meanwhile where there is room for them."""
+        await self._with_each(self._resting, self._dismiss)
+
+    def cut(self, why: str) -> None:
+        """Take all connections for lost, also those in use or being made: who uses one gets `ConnectionLost`."""
+        self._resting.clear()
+        for session in list(self._open):
+            self._drop(session, why)
+        for dial in self._dials:
+            dial.reschedule(0)
+
+    async def keep_alive(self, every: float) -> None:
+        """Make the server say something to each session that rested for so many seconds; until cancelled."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            self._rests.clear()
+            due = min(self._resting.values(), default=None)
+            if due is None:
+                await self._rests.wait()
+                continue
+            await asyncio.sleep(due + every - clock())
+            latest = clock() - every
+            await self._with_each([s for s, since in self._resting.items() if since <= latest], self._prove)
+
+    async def probe(self) -> None:
+        """Find out at once which sessions the network lost; a few seconds later none of them is left."""
+        for session in self._open - self._resting.keys():
+            session.doubt(PROMPT)
+        await self._with_each(self._resting, self._prove)
+
+    async def _with_each(self, resting: Iterable[S], work: Callable[[S], Coroutine[None, None, None]]) -> None:
+        """Do something with sessions that nobody may borrow meanwhile, with all at once."""
+        taken = {session: self._slots.seize() for session in resting}
+        for session in taken:
+            del self._resting[session]
+
+        async def one(session: S) -> None:
+            try:
+                await work(session)
+            finally:
+                self._take_back(session, taken.pop(session))
+
         try:
             async with asyncio.TaskGroup() as group:
-                for session in resting:
-                    group.create_task(session.logout())
+                for session in list(taken):
+                    group.create_task(one(session))
         finally:
-            for session in resting:
-                self._drop(session)
+            for session, slot in taken.items():  # whose task was cancelled before it began
+                self._take_back(session, slot)
 
-    # Slots
-
-    async def _granted(self, prefer: str | None, *, reads: bool, much: bool = False) -> _Shared[S] | None:
-        """Wait for a slot (None), or for a place in a session that is read from; either is taken when this returns."""
-        waiter: _Waiter[S] = _Waiter(prefer, reads=reads, much=much)
-        self._waiting.append(waiter)
-        self._grant()
+    async def _prove(self, session: S) -> None:
+        """Drop a session unless its server answers; while we keep a pause, it cannot be asked."""
+        if self.patience.pausing:
+            return
         try:
-            return await waiter.granted
-        except asyncio.CancelledError:
-            if waiter.granted.cancelled():
-                self._grant()
-            elif (shared := waiter.granted.result()) is not None:
-                self._leave(shared)
-            else:
-                self._free_slot()
-            raise
+            async with asyncio.timeout(PROMPT):
+                await session.noop()
+        except CommandFailed:
+            pass  # it lives
+        except (PostboatError, OSError, TimeoutError):
+            self._drop(session)
 
-    def _grant(self) -> None:
-        """Serve those who wait, in the order of their coming, for as long as there is something to give."""
-        while self._waiting:
-            waiter = self._waiting[0]
-            if not waiter.granted.cancelled():
-                alone = not waiter.reads or (self._free and (waiter.much or self._resting))
-                shared = None if alone else self._room(waiter.prefer)
-                if shared is not None:
-                    shared.readers += 1
-                elif self._free:
-                    self._free -= 1
-                else:
-                    return
-                waiter.granted.set_result(shared)
-            self._waiting.popleft()
-
-    def _room(self, prefer: str | None) -> _Shared[S] | None:
-        """The best session for one more reader, if there is any."""
-        with_room = [shared for shared in self._shared if shared.has_room and not self._closed]
-        return min(with_room, key=lambda shared: shared.distance(prefer), default=None)
-
-    def _free_slot(self) -> None:
-        self._free += 1
-        self._grant()
+    async def _dismiss(self, session: S) -> None:
+        try:
+            await session.logout()
+        finally:
+            self._drop(session)
 
     # Lending
 
-    async def _join(self, prefer: str | None, *, much: bool) -> _Shared[S]:
+    async def _join(self, prefer: str | None, *, much: bool) -> Shared[S]:
         """A session to read from, with one place in it taken."""
         while True:
-            shared = await self._granted(prefer, reads=True, much=much)
-            if shared is None and (session := await self._with_slot(prefer)) is not None:
-                shared = _Shared(session)
-                self._shared.append(shared)
-                self._grant()
-            if shared is not None and shared.session.alive:
-                return shared
-            if shared is not None:
-                self._leave(shared)  # it was lost between the grant and now
+            given = await self._slots.take(prefer, reads=True, much=much)
+            if isinstance(given, Slot):
+                session = await self._with_slot(prefer, given)
+                if session is None:
+                    continue
+                given = self._slots.share(session, given)
+            if given.session.alive:
+                return given
+            self._leave(given)  # it was lost between the grant and now
 
-    def _leave(self, shared: _Shared[S]) -> None:
+    def _leave(self, shared: Shared[S]) -> None:
         """Give a place back; the last reader gives the session back, and the slot."""
-        shared.readers -= 1
-        if shared.readers:
-            self._grant()
-        else:
-            self._shared.remove(shared)
-            self._take_back(shared.session)
+        if self._slots.leave(shared):
+            self._take_back(shared.session, shared.slot)
 
-    async def _borrow(self, prefer: str | None) -> S:
+    def _unclaimed(self, given: Slot | Shared[S]) -> None:
+        if isinstance(given, Slot):
+            self._slots.give_back(given)
+        else:
+            self._leave(given)
+
+    async def _borrow(self, prefer: str | None) -> tuple[S, Slot]:
         """Take a slot, and with it a session; the slot stays taken when this returns and only then."""
         while True:
-            await self._granted(prefer, reads=False)
-            if (session := await self._with_slot(prefer)) is not None:
-                return session
+            slot = await self._slots.take(prefer, reads=False)
+            assert isinstance(slot, Slot), "only readers share"
+            if (session := await self._with_slot(prefer, slot)) is not None:
+                return session, slot
 
-    async def _with_slot(self, prefer: str | None) -> S | None:
+    async def _post(self) -> tuple[S, Slot, asyncio.Event]:
+        """As `_borrow`, for a watcher."""
+        while True:
+            slot = await self._slots.watch()
+            assert slot.wanted is not None, "it is a watcher's"
+            if (session := await self._with_slot(None, slot)) is not None:
+                return session, slot, slot.wanted
+
+    async def _with_slot(self, prefer: str | None, slot: Slot) -> S | None:
         """Find or open a session for the slot that was taken; without one the slot is no longer taken.
 
         None when the server refuses one more connection: in words, or by ending it while we sign in, so that the
@@ -271,24 +280,32 @@ class Pool(Generic[S]):
             return self._rested(prefer) or await self._first_or_further(prefer)
         except (TooManyConnections, ServerUnreachable) as error:
             if not any(session.alive or isinstance(error, TooManyConnections) for session in self._open):
-                self._free_slot()
+                self._slots.give_back(slot)
                 raise
-            # The slot is kept for ever: the server allows one session less than we thought. Another slot is
-            # left, the one that the open session came with.
-            self.size -= 1
+            # Another slot is left, the one that the open session came with.
+            self._do_without(slot)
             return None
         except BaseException:
-            self._free_slot()
+            self._slots.give_back(slot)
             raise
 
+    def _do_without(self, slot: Slot) -> None:
+        self._refused_at = asyncio.get_running_loop().time()
+        self._slots.lose(slot)
+
     def _rested(self, prefer: str | None) -> S | None:
-        """A resting session that still lives, if there is one."""
+        """A resting session that still lives as far as we know, if there is one."""
         for session in [s for s in self._resting if not s.alive]:
-            self._resting.remove(session)
+            del self._resting[session]
             self._drop(session)
         if not self._resting:
             return None
-        return self._resting.pop(choose([session.mailbox for session in self._resting], prefer))
+        resting = list(self._resting)
+        session = resting[choose([each.mailbox for each in resting], prefer)]
+        since = self._resting.pop(session)
+        if asyncio.get_running_loop().time() - since > LONG:
+            session.doubt(PROMPT)
+        return session
 
     async def _first_or_further(self, prefer: str | None) -> S:
         """Open a session; while none is open, one attempt at a time, and those who waited share its failure."""
@@ -309,7 +326,7 @@ class Pool(Generic[S]):
         self._require_open()
         await self.patience.before_connecting()
         try:
-            session = await self._connect()
+            session = await self._dialled()
             _require_alive(session)
         except Exception as error:
             self._failures, self._failure = self._failures + 1, error
@@ -323,27 +340,42 @@ class Pool(Generic[S]):
         self._require_open()
         return session
 
+    async def _dialled(self) -> S:
+        """Connect and sign in, unless all connections are cut on the way."""
+        try:
+            async with asyncio.timeout(None) as dial:
+                self._dials.add(dial)
+                try:
+                    return await self._connect()
+                finally:
+                    self._dials.discard(dial)
+        except TimeoutError as error:
+            if dial.expired():
+                raise ConnectionLost("the connection was cut while it was made") from error
+            raise
+
     def _require_open(self) -> None:
         if self._closed:
             raise ConnectionLost("the connections to this server are being closed")
 
-    def _take_back(self, session: S) -> None:
+    def _take_back(self, session: S, slot: Slot) -> None:
         """Let a session rest if it can be lent again, and free its slot."""
         if session in self._open:
             if session.alive and not session.busy and not self._closed:
-                self._resting.append(session)
+                self._resting[session] = asyncio.get_running_loop().time()
+                self._rests.set()
             else:
                 self._drop(session)
         if session.is_one_too_many and self._open:
-            self.size -= 1  # the slot is kept for ever, as when the server refuses one more
+            self._do_without(slot)
         else:
-            self._free_slot()
+            self._slots.give_back(slot)
 
-    def _drop(self, session: S) -> None:
+    def _drop(self, session: S, why: str = "the connection was cut") -> None:
         """Forget a session and cut its connection; nothing happens to one that is dropped already."""
         if session in self._open:
             self._open.discard(session)
-            session.abort()
+            session.abort(why)
 
 
 def _require_alive(session: Poolable) -> None:

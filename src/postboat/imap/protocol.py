@@ -16,8 +16,10 @@ from aioimaplib.aioimaplib import Commands
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LEGAL_IN = {verb: command.valid_states for verb, command in Commands.items()} | {"COMPRESS": ("AUTH", "SELECTED")}
-"""The states in which a command may be sent, by its verb; aioimaplib takes COMPRESS for one of fewer (RFC 4978)."""
+LEGAL_IN = {verb: command.valid_states for verb, command in Commands.items()} | dict.fromkeys(
+    ("COMPRESS", "IDLE"), ("AUTH", "SELECTED")
+)
+"""The states in which a command may be sent, by its verb; aioimaplib allows two in fewer (RFC 4978, RFC 2177)."""
 
 
 class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING
 
 from postboat.errors import ConnectionLost
+from postboat.imap.refusals import require_ok
+from postboat.imap.wire import commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from postboat.imap.connection import Connection
+    from postboat.imap.wire.responses import Condition
 
 CANCEL = b"*"
 
@@ -53,3 +59,42 @@ class SaslExchange:
         """Take that an answer was sent: all the mechanisms we know have only one."""
         if self._then is not None and self.problem is None:
             self.is_followed = self._then()
+
+
+async def authenticate(
+    connection: Connection,
+    mechanism: str,
+    respond: Callable[[bytes], bytes],
+    initial: bytes | None = None,
+    then: Callable[[], bool] | None = None,
+) -> Condition:
+    """Sign in by a SASL mechanism: `respond` answers each challenge, both without their base64.
+
+    `initial` goes out with the command where the server takes it (RFC 4959), else as the first answer. What
+    `respond` raises is raised once the server was told to forget it (RFC 3501 section 6.2.2).
+
+    `then` is called when the password is on its way; what it sends goes out in the same flight, and it tells
+    whether that is anything. Raises `Deaf` when the server asks for more after that: it took the next command for
+    an answer.
+    """
+    inline = initial if "SASL-IR" in connection.capabilities else None
+    exchange = SaslExchange(respond, initial if inline is None else None, then)
+
+    def answer(challenge: bytes) -> None:
+        if exchange.is_followed:
+            connection.give_up(ConnectionLost("the server takes the sign-in for unfinished"))
+            exchange.problem = Deaf("the server takes the sign-in for unfinished")
+            return
+        connection.say(exchange.answer(challenge), secret=True)
+        exchange.answered()
+
+    command = commands.authenticate(mechanism, inline)
+    reply = connection.send(command, on_continuation=answer)
+    if inline is not None:
+        exchange.answered()
+    await asyncio.wait({reply})
+    if exchange.problem is not None:
+        raise exchange.problem
+    condition = reply.result()
+    require_ok(command, condition)
+    return condition

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from postboat import __version__
-from postboat.errors import CommandFailed, FolderError, FolderGone, PostboatError
-from postboat.imap.listing import mailboxes
+from postboat.errors import PostboatError
+from postboat.imap.idle import Idle
+from postboat.imap.missing import not_opened
 from postboat.imap.patience import Patience
 from postboat.imap.refusals import require_ok
-from postboat.imap.selected import Selected, Selecting, is_gone
+from postboat.imap.selected import Selected, Selecting
 from postboat.imap.selection import Selection
 from postboat.imap.server_kind import ANY, kind_of
 from postboat.imap.tls import describe
@@ -53,7 +55,10 @@ class Session:
         """Host and port, or the tunnel's command, for people."""
         self._selection: Selection | None = None
         """The SELECT sent last."""
-        self._introduction: asyncio.Future[Condition] | None = None
+        self._aside: list[asyncio.Future[Condition]] = []
+        """Answers that nobody waits for."""
+        self._idle: Idle | None = None
+        self._overhears: Callable[[Response], None] | None = None
         self._host = ""
         self._is_proven = False
         self.kind = ANY
@@ -83,6 +88,16 @@ class Session:
     def alive(self) -> bool:
         """Whether the connection still stands, as far as this side knows."""
         return self._connection.alive
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it was this side that ended it."""
+        return self._connection.is_cut
+
+    @property
+    def local_address(self) -> str | None:
+        """The address of this machine that the connection runs from; None where no IP is spoken."""
+        return self._connection.local_address
 
     @property
     def is_one_too_many(self) -> bool:
@@ -120,10 +135,11 @@ class Session:
 
         Nobody waits for the answer, and a refusal does no harm.
         """
-        if "ID" in capabilities:
-            about_us = {"name": "Postboat", "version": __version__}
-            self._introduction = self.ask(commands.id_(about_us), self._hear_introduction)
-        return self._introduction
+        if "ID" not in capabilities:
+            return None
+        about_us = {"name": "Postboat", "version": __version__}
+        self._aside.append(self.ask(commands.id_(about_us), self._hear_introduction))
+        return self._aside[-1]
 
     def _hear_introduction(self, response: Response) -> None:
         if isinstance(response, IdFields):
@@ -171,7 +187,7 @@ class Session:
         condstore = not self.capabilities.isdisjoint({"CONDSTORE", "QRESYNC"})
         command = build(name, condstore=condstore, since=since)
         answer = self._connection.send(command, on_untagged=selecting.note)
-        self._selection = Selection(selecting, command, answer, self.not_opened, lambda: self.alive)
+        self._selection = Selection(selecting, command, answer, partial(not_opened, self), lambda: self.alive)
         return self._selection
 
     def ask(self, command: Command, take: Callable[[Response], None] | None = None) -> asyncio.Future[Condition]:
@@ -179,16 +195,28 @@ class Session:
 
         The future's result is the condition, whatever it is, or `ConnectionLost`.
         """
-        follow = self._note
+        return self._connection.send(command, on_untagged=self._heard(take))
 
-        def heard(response: Response) -> None:
-            follow(response)
-            if take is not None:
-                take(response)
+    def idle(self) -> Idle:
+        """Send IDLE (RFC 2177); nothing else is sent until it is over. What the server tells is overheard."""
+        self._idle = Idle(self._connection, self._heard())
+        return self._idle
 
-        if self._selection is not None:
-            follow = self._selection.selecting.follow
-        return self._connection.send(command, on_untagged=heard)
+    def overhear(self, hears: Callable[[Response], None] | None) -> None:
+        """Tell `hears` all that the server says of the selected mailbox or of none, but what answers a SELECT."""
+        self._overhears = hears
+
+    def doubt(self, within: float) -> None:
+        """Drop the connection unless the server gives a sign of life within so many seconds; nobody waits for it.
+
+        It is made to give one by a NOOP, ahead of what is asked next, or by the end of the IDLE that it is in.
+        """
+        if self._idle is None or self._idle.reply.done():
+            self._aside = [answer for answer in self._aside if not answer.done()]
+            self._aside.append(self.ask(commands.noop()))
+        else:
+            self._idle.end()
+        self._connection.doubt(within)
 
     async def ask_all(
         self, wanted: Sequence[Command], take: Callable[[Response], None] | None = None
@@ -248,20 +276,6 @@ class Session:
         else:
             await self.select("INBOX", read_only=True)
 
-    async def not_opened(self, name: str, failure: CommandFailed) -> FolderError:
-        """What a refused SELECT means; when the refusal does not tell, the list of mailboxes does."""
-        if is_gone(failure) or (failure.status == "NO" and not failure.code and not await self._is_listed(name)):
-            return FolderGone(f"the server has no such folder (any more): {failure.text}")
-        return FolderError(f"the server does not open the folder: {failure.text}")
-
-    async def _is_listed(self, name: str) -> bool:
-        """Whether a mailbox is listed under exactly this name; yes when that cannot be learnt."""
-        try:
-            listed = await mailboxes(self, "", name)
-        except CommandFailed:
-            return True
-        return any(one.name == name and "\\nonexistent" not in one.attributes for one in listed)
-
     async def fetch(self, uids: UidSet | str, items: str, each: Callable[[Fetched], None]) -> Condition:
         """Fetch `items` and give every message's data that has a UID to `each`, in the order of arrival.
 
@@ -282,8 +296,8 @@ class Session:
         the block ends is read and thrown away. The octets end in `MessageError` when they are another message's.
         """
         command = commands.uid_fetch(str(uid), "UID BODY.PEEK[]")
-        if self._introduction is not None:
-            await self._introduction
+        while self._aside:
+            await self._aside.pop()
         async with self._connection.run_streaming(command, self._note) as stream:
             if stream.size is None:
                 raise LookupError(f"no body came for UID {uid}")
@@ -325,15 +339,28 @@ class Session:
         if self._tunnel is not None:
             await self._tunnel.end()
 
-    def abort(self) -> None:
+    def abort(self, why: str = "the connection was cut") -> None:
         """Cut the connection at once."""
-        self._connection.abort()
+        self._connection.abort(why)
         if self._tunnel is not None:
             self._tunnel.kill()
 
     def _note(self, response: Response) -> None:
-        if self._selection is not None:
-            self._selection.selecting.follow(response)
+        self._heard()(response)
+
+    def _heard(self, take: Callable[[Response], None] | None = None) -> Callable[[Response], None]:
+        """What hears a response: it is about the mailbox that is selected last by now."""
+        selecting = self._selection.selecting if self._selection is not None else None
+
+        def heard(response: Response) -> None:
+            if selecting is not None:
+                selecting.follow(response)
+            if self._overhears is not None:
+                self._overhears(response)
+            if take is not None:
+                take(response)
+
+        return heard
 
     async def in_pieces(
         self,

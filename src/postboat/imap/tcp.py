@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 STAGGER = 0.25
 """Seconds an address is given before the next one is tried beside it (RFC 8305 section 5)."""
 
+_SIGNS_OF_LIFE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4), ("TCP_USER_TIMEOUT", 30_000))
+"""When the kernel asks a silent peer whether it is there, how often, and how long (in ms) it waits for an answer."""
+
 _WORDS = (
     (ConnectionResetError, "the connection was reset"),
     (ConnectionAbortedError, "the connection was aborted"),
@@ -95,12 +98,20 @@ async def _attempt(family: int, address: Any) -> socket.socket:
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        _keep_alive(sock)
         await asyncio.get_running_loop().sock_connect(sock, address)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def _keep_alive(sock: socket.socket) -> None:
+    """Let the kernel notice a peer that is gone, as far as this platform can be told how soon."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _SIGNS_OF_LIFE:
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def _call_off(racing: set[asyncio.Task[socket.socket]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,6 +33,18 @@ class Watchdog:
         self._came = 0
         """Octets of it since then."""
         self._timer: asyncio.TimerHandle | None = None
+        self._within = inf
+
+    @property
+    def _limit(self) -> float:
+        return min(self._within, self.timeout)
+
+    def doubt(self, within: float) -> None:
+        """Wait only so many seconds, counted from now, until octets come; then as long as ever."""
+        self._within = within
+        self.begin()
+        self.rest()
+        self.watch()
 
     def sign(self) -> None:
         """Note a sign of life: octets that came, or octets of a literal that went out."""
@@ -45,6 +58,7 @@ class Watchdog:
     def came(self, octets: int, *, midway: bool, fruitful: bool) -> None:
         """Note octets that came, whether they leave a response unfinished, and whether they told anything."""
         now = self._last_sign = self._loop.time()
+        self._within = inf
         if fruitful:
             self._last_fruit = now
         self._came += octets
@@ -58,7 +72,7 @@ class Watchdog:
     def watch(self) -> None:
         """Watch until nothing is awaited any more."""
         if self._timer is None:
-            self._timer = self._loop.call_later(self.timeout, self._look)
+            self._timer = self._loop.call_later(self._limit, self._look)
 
     def rest(self) -> None:
         """Stop watching."""
@@ -71,9 +85,9 @@ class Watchdog:
         if not self._is_awaited():
             return
         now = self._loop.time()
-        left = self._last_sign + self.timeout - now
+        left = self._last_sign + self._limit - now
         if left <= 0:
-            self._barks(f"no answer for {self.timeout:g} s")
+            self._barks(f"no answer for {self._limit:g} s")
         elif now - self._last_fruit > FRUITLESS * self.timeout:
             self._barks(f"no answer for {FRUITLESS * self.timeout:g} s but words that tell nothing")
         else:

@@ -39,10 +39,10 @@ class WireLog:
             arguments = f" {mechanism} {HIDDEN}" if mechanism else f" {HIDDEN}"
         self._say("C", f"{call.tag} {command.name}{arguments}")
 
-    def secret(self) -> None:
-        """Tell that a line was sent which nobody may see."""
+    def line(self, line: bytes, *, secret: bool) -> None:
+        """Tell a line that goes on with a command; one that is secret is hidden."""
         if self._tell is not None:
-            self._tell("C", HIDDEN)
+            self._say("C", HIDDEN if secret else _shown(line))
 
     def reply(self, reply: Reply, in_flight: Iterable[Call]) -> None:
         """Tell a response; while a password is under way only its first two words, since servers echo commands."""

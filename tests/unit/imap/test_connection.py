@@ -8,6 +8,7 @@ from tests.fakes.scripted_server import serve
 
 from postboat.errors import CertificateRefused, CommandFailed, ConnectionLost, MessageError, ServerUnreachable
 from postboat.imap.connection import Connection
+from postboat.imap.sasl import authenticate
 from postboat.imap.wire import commands
 from postboat.imap.wire.commands import Literal
 from postboat.imap.wire.responses import Condition, Exists, Expunged, Fetched, Listed, Vanished
@@ -419,7 +420,7 @@ async def test_a_challenge_is_answered():
     script = "S: * OK hi\nC: AUTHENTICATE X\nS: + Y2hhbA==\nC! YW5zd2Vy\nS: %t OK in"
     asked = []
     async with connected(script) as (connection, _):
-        await connection.authenticate("X", lambda challenge: asked.append(challenge) or b"answer")
+        await authenticate(connection, "X", lambda challenge: asked.append(challenge) or b"answer")
         assert connection.state == "AUTH"
     assert asked == [b"chal"]
 
@@ -427,13 +428,13 @@ async def test_a_challenge_is_answered():
 async def test_an_initial_response_goes_out_at_once_where_the_server_takes_it():
     script = "S: * OK [CAPABILITY SASL-IR] hi\nC: AUTHENTICATE PLAIN AGEAYg==\nS: %t OK in"
     async with connected(script) as (connection, _):
-        await connection.authenticate("PLAIN", bytes, b"\0a\0b")
+        await authenticate(connection, "PLAIN", bytes, b"\0a\0b")
 
 
 async def test_an_initial_response_waits_for_a_plus_without_a_space():
     script = "S: * OK hi\nC: AUTHENTICATE PLAIN\nS: +\nC! AGEAYg==\nS: %t OK in"
     async with connected(script) as (connection, _):
-        await connection.authenticate("PLAIN", bytes, b"\0a\0b")
+        await authenticate(connection, "PLAIN", bytes, b"\0a\0b")
 
 
 async def test_an_exchange_without_an_answer_is_cancelled():
@@ -443,14 +444,14 @@ async def test_an_exchange_without_an_answer_is_cancelled():
     script = "S: * OK hi\nC: AUTHENTICATE X\nS: + Y2hhbA==\nC! \\*\nS: %t BAD cancelled\nC: NOOP\nS: %t OK"
     async with connected(script) as (connection, _):
         with pytest.raises(ValueError, match="strange"):
-            await connection.authenticate("X", respond)
+            await authenticate(connection, "X", respond)
         await connection.run(commands.noop())
 
 
 async def test_a_refused_sign_in_leaves_the_state():
     async with connected("S: * OK hi\nC: AUTHENTICATE X\nS: %t NO wrong") as (connection, _):
         with pytest.raises(CommandFailed, match="wrong"):
-            await connection.authenticate("X", bytes)
+            await authenticate(connection, "X", bytes)
         assert connection.state == "NONAUTH"
 
 
@@ -463,7 +464,7 @@ async def test_secrets_and_mail_are_not_in_the_wire_log():
     async with connected(script, wire_log=lambda *line: said.append(line)) as (connection, _):
         with pytest.raises(CommandFailed):
             await connection.run(commands.login("me", "opensesame"))
-        await connection.authenticate("X", lambda _: b"opensesame")
+        await authenticate(connection, "X", lambda _: b"opensesame")
         await connection.run(commands.append("a", (), None, Literal.of(b"hello")))
     text = "\n".join(line for _, line in said)
     assert "LOGIN ***" in text and "AUTHENTICATE X ***" in text

@@ -19,7 +19,7 @@ class Session:
     def obey(self, patience):
         self.patience = patience
 
-    def abort(self):
+    def abort(self, why=""):
         self.alive = False
 
     async def logout(self):

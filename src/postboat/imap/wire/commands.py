@@ -129,6 +129,16 @@ def logout() -> Command:
     return _command("LOGOUT")
 
 
+def idle() -> Command:
+    """IDLE (RFC 2177), which DONE ends."""
+    return _command("IDLE")
+
+
+def notify(events: str) -> Command:
+    """NOTIFY with its event groups as they go out (RFC 5465 section 3)."""
+    return _command("NOTIFY", _text(events))
+
+
 def starttls() -> Command:
     """STARTTLS."""
     return _command("STARTTLS")

@@ -1,0 +1,87 @@
+"""A session that is kept in IDLE for as long as nobody needs it, and made to speak before it is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from postboat.errors import CommandFailed, ConnectionLost
+from postboat.imap.pulse import Pulse
+from postboat.imap.wire.responses import Condition
+
+if TYPE_CHECKING:
+    from postboat.imap.pulse import Keepalive
+    from postboat.imap.session import Session
+    from postboat.imap.wire.responses import Response
+
+SHORT = 10.0
+"""Seconds; an IDLE that the server ends sooner is not asked for again at once."""
+LONGEST_PAUSE = 60.0
+"""Seconds until it is, at the most."""
+
+
+class Vigil:
+    """Keeps a session listening; what the server says on it, in IDLE and between, is to be given to `hear`."""
+
+    def __init__(self, session: Session, keepalive: Keepalive, wanted: asyncio.Event) -> None:
+        self._session, self._keepalive, self._wanted = session, keepalive, wanted
+        self._clock = asyncio.get_running_loop().time
+        self._pulse = Pulse(keepalive, self._clock())
+        self._pause = 0.0
+
+    async def begin(self) -> None:
+        """Listen from now on. Raises `CommandFailed` when the server does not take IDLE, and `ConnectionLost`."""
+        await self._ask()
+
+    async def keep(self) -> None:
+        """Go on until the session is wanted, and leave it ready for use. Raises `ConnectionLost` when it ends."""
+        wanted = asyncio.create_task(self._wanted.wait())
+        try:
+            while not self._wanted.is_set():
+                await self._listen(wanted)
+                await self._begin_again(wanted)
+        except ConnectionLost:
+            if not self._session.is_cut:
+                self._keepalive.died(self._silence, self._clock())
+            raise
+        finally:
+            wanted.cancel()
+
+    async def _listen(self, wanted: asyncio.Task[bool]) -> None:
+        """Wait until the session is wanted, the server ends the IDLE, or was silent for too long; then it is over."""
+        reply = self._idle.reply
+        either: tuple[asyncio.Future[Any], ...] = (reply, wanted)
+        while not (reply.done() or wanted.done()):
+            left = self._pulse.due(self._clock()) - self._clock()
+            if left <= 0:
+                break
+            await asyncio.wait(either, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        self._silence = self._pulse.silence(self._clock())
+        await self._idle.done()
+        if self._idle.is_to_end and not wanted.done():
+            self._pulse.proved()
+
+    async def _begin_again(self, wanted: asyncio.Task[bool]) -> None:
+        """Ask for the next IDLE; after a pause that grows when the server ends one after the other."""
+        if not self._idle.is_to_end and self._clock() - self._began < SHORT:
+            self._pause = min(2 * self._pause or 1.0, LONGEST_PAUSE)
+            await asyncio.wait({wanted}, timeout=self._pause)
+        else:
+            self._pause = 0.0
+        if wanted.done():
+            return
+        try:
+            await self._ask()
+        except CommandFailed as failure:
+            raise ConnectionLost(f"the server does not go on telling: {failure}") from failure
+
+    async def _ask(self) -> None:
+        self._idle = self._session.idle()
+        await self._idle.begun()
+        self._began = self._clock()
+        self._pulse.begin(self._began)
+
+    def hear(self, response: Response) -> None:
+        """Take what the server says: it lives."""
+        is_beat = isinstance(response, Condition) and response.code is None and response.status == "OK"
+        self._pulse.sign(self._clock(), is_beat=is_beat)
