@@ -15,6 +15,7 @@ from postboat.events import (
 )
 from postboat.ledger.ledger import AccountLedger
 from postboat.ledger.lock import lock_account
+from postboat.maildir.place import in_thread
 from postboat.service.outcome import Outcome
 from postboat.service.recorded import WHOLE_FOLDERS, held_before
 from postboat.service.tree import read_tree
@@ -65,6 +66,10 @@ async def sync_everything(
         outcome = await _sync_folders(parts, options, publish, ledger, tree, guard)
         await _believe_in_root(parts, options, ledger, tree, outcome)
         await parts.store.prune()
+    if parts.mbnames is not None and not options.folders:
+        folders = [parts.store.directory(task.local) for task in tree.plan.tasks]
+        if problem := await in_thread(parts.mbnames.update, parts.name, parts.store.root, folders):
+            publish(Warned(problem, parts.name))
     tell_finished(parts, outcome, len(tree.plan.tasks), time.monotonic() - began, publish)
     return outcome
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from postboat.config.secrets import Prompter
     from postboat.events import Publish
     from postboat.imap.session import Session
+    from postboat.service.mbnames import MailboxList
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class AccountParts:
     fsync: bool
     clock: Callable[[], float]
     """Seconds since the epoch."""
+    mbnames: MailboxList | None = None
+    """Who lists the folders for other programs."""
 
     @property
     def name(self) -> str:
@@ -104,7 +107,16 @@ def assemble(
         lock_path=lock_file(config.metadata, account.name),
         fsync=config.fsync,
         clock=clock,
+        mbnames=_mailbox_list(config) if not dry_run else None,
     )
+
+
+def _mailbox_list(config: Config) -> MailboxList | None:
+    if config.mbnames is None:
+        return None
+    from postboat.service.mbnames import MailboxList  # here, since few want it
+
+    return MailboxList(config.mbnames, config.metadata)
 
 
 def _owner(remote: RemoteConfig) -> str:
