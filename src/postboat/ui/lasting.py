@@ -23,7 +23,7 @@ from postboat.events import (
     ServiceStarted,
     ServiceStopping,
 )
-from postboat.ui import words
+from postboat.ui import times, words
 from postboat.ui.life import merged
 from postboat.ui.view import NO_COUNTS
 
@@ -64,7 +64,7 @@ def news(event: Event, manner: Manner) -> str | None:
         case ServiceStopping():
             return "stopping"
         case MachineSlept(seconds=seconds):
-            return f"slept for {span(seconds)}, or the clock was set: all connections are made anew"
+            return f"slept for {times.span(seconds)}, or the clock was set: all connections are made anew"
         case ConfigReloaded(problems=()):
             return "the configuration was read again"
         case AccountRecovered(account=account):
@@ -223,16 +223,3 @@ def dated(lines: Iterable[str], now: Callable[[], datetime] | None = None) -> li
     """Put the local time before each line: weeks later nobody knows any more when it was written."""
     stamp = (now or datetime.now)().strftime("%Y-%m-%d %H:%M:%S")
     return [f"{stamp} {line}" for line in lines]
-
-
-def span(seconds: float) -> str:
-    """Write how long something lasted, as people say it: "40 s", "12 min", "3 h 20 min", "2 days"."""
-    minutes = round(seconds / 60)
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    if minutes < 100:
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        hours, rest = divmod(minutes, 60)
-        return f"{hours} h" + (f" {rest} min" if rest else "")
-    return words.plural(round(minutes / 60 / 24), "day")
