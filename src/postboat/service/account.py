@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from postboat.sync.guard import Guard
 
 
-async def sync_account(parts: AccountParts, options: RunOptions, publish: Publish) -> int:
-    """Sync all of an account's folders and leave the server; return the account's exit code.
+async def sync_account(parts: AccountParts, options: RunOptions, publish: Publish) -> Outcome:
+    """Sync all of an account's folders and leave the server; return what became of them.
 
     Raises `AccountError` for what stops it as a whole.
     """
     try:
-        return (await sync_everything(parts, options, publish)).exit_code
+        return await sync_everything(parts, options, publish)
     finally:
         await parts.pool.close()
 

@@ -11,7 +11,9 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from postboat.events import HookRan
+from postboat.errors import PostboatError
+from postboat.events import AccountFailed, HookRan
+from postboat.service.account import sync_account
 from postboat.service.arrivals import FULL, PUSHED, Arrivals, Facts
 from postboat.service.shell import Ran, run_command
 
@@ -20,10 +22,36 @@ if TYPE_CHECKING:
 
     from postboat.config.schema import AccountConfig
     from postboat.events import Event, Publish
+    from postboat.service.assemble import AccountParts
     from postboat.service.desktop import Desktop
     from postboat.service.outcome import Outcome
+    from postboat.service.supervisor import RunOptions
 
 BEFORE, AFTER, NEW_MAIL = "presynchook", "postsynchook", "newmail_hook"
+
+
+async def sync_with_hooks(parts: AccountParts, options: RunOptions, publish: Publish) -> int:
+    """Sync an account once, as `sync_account` does, with its hooks before and after."""
+    hooks = Hooks(parts.config, publish)
+
+    def tell(event: Event) -> None:
+        hooks.learn(event)
+        publish(event)
+
+    try:
+        await hooks.before()
+        began = time.monotonic()
+        try:
+            outcome = await sync_account(parts, options, tell)
+        except Exception as failure:
+            if isinstance(failure, PostboatError):
+                hooks.learn(AccountFailed(parts.name, str(failure), failure.exit_code))
+            await hooks.after(True, None, time.monotonic() - began)
+            raise
+        await hooks.after(True, outcome, time.monotonic() - began)
+        return outcome.exit_code
+    finally:
+        await hooks.close()
 
 
 class Hooks:

@@ -67,7 +67,11 @@ async def _sync_or_tell(
     """Sync one account; a failure that stops it stops no other, not even a defect of our own."""
     try:
         parts = assemble(account, config, publish, prompter, prompting, dry_run=options.dry_run)
-        return await sync_account(parts, options, publish)
+        if account.has_hooks and not options.dry_run:
+            from postboat.service.hooks import sync_with_hooks  # here, since few have any
+
+            return await sync_with_hooks(parts, options, publish)
+        return (await sync_account(parts, options, publish)).exit_code
     except PostboatError as failure:
         publish(AccountFailed(account.name, str(failure), failure.exit_code))
         return failure.exit_code
