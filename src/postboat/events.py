@@ -347,6 +347,8 @@ class ConfigReloaded(Event):
     """The configuration was read again; with problems, the one before stays."""
 
     problems: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    """Those that are kept in step from now on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,6 @@ from postboat.events import (
     MessagesAside,
     PlanHeld,
     ServerWatched,
-    ServiceStarted,
     Warned,
 )
 from postboat.ui.view import AccountView, FolderView, settle_all
@@ -94,10 +93,10 @@ class Life:
         return not self.syncs or self.waits is not None
 
 
-def begin(view: View, event: ServiceStarted, now: float) -> None:
+def begin(view: View, accounts: Iterable[str], now: float) -> None:
     """Take the run for one that goes on, with these accounts, though there were others before."""
     view.lasting = True
-    view.accounts = {name: view.account(name, now) for name in event.accounts}
+    view.accounts = {name: view.account(name, now) for name in accounts}
     for account in view.accounts.values():
         account.life = account.life or Life()
 

@@ -18,6 +18,7 @@ from postboat.events import (
     AccountFinished,
     AccountStarted,
     AccountWaits,
+    ConfigReloaded,
     Counts,
     Event,
     FolderCreated,
@@ -215,10 +216,10 @@ def fold(view: View, event: Event, now: float) -> View:
             _fold_account(view, view.account(event.account, now), event, now)
         case Warned():
             _keep(view.warnings, event)
-        case ServiceStarted():
+        case ServiceStarted(accounts=names) | ConfigReloaded(problems=(), accounts=names) if names:
             from postboat.ui.life import begin
 
-            begin(view, event, now)
+            begin(view, names, now)
         case RunFinished(exit_code=code):
             view.exit_code = code
     return view

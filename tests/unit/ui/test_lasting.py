@@ -437,7 +437,10 @@ async def test_a_terminal_at_rest_is_not_drawn_again_and_again(monkeypatch: pyte
 async def test_an_account_that_the_configuration_lost_is_not_shown_any_more() -> None:
     scene = Scene()
     await scene.after(ServiceStarted(("MyMail", "Work")), *sync())
-    assert not [row for row in await scene.after(BEGIN) if row.startswith("Work")]
+    assert (await scene.after())[-1] == "Work  starting"
+    screen = await scene.after(ConfigReloaded(accounts=("MyMail",)))
+    assert screen[-1].startswith("MyMail  in step")
+    assert not [row for row in screen if row.startswith("Work")]
 
 
 # --- weeks --------------------------------------------------------------------------------------------------------
