@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import PurePath
+
+MOUNTS = Path("/proc/self/mountinfo")
 
 _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "coda", "davfs", "glusterfs", "gfs2", "gpfs"}
 _REMOTE |= {"lustre", "ncpfs", "ocfs2", "orangefs", "beegfs", "virtiofs", "vboxsf", "vmhgfs", "prl_fs"}
@@ -37,3 +40,12 @@ def _mounts(mountinfo: str) -> Iterator[tuple[str, str]]:
         fields, types = mount.split(" "), source.split(" ")
         if len(fields) > 4 and types[0]:
             yield _ESCAPED.sub(lambda match: chr(int(match[1], 8)), fields[4]), types[0]
+
+
+def remote_kinds(root: Path, directories: Iterable[str]) -> dict[str, str]:
+    """What kind of remote file system each directory below `root` lies on; "" for a local one. Blocks."""
+    try:
+        real, mounts = root.resolve(), MOUNTS.read_text()
+    except OSError:
+        return dict.fromkeys(directories, "")
+    return {directory: remote_kind(real / directory, mounts) for directory in directories}

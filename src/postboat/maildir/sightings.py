@@ -64,6 +64,7 @@ class Sightings:
         waits = [*self._made.values(), *self._growing.values()]
         return min(waits) if waits else self._since
 
+    @property
     def is_quiet(self) -> bool:
         """Whether nothing waits to be passed on but what is still being written."""
         return not (self._seen or self._made)
@@ -78,6 +79,7 @@ class Sightings:
         taken, self._seen, self._count, self._since = self._seen, {}, 0, None
         return taken
 
+    @property
     def are_too_many(self) -> bool:
         """Whether listing the folder costs less than looking at each."""
         return self._count > MANY

@@ -42,7 +42,7 @@ class Touched:
     is_latest: Callable[[], bool] = field(default=_unknown, compare=False)
     """Asks, on the loop's thread, whether nothing happened in the folder since the last of these events."""
 
-    def and_then(self, later: Touched) -> Touched:
+    def merged(self, later: Touched) -> Touched:
         """Both together; what different watches saw is no proof of anything."""
         spots = {key: dict(seen) for key, seen in self.spots.items()}
         for key, seen in later.spots.items():

@@ -7,49 +7,34 @@ told: so nothing depends on events but how soon a change is found.
 from __future__ import annotations
 
 import asyncio
-import errno
 import secrets
 import sys
 from contextlib import suppress
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from postboat.errors import FolderError
-from postboat.maildir.grounds import Grounds, number_of, standings, survey
-from postboat.maildir.mounts import remote_kind
+from postboat.maildir import inotify
+from postboat.maildir.followed import Followed, Polled
+from postboat.maildir.ground_watch import GroundWatch
+from postboat.maildir.grounds import standings
+from postboat.maildir.mounts import remote_kinds
 from postboat.maildir.place import in_thread
-from postboat.maildir.sightings import Notice, Sightings
 from postboat.maildir.touched import Touched as Touched
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterator, Mapping
+    from pathlib import Path
 
-    from asyncinotify import Event, Inotify, Watch
+    from asyncinotify import Inotify, Watch
 
     from postboat.maildir.folders import MaildirStore
-    from postboat.maildir.grounds import Standing
-    from postboat.model import FolderName
+    from postboat.maildir.touched import Spot
+    from postboat.model import FolderName, Key
 
-_CREATE, _DELETE, _MOVED_FROM, _MOVED_TO = 0x100, 0x200, 0x40, 0x80
-_MODIFY, _CLOSE_WRITE = 0x2, 0x8
-_DELETE_SELF, _MOVE_SELF, _UNMOUNT, _OVERFLOW, _IGNORED = 0x400, 0x800, 0x2000, 0x4000, 0x8000
-_ONLY_DIRECTORY, _NO_LINK, _EXCLUDE_UNLINKED, _IS_DIRECTORY = 0x1000000, 0x2000000, 0x4000000, 0x40000000
-_LOST = _DELETE_SELF | _MOVE_SELF | _UNMOUNT | _IGNORED
-_COMING = _CREATE | _DELETE | _MOVED_FROM | _MOVED_TO | _DELETE_SELF | _MOVE_SELF | _ONLY_DIRECTORY
-_FILES = _COMING | _MODIFY | _CLOSE_WRITE | _NO_LINK | _EXCLUDE_UNLINKED
-_NOTICES = (
-    (_MOVED_TO, Notice.CAME),
-    (_MOVED_FROM | _DELETE, Notice.WENT),
-    (_CREATE, Notice.MADE),
-    (_CLOSE_WRITE, Notice.CLOSED),
-    (_MODIFY, Notice.GROWN),
-)
 _SUBDIRECTORIES = ("new", "cur")
-_ROUNDS = 5
-"""Walks through a tree that keeps changing before it is left to the next event."""
-MOUNTS = Path("/proc/self/mountinfo")
-LIMITS = Path("/proc/sys/fs/inotify")
+_STRUCTURE_WAIT = 0.2
+"""Seconds after which directories that are being made are looked at: a Maildir is several."""
 
 
 class DiskListener(Protocol):
@@ -58,7 +43,7 @@ class DiskListener(Protocol):
     def watched(self, how: str, reason: str) -> None:
         """Changes are noticed by `inotify`, or for some folders by `poll`, for this reason. Told when it changes."""
 
-    def touched(self, folder: FolderName, touched: Touched) -> None:
+    def touched(self, folder: FolderName, names: Touched) -> None:
         """Something happened to these files of the folder."""
 
     def unsure(self, folders: frozenset[FolderName] | None) -> None:
@@ -68,283 +53,215 @@ class DiskListener(Protocol):
         """Maildirs came or went, or the root did."""
 
 
-class _Followed:
-    """A folder whose new/ and cur/ are watched."""
-
-    def __init__(self, name: FolderName, directory: str, watches: list[Watch], watch: str) -> None:
-        self.name, self.directory, self.watches = name, directory, watches
-        self.watch = watch
-        self.standing: Standing | None = None
-        """How it stood when the watch began."""
-        self.sightings = Sightings()
-
-
 class DiskWatch:
     """Watches the folders of one store. `poll_every` is in seconds."""
 
     def __init__(self, store: MaildirStore, listener: DiskListener, *, poll_every: float) -> None:
         self._store, self._listener, self._poll_every = store, listener, poll_every
-        self._inotify: Inotify | None = None
+        self._kernel = _Kernel(self._readable)
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
+        self._running = False
         self._failure: Exception | None = None
-        self._names = (f"{secrets.token_hex(6)}.{number}" for number in count())
-        self._armed: dict[FolderName, _Followed] = {}
-        self._spots: dict[int, tuple[_Followed, str]] = {}
-        """Whose directory a watch is on, by its number."""
-        self._dirty: set[_Followed] = set()
-        self._polled: dict[FolderName, tuple[str, Standing | None]] = {}
-        """Folders without a watch: where they lie, and how they stood when they were last looked at."""
-        self._reasons: dict[FolderName, str] = {}
-        """Why they have none, as far as the user can do anything about it."""
-        self._grounds: dict[str, Watch] = {}
-        self._tree = Grounds(frozenset(), frozenset(), None)
-        self._must_survey = self._is_moved = False
-        self._state: tuple[frozenset[FolderName | None], tuple[int, int] | None] | None = None
-        """By what the tree differed from what was listed, and its root, when that was last asked."""
-        self._told: tuple[str, str] | None = None
-        store.watch_of = self.watch_of
+        names, own = count(1), secrets.token_hex(6)
+        self._new_name: Callable[[], str] = lambda: f"{own}.{next(names)}"
+        self._followed: dict[FolderName, Followed] = {}
+        self._by_number: dict[int, tuple[Followed, str]] = {}
+        """Whose new/ or cur/ each watch is on."""
+        self._dirty: set[Followed] = set()
+        """Folders of which something is still to be told."""
+        self._polled = Polled(store.root)
+        self._grounds = GroundWatch(store, self._kernel)
+        self._survey_at: float | None = None
+        self._is_moved = False
+        """Whether a directory was renamed, so that watches may be on others than they are for."""
+        self._how: tuple[str, str] | None = None
 
     def watch_of(self, folder: FolderName) -> str:
         """What the watch is called that sees all that happens in a folder from now on; "" when there is none."""
-        followed = self._armed.get(folder)
-        return followed.watch if followed is not None and self._inotify is not None else ""
+        followed = self._followed.get(folder)
+        return "" if followed is None else followed.watch
 
     def untouched(self, folder: FolderName) -> Touched | None:
-        """What to look at in a folder of which nothing was told; None when that is all of it."""
-        followed = self._armed.get(folder)
-        return self._touched(followed, {}) if followed is not None and self._inotify is not None else None
+        """What to look at in a folder of which nothing is left to tell; None when that is all of it."""
+        followed = self._followed.get(folder)
+        return None if followed is None else self._touched(followed, {})
 
     async def run(self) -> None:
         """Tell what happens, until it is cancelled."""
-        self._open()
         loop = asyncio.get_running_loop()
+        self._running, self._store.watch_of = True, self.watch_of
+        self._kernel.open()
         poll_at = loop.time() + self._poll_every
         try:
-            while True:
+            while self._failure is None:
                 await self._pause(poll_at)
-                if self._failure is not None:
-                    raise self._failure
                 self._pass_on()
                 if loop.time() >= poll_at:
                     await self._poll()
                     poll_at = loop.time() + self._poll_every
-                if self._must_survey:
+                if self._survey_at is not None and loop.time() >= self._survey_at:
                     await self._look_round()
+            raise self._failure
         finally:
-            self._close()
+            self._running = False
+            self._followed, self._by_number, self._dirty = {}, {}, set()
+            self._kernel.close()
 
     async def follow(self, folders: Collection[FolderName]) -> None:
         """Watch these folders, and no others. What happens in them after this returned is told.
 
-        To be called when the tree was listed. A folder that was followed before and is another one by now is told as
-        unsure.
+        To be called when the tree was listed, while `run` runs; else it does nothing. A folder that was followed and
+        is another one by now is told as unsure.
         """
+        wanted: dict[FolderName, str] = {}
+        for name in folders:
+            with suppress(FolderError):
+                wanted[name] = self._store.directory(name)
         async with self._lock:
-            self._open()
-            wanted: dict[FolderName, str] = {}
-            for name in folders:
-                with suppress(FolderError):
-                    wanted[name] = self._store.directory(name)
-            again = await self._drop_others(wanted)
-            fresh = {name: directory for name, directory in wanted.items() if name not in self._armed}
-            await self._arm_all(fresh)
+            if not self._running:
+                return
+            again = await self._leave_others(wanted)
+            await self._begin_to_follow({name: path for name, path in wanted.items() if name not in self._followed})
             await self._walk()
-        self._tell_how(len(wanted))
         if again:
             self._listener.unsure(frozenset(again))
-        self._tell_structure()
+        if self._grounds.has_unlisted():
+            self._listener.restructured()
 
-    # ---- arming ---------------------------------------------------------------------------------------------------
+    # ---- which folders ------------------------------------------------------------------------------------------
 
-    def _open(self) -> None:
-        if self._inotify is not None or sys.platform != "linux":
-            return
-        try:
-            from asyncinotify import Inotify  # here, since only a run that goes on needs it
-
-            self._inotify = Inotify(cache_size=64, sync_timeout=0)
-        except (ImportError, OSError):
-            return
-        asyncio.get_running_loop().add_reader(self._inotify.fd, self._readable)
-
-    def _close(self) -> None:
-        if self._inotify is not None:
-            asyncio.get_running_loop().remove_reader(self._inotify.fd)
-            self._inotify.close()
-        self._inotify = None
-        self._armed, self._spots, self._grounds = {}, {}, {}
-        self._polled, self._dirty = {}, set()
-
-    async def _drop_others(self, wanted: dict[FolderName, str]) -> set[FolderName]:
+    async def _leave_others(self, wanted: Mapping[FolderName, str]) -> set[FolderName]:
         """Watch no more what is not wanted, or not what it was; return those of the latter that are wanted."""
         now = await in_thread(standings, self._store.root, wanted.values())
         again: set[FolderName] = set()
-        for name, followed in list(self._armed.items()):
+        for name, followed in list(self._followed.items()):
             standing = now.get(wanted.get(name, "."))
-            if standing and followed.standing and standing.numbers == followed.standing.numbers:
-                continue
-            self._disarm(followed)
-            if name in wanted:
-                again.add(name)
-        self._polled, self._reasons = {}, {}
+            if standing is None or followed.standing is None or standing.numbers != followed.standing.numbers:
+                self._leave(followed)
+                again |= {name} & wanted.keys()
         return again
 
-    async def _arm_all(self, folders: dict[FolderName, str]) -> None:
-        root = self._store.root
-        kinds = await in_thread(_remote_kinds, root, folders.values())
-        for name, directory in folders.items():
-            reason = f"{root / directory} lies on a remote file system ({kinds[directory]})" if kinds[directory] else ""
-            if reason or not self._arm(name, directory):
-                self._polled[name] = directory, None
-                if reason:
-                    self._reasons[name] = reason
-        now = await in_thread(standings, root, folders.values())
-        for name, directory in folders.items():
-            if name in self._armed:
-                self._armed[name].standing = now.get(directory)
-            elif name in self._polled:
-                self._polled[name] = directory, now.get(directory)
-
-    def _arm(self, name: FolderName, directory: str) -> bool:
-        """Watch a folder, if that can be."""
-        watches: list[Watch] = []
-        for sub in _SUBDIRECTORIES:
-            watch = self._add(self._store.root / directory / sub, _FILES, name)
-            if watch is None or watch.wd in self._spots:
-                for made in watches:
-                    self._remove(made)
-                return False
-            watches.append(watch)
-        followed = _Followed(name, directory, watches, next(self._names))
-        self._armed[name] = followed
-        self._spots |= {watch.wd: (followed, sub) for watch, sub in zip(watches, _SUBDIRECTORIES, strict=True)}
-        return True
-
-    def _add(self, path: Path, mask: int, name: FolderName | None = None) -> Watch | None:
-        from asyncinotify import Mask
-
-        if self._inotify is None:
-            return None
-        try:
-            return self._inotify.add_watch(path, Mask(mask))
-        except OSError as error:
-            if name is not None and error.errno == errno.ENOSPC:
-                self._reasons[name] = (
-                    f"the system allows no more watches ({_limit('max_user_watches')}); "
-                    "raise it: sysctl fs.inotify.max_user_watches=524288"
-                )
-            return None
-
-    def _remove(self, watch: Watch) -> None:
-        with suppress(OSError):  # gone already
-            if self._inotify is not None:
-                self._inotify.rm_watch(watch)
-
-    def _disarm(self, followed: _Followed) -> None:
-        for watch in followed.watches:
-            if self._spots.pop(watch.wd, None) is not None:
-                self._remove(watch)
-        self._armed.pop(followed.name, None)
+    def _leave(self, followed: Followed) -> None:
+        for number in followed.numbers:
+            del self._by_number[number]
+            self._kernel.remove(number)
+        del self._followed[followed.name]
         self._dirty.discard(followed)
 
-    # ---- telling --------------------------------------------------------------------------------------------------
+    async def _begin_to_follow(self, folders: Mapping[FolderName, str]) -> None:
+        """Watch these folders where that is of use and can be; the times of the others are looked at."""
+        root = self._store.root
+        kinds = await in_thread(remote_kinds, root, folders.values())
+        reasons: list[str] = []
+        for name, directory in folders.items():
+            if kinds[directory]:
+                reasons.append(f"{root / directory} lies on a remote file system ({kinds[directory]})")
+            elif not self._watch(name, directory) and self._kernel.refusal:
+                reasons.append(self._kernel.refusal)
+        now = await in_thread(standings, root, folders.values())
+        for name in folders.keys() & self._followed.keys():
+            self._followed[name].standing = now.get(folders[name])
+        left = {name: (path, now.get(path)) for name, path in folders.items() if name not in self._followed}
+        self._polled.replace(left)
+        self._tell_how(reasons, len(left) + len(self._followed))
 
-    def _tell_how(self, followed: int) -> None:
-        reason = ""
-        if self._inotify is None:
-            reason = "inotify cannot be used here"
-        elif self._reasons:
-            reason = f"{len(self._reasons)} of {followed} folders: {next(iter(self._reasons.values()))}"
+    def _tell_how(self, reasons: Collection[str], followed: int) -> None:
+        reason = self._kernel.problem
+        if not reason and reasons:
+            reason = f"{len(reasons)} of {followed} folders: {next(iter(reasons))}"
         how = ("poll" if reason else "inotify", reason)
-        if how != self._told:
-            self._told = how
+        if how != self._how:
+            self._how = how
             self._listener.watched(*how)
 
+    def _watch(self, name: FolderName, directory: str) -> bool:
+        """Watch a folder, if that can be."""
+        numbers: list[int] = []
+        for sub in _SUBDIRECTORIES:
+            number = self._kernel.add(self._store.root / directory / sub, inotify.FILES)
+            if number is None:
+                for made in numbers:
+                    self._kernel.remove(made)
+                return False
+            numbers.append(number)
+        followed = Followed(name, directory, tuple(numbers), self._new_name)
+        self._followed[name] = followed
+        self._by_number |= {number: (followed, sub) for number, sub in zip(numbers, _SUBDIRECTORIES, strict=True)}
+        return True
+
+    # ---- what events tell ---------------------------------------------------------------------------------------
+
     def _readable(self) -> None:
+        """Take in all events that wait, and tell what is complete."""
         try:
-            self._drain()
+            now = asyncio.get_running_loop().time()
+            for number, mask, name in self._kernel.events():
+                self._take(number, mask, name, now)
             self._pass_on()
-        except Exception as error:  # told to whoever runs this, since the loop would only log it
+        except Exception as error:  # raised by `run`, since the loop would only log it
             self._failure = error
-        if self._failure is not None or self._dirty or self._must_survey:
+        if self._failure is not None or self._dirty or self._survey_at is not None:
             self._wake.set()
 
-    def _drain(self) -> None:
-        """Take in all events that wait."""
-        now = asyncio.get_running_loop().time()
-        while self._inotify is not None and (event := self._inotify.sync_get()) is not None:
-            self._take(event, now)
-
-    def _take(self, event: Event, now: float) -> None:
-        mask, watch = int(event.mask), event.watch
-        if mask & _OVERFLOW:
-            self._overflowed()
-        elif watch is None:
-            return
-        elif watch.wd in self._spots:
-            followed, sub = self._spots[watch.wd]
-            if mask & _LOST:
+    def _take(self, number: int | None, mask: int, name: str, now: float) -> None:
+        if number is None:
+            if mask & inotify.OVERFLOW:
+                self._missed_some()
+        elif number in self._by_number:
+            followed, sub = self._by_number[number]
+            if mask & inotify.LOST:
                 self._lose(followed)
-            elif event.name is not None and not mask & _IS_DIRECTORY:
-                self._notice(followed, (sub, str(event.name)), mask, now)
-        elif watch in self._grounds.values():
-            self._must_survey |= bool(mask & (_LOST | _IS_DIRECTORY))
-            self._is_moved |= bool(mask & (_LOST | _MOVED_FROM | _MOVED_TO) and mask & (_LOST | _IS_DIRECTORY))
+            elif not (mask & inotify.IS_DIRECTORY or name.startswith(".")):
+                self._notice(followed, (sub, name), mask, now)
+        elif mask & (inotify.LOST | inotify.IS_DIRECTORY):
+            self._survey_soon(moved=bool(mask & (inotify.LOST | inotify.MOVED)))
 
-    def _notice(self, followed: _Followed, spot: tuple[str, str], mask: int, now: float) -> None:
-        if spot[1].startswith("."):
-            return
-        what = next((what for bits, what in _NOTICES if mask & bits), None)
-        if what is not None:
-            followed.sightings.notice(spot, what, now)
+    def _notice(self, followed: Followed, spot: Spot, mask: int, now: float) -> None:
+        notice = inotify.notice_of(mask)
+        if notice is not None:
+            followed.sightings.notice(spot, notice, now)
             self._dirty.add(followed)
 
-    def _overflowed(self) -> None:
-        for followed in self._armed.values():
-            self._begin_anew(followed)
-        self._must_survey = True
+    def _missed_some(self) -> None:
+        for followed in self._followed.values():
+            followed.begin_anew()
+        self._survey_soon(moved=False)
         self._listener.unsure(None)
 
-    def _begin_anew(self, followed: _Followed) -> None:
-        """Something was missed: what is told from now on is no proof of what was before."""
-        followed.watch = next(self._names)
-        followed.sightings.forget()
-        if followed.standing is not None:
-            followed.standing = followed.standing._replace(checkpoint="")
-
-    def _lose(self, followed: _Followed) -> None:
-        self._disarm(followed)
-        self._polled[followed.name] = followed.directory, None
-        self._must_survey = self._is_moved = True
+    def _lose(self, followed: Followed) -> None:
+        self._leave(followed)
+        self._polled.add(followed.name, followed.directory, None)
+        self._survey_soon(moved=True)
         self._listener.unsure(frozenset([followed.name]))
 
     def _pass_on(self) -> None:
+        """Tell of each folder what is complete."""
         now = asyncio.get_running_loop().time()
         for followed in list(self._dirty):
-            if followed.sightings.are_too_many():
-                self._begin_anew(followed)
+            if followed.sightings.are_too_many:
+                followed.begin_anew()
                 self._listener.unsure(frozenset([followed.name]))
             elif spots := followed.sightings.take(now):
                 self._listener.touched(followed.name, self._touched(followed, spots))
             if followed.sightings.due is None:
                 self._dirty.discard(followed)
 
-    def _touched(self, followed: _Followed, spots: dict[str, dict[tuple[str, str], bool]]) -> Touched:
+    def _touched(self, followed: Followed, spots: Mapping[Key, Mapping[Spot, bool]]) -> Touched:
         watch, version = followed.watch, followed.sightings.version
-        began = followed.standing.checkpoint if followed.standing is not None else ""
 
         def is_latest() -> bool:
             self._readable()
-            same = self._armed.get(followed.name) is followed and followed.watch == watch
-            return same and followed.sightings.is_quiet() and followed.sightings.version == version
+            is_same = self._followed.get(followed.name) is followed and followed.watch == watch
+            return is_same and followed.sightings.is_quiet and followed.sightings.version == version
 
-        return Touched(spots, watch, began, is_latest)
+        return Touched(spots, watch, followed.began, is_latest)
 
-    # ---- looking --------------------------------------------------------------------------------------------------
+    # ---- what looking tells -------------------------------------------------------------------------------------
 
     async def _pause(self, until: float) -> None:
         dues = [due for followed in self._dirty if (due := followed.sightings.due) is not None]
+        dues += [] if self._survey_at is None else [self._survey_at]
         with suppress(TimeoutError):
             async with asyncio.timeout_at(min([until, *dues])):
                 await self._wake.wait()
@@ -352,61 +269,98 @@ class DiskWatch:
 
     async def _poll(self) -> None:
         """Look at the times of the folders that are not watched, and whether the root is what it was."""
-        root, before = self._store.root, dict(self._polled)
-        now = await in_thread(standings, root, [directory for directory, _ in before.values()])
-        changed = {name for name, (directory, standing) in before.items() if now.get(directory) != standing}
-        for name in changed & self._polled.keys():
-            directory, _ = self._polled[name]
-            self._polled[name] = directory, now.get(directory)
-        self._must_survey |= "" not in self._grounds or await in_thread(number_of, root) != self._tree.root
+        changed = await self._polled.changed()
+        if not await self._grounds.is_sure():
+            await self._look_round()
         if changed:
-            self._listener.unsure(frozenset(changed))
+            self._listener.unsure(changed)
+
+    def _survey_soon(self, *, moved: bool) -> None:
+        self._is_moved |= moved
+        if self._survey_at is None:
+            self._survey_at = asyncio.get_running_loop().time() + _STRUCTURE_WAIT
 
     async def _look_round(self) -> None:
+        """Walk through the tree, since directories came or went."""
         async with self._lock:
-            self._must_survey, moved, self._is_moved = False, self._is_moved, False
+            moved, before = self._is_moved, self._grounds.root
             if moved:
-                self._leave_grounds(list(self._grounds))
-                for followed in self._armed.values():
-                    self._begin_anew(followed)
+                self._grounds.leave_all()
+                for followed in self._followed.values():
+                    followed.begin_anew()
             await self._walk()
-        self._tell_structure(anyway=moved)
-
-    def _tell_structure(self, *, anyway: bool = False) -> None:
-        """Tell that other Maildirs are there than were listed, or another root, but not the same thing twice."""
-        names = {self._store.layout.name(directory) for directory in self._tree.maildirs} - {None}
-        difference, root = frozenset(names ^ self._store.found), self._tree.root
-        before, self._state = self._state or (frozenset(), root), (difference, root)
-        if anyway or (difference and difference != before[0]) or root != before[1]:
+        if self._grounds.has_unlisted() or moved or before != self._grounds.root:
             self._listener.restructured()
 
     async def _walk(self) -> None:
-        """Watch all directories in which Maildirs may come to be, also those that were made meanwhile."""
-        for _ in range(_ROUNDS):
-            self._tree = await in_thread(survey, self._store.root, self._store.layout)
-            self._leave_grounds(self._grounds.keys() - self._tree.open)
-            new = self._tree.open - self._grounds.keys()
-            made = {path: self._add(self._store.root / path, _COMING) for path in new}
-            self._grounds |= {path: watch for path, watch in made.items() if watch is not None}
-            if not any(made.values()):
-                break
-
-    def _leave_grounds(self, paths: Collection[str]) -> None:
-        for path in list(paths):
-            self._remove(self._grounds.pop(path))
+        self._survey_at, self._is_moved = None, False
+        await self._grounds.walk()
 
 
-def _remote_kinds(root: Path, directories: Iterable[str]) -> dict[str, str]:
-    """What kind of remote file system each directory lies on; "" for a local one."""
-    try:
-        real, mounts = root.resolve(), MOUNTS.read_text()
-    except OSError:
-        return dict.fromkeys(directories, "")
-    return {directory: remote_kind(real / directory, mounts) for directory in directories}
+class _Kernel:
+    """What of asyncinotify is used: watches by number, and events without waiting. `readable` is called for these."""
 
+    def __init__(self, readable: Callable[[], None]) -> None:
+        self._readable = readable
+        self._inotify: Inotify | None = None
+        self._watches: dict[int, Watch] = {}
+        self.problem = ""
+        """Why nothing can be watched at all."""
+        self.refusal = ""
+        """Why the system did not take the last watch, where the user can do something about it."""
 
-def _limit(name: str) -> str:
-    try:
-        return f"fs.inotify.{name} is {(LIMITS / name).read_text().strip()}"
-    except OSError:
-        return f"fs.inotify.{name}"
+    def open(self) -> None:
+        """Get ready, or note the problem."""
+        try:
+            from asyncinotify import Inotify  # here, since only a run that goes on needs it
+
+            self._inotify = Inotify(cache_size=64, sync_timeout=0)
+        except ImportError:
+            self.problem = "asyncinotify is not installed" if sys.platform == "linux" else "this system has no inotify"
+        except OSError as error:
+            self.problem = inotify.refusal(error) or str(error)
+        else:
+            asyncio.get_running_loop().add_reader(self._inotify.fd, self._readable)
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        if self._inotify is not None:
+            asyncio.get_running_loop().remove_reader(self._inotify.fd)
+            self._inotify.close()
+        self._inotify, self._watches = None, {}
+
+    def add(self, path: Path, mask: int) -> int | None:
+        """Watch a directory; None when that cannot be, or when it is watched already under another name."""
+        self.refusal = ""
+        if self._inotify is None:
+            return None
+        from asyncinotify import Mask
+
+        try:
+            watch = self._inotify.add_watch(path, Mask(mask))
+        except OSError as error:
+            self.refusal = inotify.refusal(error)
+            return None
+        if watch.wd in self._watches:
+            return None
+        self._watches[watch.wd] = watch
+        return watch.wd
+
+    def remove(self, number: int) -> None:
+        """Watch a directory no more."""
+        watch = self._watches.pop(number, None)
+        if self._inotify is not None and watch is not None:
+            with suppress(OSError):  # gone with the directory
+                self._inotify.rm_watch(watch)
+
+    def events(self) -> Iterator[tuple[int | None, int, str]]:
+        """Number of the watch, what happened, and to which file: all that waits. What is watched no more is left out.
+
+        A number of None is for what concerns all.
+        """
+        while self._inotify is not None and (event := self._inotify.sync_get()) is not None:
+            watch = event.watch
+            if watch is None:
+                yield None, int(event.mask), ""
+            elif self._watches.get(watch.wd) is watch:
+                yield watch.wd, int(event.mask), str(event.name or "")
