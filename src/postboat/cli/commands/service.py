@@ -75,7 +75,7 @@ def _prove(usage: Usage, debug: Debug) -> None:
 
 def _commands(usage: Usage) -> dict[str, list[str]]:
     """What systemd runs: this program with the options that were given, and paths that hold anywhere."""
-    start = [_program()]
+    start = _program()
     if usage.config is not None:
         start += ["-c", str(usage.config.expanduser().absolute())]
     more = ["-o"] if usage.timer else []
@@ -88,20 +88,17 @@ def _commands(usage: Usage) -> dict[str, list[str]]:
     return {"COMMAND": [*start, *more], "RELOAD": [*start, "reload"]}
 
 
-def _program() -> str:
+def _program() -> list[str]:
     """Where this program is, by a path that an upgrade leaves alone: links of pipx and of environments are kept."""
     import os
     import shutil
     import sys
     from pathlib import Path
 
-    from postboat.errors import PostboatError
-
-    beside = str(Path(sys.executable).with_name("postboat"))
-    for candidate in (sys.argv[0], beside):
+    for candidate in (sys.argv[0], str(Path(sys.executable).with_name("postboat"))):
         if Path(candidate).name == "postboat" and (found := shutil.which(candidate)):
-            return os.path.abspath(found)  # noqa: PTH100 - resolve() would follow links
-    raise PostboatError("the program postboat is not installed: systemd could not start it (pipx install postboat)")
+            return [os.path.abspath(found)]  # noqa: PTH100 - resolve() would follow links
+    return [sys.executable, "-m", "postboat"]
 
 
 def _environment() -> dict[str, str]:
