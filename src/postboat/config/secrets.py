@@ -80,7 +80,10 @@ class PasswordGiver:
             secret = await self._ask(user, "")
         if secret is not None:
             return user, secret
-        how = "set remotepass, remotepassfile or remotepasseval, add an entry to ~/.netrc, or run it on a terminal"
+        how = "run it on a terminal"
+        if "INVOCATION_ID" in os.environ:  # systemd's mark on a service, which has none
+            how = f"give the service a credential postboat.{self._account} (LoadCredential=)"
+        how = f"set remotepass, remotepassfile or remotepasseval, add an entry to ~/.netrc, or {how}"
         raise SignInRefused(f"no password for {user} on {self._host}: {how}")
 
     async def _next(self, refusal: str, task: asyncio.Task[object]) -> Credentials | None:
