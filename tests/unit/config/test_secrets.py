@@ -240,7 +240,7 @@ async def test_no_password_at_all_tells_how_to_give_one():
 
 async def test_a_service_without_a_password_is_told_of_credentials(monkeypatch):
     monkeypatch.delenv("INVOCATION_ID", raising=False)
-    with pytest.raises(SignInRefused, match="run it on a terminal$"):
+    with pytest.raises(SignInRefused, match=r"run it on a terminal$"):
         await giver(None)(None)
     monkeypatch.setenv("INVOCATION_ID", "0")
     with pytest.raises(SignInRefused, match=r"give the service a credential postboat\.A \(LoadCredential=\)$"):
