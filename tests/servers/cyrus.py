@@ -45,6 +45,9 @@ CYRUS_CONF = """
 START {{
   recover cmd="{bin}/ctl_cyrusdb -C {home}/imapd.conf -r"
 }}
+DAEMON {{
+  idled cmd="{bin}/idled -C {home}/imapd.conf -d"
+}}
 SERVICES {{
   imap cmd="{bin}/imapd -C {home}/imapd.conf -U 30" listen="{host}:{port}" prefork=2
 }}
@@ -70,7 +73,7 @@ class CyrusServer:
             raise
 
     def _configure(self, extra: str) -> None:
-        for name in ("conf", "spool", "run"):
+        for name in ("conf", "conf/socket", "spool", "run"):
             self._home.directory(name)
         home, user = self._home.path, self._home.owner.user
         self._home.write("imapd.conf", IMAPD_CONF.format(home=home, user=user, extra=extra))
