@@ -9,7 +9,7 @@ from postboat.imap.listing import folded
 from postboat.imap.wire.responses import Exists, Expunged, Fetched, Listed, StatusData, Vanished
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from postboat.imap.session import Session
     from postboat.imap.wire.responses import Response
@@ -88,38 +88,58 @@ class AllMailboxes:
 
     def __init__(self, teller: Teller) -> None:
         self._teller = teller
-        self._before: dict[str, dict[str, int]] | None = None
-        """What STATUS told when it was armed last, by wire name."""
+        self._known: dict[str, dict[str, int]] | None = None
+        """What STATUS told of mailboxes, by wire name; None before it was armed."""
         self._arriving: dict[str, dict[str, int]] | None = None
         """The same, while it is being armed."""
         self._session: Session | None = None
 
     async def arm(self, session: Session) -> None:
-        """Subscribe, and tell of mailboxes whose numbers are others than when it was armed before."""
+        """Subscribe, and tell of mailboxes whose numbers are others than those known."""
         self._session, self._arriving = session, {}
         await notify.subscribe(session)
-        numbers, before = self._arriving, self._before
-        self._before, self._arriving = numbers, None
-        if before is None:
+        known, self._known, self._arriving = self._known, self._arriving, None
+        if known is None:
             return
-        if before.keys() != numbers.keys():
+        if known.keys() != self._known.keys():
             self._teller.restructured()
-        self._teller.changed(frozenset(name for name in numbers if before.get(name) != numbers[name]))
+        both = known.keys() & self._known.keys()
+        self._teller.changed(frozenset(name for name in both if _differ(known[name], self._known[name])))
 
     def hear(self, response: Response) -> None:
         """Tell of a change; when the server gave up telling, end the connection."""
-        if isinstance(response, StatusData) and self._arriving is not None:
-            self._arriving.setdefault(folded(response.name), {}).update(response.items)
-        elif isinstance(response, StatusData):
-            self._teller.changed(frozenset({folded(response.name)}))
+        if isinstance(response, StatusData):
+            self._hear_numbers(folded(response.name), response.items)
         elif isinstance(response, Listed):
-            self._teller.restructured()
+            self._hear_name(folded(response.name), exists="\\nonexistent" not in response.attributes)
         elif notify.is_overflow(response) and self._session is not None:
             self._session.abort("too much happened at once for the server to tell it")
+
+    def _hear_numbers(self, name: str, items: Mapping[str, int]) -> None:
+        """Take a STATUS, which tells what changed only; Dovecot repeats some, and sends them with nothing changed."""
+        numbers = self._known if self._arriving is None else self._arriving
+        assert numbers is not None, "it is heard from its arming on"
+        before = numbers.setdefault(name, {})
+        is_old = "HIGHESTMODSEQ" in items and all(before.get(item) == number for item, number in items.items())
+        before.update(items)
+        if numbers is self._known and not is_old:
+            self._teller.changed(frozenset({name}))
+
+    def _hear_name(self, name: str, *, exists: bool) -> None:
+        if self._known is not None and exists:
+            self._known.setdefault(name, {})
+        elif self._known is not None:
+            self._known.pop(name, None)
+        self._teller.restructured()
 
     async def disarm(self, session: Session) -> None:
         """Unsubscribe: others do not expect numbers that they did not ask for."""
         await notify.unsubscribe(session)
+
+
+def _differ(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
+    """Whether two STATUS of a mailbox contradict each other."""
+    return any(one[item] != other[item] for item in one.keys() & other.keys())
 
 
 class OneMailbox:

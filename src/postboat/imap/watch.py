@@ -92,6 +92,7 @@ class ServerWatch:
             await self._pool.quiet(self._calm)
 
     async def _stand(self, post: Post, session: Session, wanted: asyncio.Event) -> None:
+        """Watch on a session until it is wanted. One that is left otherwise is told what nobody else expects."""
         vigil = Vigil(session, self._keepalive, wanted)
 
         def hear(response: Response) -> None:
@@ -101,16 +102,24 @@ class ServerWatch:
         session.overhear(hear)
         try:
             await post.arm(session)
-            try:
-                await vigil.begin()
-            except CommandFailed:
-                await post.disarm(session)
-                raise
-            self._enter(post)
-            await vigil.keep()
-            await post.disarm(session)
+            await self._listen(post, session, vigil)
+        except (CommandFailed, FolderError):
+            raise
+        except BaseException:
+            session.abort("nothing is watched any more")
+            raise
         finally:
             session.overhear(None)
+
+    async def _listen(self, post: Post, session: Session, vigil: Vigil) -> None:
+        try:
+            await vigil.begin()
+        except (CommandFailed, FolderError):
+            await post.disarm(session)
+            raise
+        self._enter(post)
+        await vigil.keep()
+        await post.disarm(session)
 
     def _enter(self, post: Post) -> None:
         """Tell the listener of a further post, unless it comes back from a moment's absence."""
