@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from postboat.imap.refusals import refusal
+from postboat.imap.watchdog import PROMPT
 from postboat.imap.wire import commands
 
 if TYPE_CHECKING:
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
 
     from postboat.imap.connection import Connection
     from postboat.imap.wire.responses import Condition, Response
-
-PROMPT = 10.0
-"""Seconds that a server gets to answer DONE with anything."""
 
 
 class Idle:

@@ -24,14 +24,13 @@ from postboat.imap.auth import TooManyConnections
 from postboat.imap.patience import Patience
 from postboat.imap.poolable import Poolable
 from postboat.imap.slots import Shared, Slot, Slots
+from postboat.imap.watchdog import PROMPT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 
 LONG = 30.0
 """Seconds of rest after which a session may be lost without our knowing."""
-PROMPT = 10.0
-"""Seconds that a session gets to prove that it is not."""
 AFRESH = 60.0
 """Seconds for which a server that refused one session more is believed."""
 

@@ -16,6 +16,9 @@ SPAN = 5
 FRUITLESS = 30
 """Timeouts for which a server may say that it is still at it (`* OK Still here`) without telling anything."""
 
+PROMPT = 10.0
+"""Seconds that a server gets for a sign of life when there is reason to doubt that it lives."""
+
 
 class Watchdog:
     """Calls `barks` with what is wrong when the server lets us wait in vain while `is_awaited` says that it owes us.
