@@ -27,14 +27,14 @@ LINKS = 60_000
 
 
 class Harbour:
-    """A running Dovecot that keeps Maildirs."""
+    """A running Dovecot that keeps Maildirs; with a `capability` it offers just that."""
 
     storage: Literal["maildir", "sdbox"] = "maildir"
 
-    def __init__(self, mailboxes: Mapping[str, Callable[[], Mailbox]]) -> None:
+    def __init__(self, mailboxes: Mapping[str, Callable[[], Mailbox]], capability: str | None = None) -> None:
         self._mailboxes = mailboxes
         self._numbers = itertools.count(1)
-        self.dovecot = DovecotServer(storage=self.storage)
+        self.dovecot = DovecotServer(storage=self.storage, capability=capability)
         self.host, self.port = self.dovecot.host, self.dovecot.port
 
     def copy(self, mailbox: str) -> str:

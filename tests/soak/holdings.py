@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import postboat
+
 if TYPE_CHECKING:
     from tests.soak.scene import Scene
 
-OURS = str(Path(__file__).resolve().parents[2] / "src")
+OURS = str(Path(postboat.__file__).parent)
 OF_A_RELAYED_CONNECTION = 3
 """Sockets that this process has for each: Postboat's own, and the two of the line."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import imaplib
 import itertools
 import shutil
+import time
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from tests.real.voyage import append, wire
 from tests.worlds.sides import FLAGS, Sides, number_of, numbers_in
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
     from random import Random
 
@@ -39,6 +41,8 @@ class Neighbours(Sides):
         self._dice, self.folders = dice, folders
         self._numbers = itertools.count(1)  # type: ignore[assignment]
         self._names = itertools.count(1)
+        self.journal: list[str] = []
+        """What everybody did, in order."""
 
     def act(self) -> None:
         """Somebody does something somewhere."""
@@ -46,6 +50,7 @@ class Neighbours(Sides):
         if side == "remote" and not self.server_is_up:
             return
         deed, folder = self._dice.choice(DEEDS), self._dice.choice(self.folders)
+        self._note(f"{deed} {side} in {folder}")
         try:
             getattr(self, f"{deed}_{side}")(folder)
             self.facts["deeds"] += 1
@@ -79,14 +84,16 @@ class Neighbours(Sides):
 
     def flag_remote(self, folder: str) -> None:
         """A message is read, or marked."""
-        for uid, (_, letters) in self._one_remote(folder):
+        for uid, (number, letters) in self._one_remote(folder):
             letter = self._dice.choice("SFR")
+            self._note(f"  {number} is UID {uid} and gets {letter}")
             self.phone.uid("STORE", uid, "-FLAGS" if letter in letters else "+FLAGS", f"({FLAGS[letter]})")
 
     def remove_remote(self, folder: str) -> None:
         """A message is deleted for good."""
         for uid, (number, _) in self._one_remote(folder):
             self.removed[number] += 1
+            self._note(f"  {number} is UID {uid}")
             self._expunge(uid)
 
     def move_remote(self, folder: str) -> None:
@@ -94,13 +101,17 @@ class Neighbours(Sides):
         for uid, (number, _) in self._one_remote(folder):
             self.made[number] += 1
             self.removed[number] += 1
-            self.phone.uid("MOVE", uid, wire(self._another(folder)))
+            goal = self._another(folder)
+            self._note(f"  {number} is UID {uid} and goes to {goal}")
+            self.phone.uid("MOVE", uid, wire(goal))
 
     def copy_remote(self, folder: str) -> None:
         """A message is also filed elsewhere."""
         for uid, (number, _) in self._one_remote(folder):
             self.made[number] += 1
-            self.removed[number] += self.phone.uid("COPY", uid, wire(self._another(folder)))[0] != "OK"
+            goal = self._another(folder)
+            self._note(f"  {number} is UID {uid} and goes to {goal}")
+            self.removed[number] += self.phone.uid("COPY", uid, wire(goal))[0] != "OK"
 
     def _one_remote(self, folder: str) -> list[tuple[str, tuple[int, str]]]:
         found = self._all_remote(folder)
@@ -128,7 +139,9 @@ class Neighbours(Sides):
         for file in self._one_local(folder):
             unique, _, letters = file.name.partition(":2,")
             turned = "".join(sorted({self._dice.choice("SFR")} ^ set(letters)))
-            file.rename(file.parent.parent / "cur" / f"{unique}:2,{turned}")
+            goal = file.parent.parent / "cur" / f"{unique}:2,{turned}"
+            self._note(f"  {number_of(file.read_bytes())} was {file.name}, is {goal.name}")
+            file.rename(goal)
 
     def remove_local(self, folder: str) -> None:
         """A file is removed."""
@@ -136,12 +149,15 @@ class Neighbours(Sides):
             number = number_of(file.read_bytes())
             file.unlink()
             self.removed[number] += 1
+            self._note(f"  {number} was {file.name}")
 
     def move_local(self, folder: str) -> None:
         """A file is moved, under its name or a new one."""
         for file in self._one_local(folder):
             number = number_of(file.read_bytes())
-            file.rename(self._goal(file, folder, keep=self._dice.random() < 0.5))
+            goal = self._goal(file, folder, keep=self._dice.random() < 0.5)
+            file.rename(goal)
+            self._note(f"  {number} was {file.name}, is {goal.parent.parent.name}/{goal.name}")
             self.made[number] += 1
             self.removed[number] += 1
 
@@ -153,6 +169,7 @@ class Neighbours(Sides):
             under_way = goal.parent.parent / "tmp" / goal.name
             shutil.copyfile(file, under_way)
             under_way.rename(goal)
+            self._note(f"  {number} is {goal.parent.parent.name}/{goal.name}")
             self.made[number] += 1
 
     def _one_local(self, folder: str) -> list[Path]:
@@ -191,15 +208,27 @@ class Neighbours(Sides):
         number = next(self._numbers)
         self.made[number] += 1
         self.facts["messages"] += 1
+        self._note(f"  {number} is new")
         text = f"Message-ID: <{number}@soak>\r\nSubject: message {number}\r\n\r\n{'word ' * (number % 300)}\r\n"
         return number, text.encode()
 
     def _another(self, folder: str) -> str:
         return self._dice.choice([name for name in self.folders if name != folder])
 
+    def _note(self, words: str) -> None:
+        self.journal.append(f"{time.monotonic():.3f} {words}")
+
+    def told_of(self, numbers: Iterable[int]) -> str:
+        """What the journal says of messages."""
+        wanted = set(map(str, numbers))
+        return "\n".join(line for line in self.journal if wanted & set(line.split()[1:2]))
+
     def difference(self) -> dict[str, tuple[list, list]]:
         """What either side has and the other has not, by folder; empty when they are in step."""
-        local, remote = self.census("local"), self.census("remote")
+        try:
+            local, remote = self.census("local"), self.census("remote")
+        except FileNotFoundError:
+            return {"": ([], [])}  # a sync is under way
         nothing: Counter[tuple[int, str]] = Counter()
         pairs = {name: (local.get(name.replace("/", "."), nothing), there) for name, there in remote.items()}
         return {
@@ -213,4 +242,4 @@ class Neighbours(Sides):
         there = numbers_in(self.census("remote"))
         lost = {n for n, count in self.made.items() if count > self.removed[n] and not there[n]}
         doubled = {n: count for n, count in there.items() if count > self.made[n]}
-        assert not lost and not doubled, f"lost: {sorted(lost)}, doubled: {doubled}"
+        assert not lost and not doubled, f"lost: {sorted(lost)}, doubled: {doubled}\n{self.told_of(lost | {*doubled})}"

@@ -47,6 +47,7 @@ async def soak(scene: Scene, vessel: Vessel, count: int, names: Sequence[str] = 
         if number % len(possible) == 0:
             scene.dice.shuffle(possible)
         name = possible[number % len(possible)]
+        scene.neighbours.journal.append(f"--- {name}")
         async with FAULTS[name](scene, vessel):
             await lasting(scene)
         await scene.do(scene.neighbours.write)
@@ -63,8 +64,9 @@ async def in_step(scene: Scene, vessel: Vessel) -> float:
     loop = asyncio.get_running_loop()
     began = loop.time()
     while left := await scene.do(scene.neighbours.difference):
+        assert not vessel.defects, vessel.defects
         if loop.time() - began > IN_STEP:
-            told = "\n".join(map(repr, vessel.events[-20:]))
+            told = "\n".join(map(repr, list(vessel.events)[-20:]))
             raise AssertionError(f"not in step after {IN_STEP:g} s: {left}\n{told}")
         await asyncio.sleep(LOOK)
     taken = loop.time() - began

@@ -6,9 +6,10 @@ import os
 import random
 
 import pytest
+from tests.soak.holdings import holdings
 from tests.soak.scene import Scene
 from tests.soak.soak import soak
-from tests.soak.vessel import Ferry
+from tests.soak.vessel import Liner
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(0)]
 
@@ -17,13 +18,17 @@ SEED = int(os.environ.get("POSTBOAT_SEED", random.randrange(1 << 32)))
 NAMES = os.environ.get("POSTBOAT_FAULT", "").split()
 
 
-async def test_single_runs_come_through_all_faults(tmp_path, capsys):
+async def test_a_postboat_that_stays_is_in_step_after_every_fault_and_leaves_nothing_behind(
+    tmp_path, monkeypatch, capsys
+):
     with capsys.disabled():
         print(f"\nseed {SEED}")
     async with Scene(tmp_path, random.Random(SEED)) as scene:
-        vessel = Ferry(scene)
+        before = holdings(scene)
+        vessel = Liner(scene, monkeypatch)
         await vessel.start()
         log = await soak(scene, vessel, FAULTS, NAMES)
         await vessel.stop()
+        assert not holdings(scene).beyond(before)
         with capsys.disabled():
-            print(log, dict(scene.neighbours.facts))
+            print(log, dict(scene.neighbours.facts), dict(vessel.told), sep="\n")
