@@ -41,9 +41,10 @@ def subject(header: bytes) -> str:
 
 
 def sender(header: bytes) -> str:
-    """Who wrote a message: the name that a header gives, else the address, in the form of `subject`."""
-    name, address = parseaddr(_field(header, "From"))
-    return _shown(_decoded(name)) or _shown(address)
+    """Who wrote a message: the name that a header gives, else the address, else all it says; in one line, as above."""
+    field = _field(header, "From")
+    name, address = parseaddr(field)
+    return next((told for text in (_decoded(name), address, field) if (told := _shown(text).strip())), "")
 
 
 def _field(header: bytes, name: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postboat.sync.subjects import LONGEST, SAMPLE, sample, subject, subjects_of
+from postboat.sync.subjects import LONGEST, SAMPLE, sample, sender, subject, subjects_of
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,19 @@ def test_a_few_of_the_newest_are_told():
 
 def test_what_could_not_be_read_is_left_out():
     assert subjects_of(["2", "1", "3"], {"1": b"Subject: one\r\n", "2": b"From: x\r\n"}) == ("", "one")
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (b"From: Ada Lovelace <ada@example.org>\r\n", "Ada Lovelace"),
+        (b"From: =?utf-8?q?L=2C_A?= <ada@example.org>\r\n", "L, A"),
+        (b"From: ada@example.org\r\n", "ada@example.org"),
+        ("From: Jürgen <j@example.org>\r\n".encode(), "Jürgen"),
+        (b"From: \x1b[31m <x@example.org>\r\n", "[31m <x@example.org>"),
+        (b'From: <<<;;"\r\n', '<<<;;"'),
+        (b"Subject: x\r\n", ""),
+    ],
+)
+def test_a_sender_is_the_name_or_else_the_address(header, expected):
+    assert sender(header) == expected
