@@ -33,16 +33,11 @@ BEFORE, AFTER, NEW_MAIL = "presynchook", "postsynchook", "newmail_hook"
 async def sync_with_hooks(parts: AccountParts, options: RunOptions, publish: Publish) -> int:
     """Sync an account once, as `sync_account` does, with its hooks before and after."""
     hooks = Hooks(parts.config, publish)
-
-    def tell(event: Event) -> None:
-        hooks.learn(event)
-        publish(event)
-
     try:
         await hooks.before()
         began = time.monotonic()
         try:
-            outcome = await sync_account(parts, options, tell)
+            outcome = await sync_account(parts, options, hooks.publish)
         except Exception as failure:
             if isinstance(failure, PostboatError):
                 hooks.learn(AccountFailed(parts.name, str(failure), failure.exit_code))
@@ -55,7 +50,7 @@ async def sync_with_hooks(parts: AccountParts, options: RunOptions, publish: Pub
 
 
 class Hooks:
-    """The hooks of one account. `learn` is given all events; one sync after the other is told of."""
+    """The hooks of one account. What its syncs publish goes through `publish`; hooks are told of one after the other."""
 
     def __init__(
         self,
@@ -73,6 +68,11 @@ class Hooks:
     def learn(self, event: Event) -> None:
         """Take note of what happens in the sync that is under way. Never waits, never raises."""
         self._arrivals.learn(event)
+
+    def publish(self, event: Event) -> None:
+        """Publish an event, and take note of it. Never waits, never raises."""
+        self.learn(event)
+        self._publish(event)
 
     async def before(self) -> None:
         """Run `presynchook`. For syncs of all folders only: what was pushed is not to wait."""
