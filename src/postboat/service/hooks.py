@@ -50,7 +50,7 @@ async def sync_with_hooks(parts: AccountParts, options: RunOptions, publish: Pub
 
 
 class Hooks:
-    """The hooks of one account. What its syncs publish goes through `publish`; hooks are told of one after the other."""
+    """The hooks of one account. What its syncs publish goes through `publish`; hooks are told of one sync at a time."""
 
     def __init__(
         self,
