@@ -61,6 +61,12 @@ class Session:
         self.alive = False
         self.world.open -= 1
 
+    def doubt(self, within):
+        pass
+
+    async def noop(self):
+        await self.command()
+
     async def logout(self):
         await self.world.pause()
 
@@ -102,9 +108,31 @@ async def read(world, pool, served):
             session.readers -= 1
 
 
-async def use(world, pool, served):
+async def watch(world, pool, served):
+    async with pool.watching() as (session, wanted):
+        assert session.alive and not session.busy and not session.alone and not session.readers
+        session.alone = True
+        try:
+            await session.command()
+            if world.chance.random() < 0.7:
+                await wanted.wait()
+                served.append("yielded")
+            await session.command()
+        finally:
+            session.alone = False
+
+
+async def keep(world, pool, _served):
+    await world.chance.choice((pool.probe, pool.release))()
+    if world.chance.random() < 0.3:
+        pool.renew()
+    if world.chance.random() < 0.3:
+        pool.cut("asleep")
+
+
+async def use(one, world, pool, served):
     with suppress(ConnectionLost, FolderError, ServerUnreachable, TooManyConnections):
-        await world.chance.choice((borrow, read, read))(world, pool, served)
+        await one(world, pool, served)
 
 
 @pytest.mark.parametrize("block", range(10))
@@ -113,8 +141,9 @@ async def test_no_slot_and_no_session_is_lost_in_a_storm_of_failures_and_cancell
     for seed in range(block * 30, block * 30 + 30):
         world = World(seed)
         pool = Pool(world.connect, world.size)
+        uses = [watch, watch, *world.chance.choices((borrow, read, read, read, watch, keep), k=40)]
         async with asyncio.timeout(20):
-            tasks = [asyncio.create_task(use(world, pool, served)) for _ in range(40)]
+            tasks = [asyncio.create_task(use(one, world, pool, served)) for one in uses]
             while not all(task.done() for task in tasks):
                 await world.pause()
                 await asyncio.sleep(0)
@@ -125,6 +154,7 @@ async def test_no_slot_and_no_session_is_lost_in_a_storm_of_failures_and_cancell
                     await task
             await everything_is_still_there(world, pool)
     assert min(map(served.count, ("alone", "shared", "read"))) > 30
+    assert served.count("yielded")
 
 
 async def everything_is_still_there(world, pool):

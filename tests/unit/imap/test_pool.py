@@ -15,12 +15,20 @@ class Session:
 
     def __init__(self, depth=3):
         self.alive, self.busy, self.mailbox, self.left, self.depth = True, False, None, False, depth
+        self.doubted, self.answer = [], None
 
     def obey(self, patience):
         self.patience = patience
 
     def abort(self, why=""):
         self.alive = False
+
+    def doubt(self, within):
+        self.doubted.append(within)
+
+    async def noop(self):
+        if self.answer is not None:
+            raise self.answer
 
     async def logout(self):
         self.left = True
