@@ -77,6 +77,7 @@ def told_news(event: Event, view: View, manner: words.Manner) -> tuple[str, ...]
     if view.lasting:
         from postboat.ui import lasting  # only runs that go on pay for it
 
+        manner = lasting.spoken_of(view, manner)
         if (lines := lasting.told(event, view, manner)) is not None:
             return lines
     match event:
@@ -101,6 +102,7 @@ def told_trouble(event: Event, view: View, manner: words.Manner) -> tuple[str, .
     if view.lasting:
         from postboat.ui import lasting
 
+        manner = lasting.spoken_of(view, manner)
         if view.heard == "again":
             return ()
         if lines := lasting.trouble(event, manner):

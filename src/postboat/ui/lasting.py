@@ -42,6 +42,11 @@ SEES: Mapping[str, str] = {"inotify": "disk tells at once", "poll": "disk is loo
 """How changes are noticed, in the live display."""
 
 
+def spoken_of(view: View, manner: Manner) -> Manner:
+    """Give the manner for as many accounts as there are by now: another configuration may have brought some."""
+    return replace(manner, many_accounts=manner.many_accounts or len(view.accounts) > 1)
+
+
 def told(event: Event, view: View, manner: Manner) -> tuple[str, ...] | None:
     """Lines about an event that is as it should be; None when they are those of a single run."""
     if view.heard == "again":

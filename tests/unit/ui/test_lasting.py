@@ -139,6 +139,12 @@ async def test_messages_that_arrived_are_told_by_the_line_of_their_sync_only() -
     assert out == ["MyMail: INBOX 1 new (↓1)"]
 
 
+async def test_accounts_are_named_once_there_are_several() -> None:
+    more = ConfigReloaded(accounts=("MyMail", "Work"))
+    _, err = await basic(*sync(FAILED), more, FolderFailed("Work", "Lists", "gone"))
+    assert err == ["Lists: could not be synced: no such folder", "Work: Lists: could not be synced: gone"]
+
+
 async def test_at_the_end_all_that_the_run_did_is_told() -> None:
     out = FakeFile()
     face = Basic(Manner(), out=Out(out), err=Out(FakeFile()), now=lambda: NOON)
