@@ -70,7 +70,7 @@ class Looks:
     async def _of_touched(self, agreed: Agreed, touched: Touched) -> Difference | None:
         """What differs among the touched files; None when that is not certain."""
         base = await agreed.flags_of(touched.spots.keys())
-        found = await in_thread(self._look_at, touched, base)
+        found = await in_thread(self._look_at, touched, base, await agreed.marks(base.keys()))
         return None if found is None or (found.vanished and not touched.is_latest()) else found
 
     async def _of_all(self, agreed: Agreed) -> Difference:
@@ -91,9 +91,9 @@ class Looks:
         with self._same.open() as folder:
             return stood if stood and checkpoint_now(folder) == stood else None
 
-    def _look_at(self, touched: Touched, base: Mapping[Key, Flags]) -> Difference | None:
+    def _look_at(self, touched: Touched, base: Mapping[Key, Flags], marks: Mapping[Key, str]) -> Difference | None:
         with self._same.open() as folder:
-            looked = look_at(folder, touched, base)
+            looked = look_at(folder, touched, base, marks)
             if looked is None:
                 return None
             found, seen = looked

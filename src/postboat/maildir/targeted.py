@@ -10,34 +10,38 @@ from typing import TYPE_CHECKING
 
 from postboat.maildir import names
 from postboat.maildir.compare import Difference, pick
-from postboat.maildir.scan import Entry, examine_entry, find_files
+from postboat.maildir.scan import Entry, examine_entry, find_files, mark_of
 from postboat.model import MAILDIR_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from postboat.maildir.place import OpenFolder
+    from postboat.maildir.system import File
     from postboat.maildir.touched import Spot, Touched
     from postboat.model import Flags, Key
 
 
 def look_at(
-    folder: OpenFolder, touched: Touched, base: Mapping[Key, Flags]
+    folder: OpenFolder, touched: Touched, base: Mapping[Key, Flags], marks: Mapping[Key, str]
 ) -> tuple[Difference, dict[Key, Entry]] | None:
     """How the touched files differ from `base`, which holds what was agreed on of them, and where each is.
 
     What is gone by the last event, and from every place where it was seen, is proved to be gone by a listing of names:
-    whoever removes a message here removes it on the server. Raises `OSError`.
+    whoever removes a message here removes it on the server. What is there must be the file of that mark, since a
+    second one may have come to bear its name. Raises `OSError`.
     """
     found: dict[Key, Entry] = {}
     gone: set[Key] = set()
     for key, spots in touched.spots.items():
-        present = [entry for spot in spots if (entry := _entry(folder, spot)) is not None]
-        if len(present) > 1 or any(not is_regular for _, is_regular in present):
+        present = [seen for spot in spots if (seen := _look_at(folder, spot)) is not None]
+        if len(present) > 1 or not all(file.regular for _, file in present):
             return None
         if present:
-            found[key] = present[0][0]
-            if key in base and not _is_only_one(found[key], spots, base[key]):
+            ((found[key], file),) = present
+            if key in base and not (
+                mark_of(file, folder) == marks.get(key) and _is_only_one(found[key], spots, base[key])
+            ):
                 return None
         elif any(spots.values()):
             return None  # it was moved on: the event that tells where to is yet to come
@@ -48,17 +52,17 @@ def look_at(
     return pick(found, base, frozenset(gone)), found
 
 
-def _entry(folder: OpenFolder, spot: Spot) -> tuple[Entry, bool] | None:
+def _look_at(folder: OpenFolder, spot: Spot) -> tuple[Entry, File] | None:
     sub, name = spot
     entry = Entry(sub, name, names.key_and_flags(name)[1])
     try:
-        return entry, examine_entry(folder, entry).regular
+        return entry, examine_entry(folder, entry)
     except FileNotFoundError:
         return None
 
 
 def _is_only_one(entry: Entry, spots: Mapping[Spot, bool], agreed: Flags) -> bool:
-    """Whether the message has no other file: the one it had was seen to go, or nothing about it changed."""
+    """Whether the file has no other name in the folder: the one it had was seen to go, or nothing about it changed."""
     return entry.flags == agreed & MAILDIR_FLAGS or any(not there for there in spots.values())
 
 

@@ -28,6 +28,9 @@ class AgreedOn:
     async def flags(self):
         return self.pairs
 
+    async def flags_of(self, keys):
+        return {key: self.pairs[key] for key in keys if key in self.pairs}
+
     async def marks(self, keys):
         return {key: self.known_marks[key] for key in keys if key in self.known_marks}
 
