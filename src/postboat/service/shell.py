@@ -44,7 +44,7 @@ async def run_command(
     """
     began = time.monotonic()
     try:
-        running = await _Command.start(command, environment, told)
+        running = await _started(command, environment, told, grace)
     except OSError as error:
         return Ran(None, f"cannot be started: {error.strerror or error}", time.monotonic() - began)
     try:
@@ -57,10 +57,22 @@ async def run_command(
         why = f"took longer than {within:g} seconds and was ended"
         return Ran(None, "\n".join(filter(None, (running.output, why))), time.monotonic() - began)
     finally:
-        try:
-            await running.end(grace)
-        finally:
-            running.drop()
+        await running.leave(grace)
+
+
+async def _started(command: str, environment: Mapping[str, str], told: bytes, grace: float) -> _Command:
+    """Start a command. Cancelled meanwhile, it is ended like any other: the loop would end the head of its group only.
+
+    Raises `OSError` when it cannot be started.
+    """
+    starting = asyncio.ensure_future(_Command.start(command, environment, told))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait([starting])
+        if starting.exception() is None:
+            await starting.result().leave(grace)
+        raise
 
 
 class _Command(asyncio.SubprocessProtocol):
@@ -126,10 +138,13 @@ class _Command(asyncio.SubprocessProtocol):
             self._signal(signal.SIGKILL)  # even if its head has ended: others of the group may not care to
         await _wait_for(self.exited, grace)
 
-    def drop(self) -> None:
-        """Let go of its pipes, now or once it is reaped: a transport closed earlier may keep the loop from reaping."""
-        self._given_up = True
-        self._release()
+    async def leave(self, grace: float) -> None:
+        """End it, and let go of its pipes, now or once it is reaped: closed earlier, the loop may miss its end."""
+        try:
+            await self.end(grace)
+        finally:
+            self._given_up = True
+            self._release()
 
     def _release(self) -> None:
         if self._given_up and self._transport is not None and self.exited.is_set():
