@@ -41,9 +41,8 @@ class FakeLogind:
     def __init__(self, address: str, *, delay: float = 5.0, refuses: bool = False) -> None:
         self._address, self._delay, self._refuses = address, delay, refuses
         self._bus: MessageBus | None = None
-        self.preparing = False
         self.locks: asyncio.Queue[Lock] = asyncio.Queue()
-        self.asked = asyncio.Event()
+        self.asked, self.refused, self.said_delay = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.answers_after: asyncio.Event | None = None
         """When set: requests for a lock are not answered before."""
         self._given: list[Lock] = []
@@ -71,14 +70,15 @@ class FakeLogind:
         if asked.message_type is not MessageType.METHOD_CALL:
             return False
         if asked.member == "Inhibit" and self._refuses:
+            self.refused.set()
             return Message.new_error(asked, "org.freedesktop.DBus.Error.AccessDenied", "not for you")
         if asked.member == "Inhibit":
             self.asked.set()
             self._answering.append(asyncio.ensure_future(self._give_lock(asked)))
             return True
-        delay, preparing = Variant("t", int(self._delay * 1e6)), Variant("b", self.preparing)
-        values = {"InhibitDelayMaxUSec": delay, "PreparingForSleep": preparing}
-        return Message.new_method_return(asked, "v", [values[asked.body[1]]])
+        assert asked.body == [MANAGER, "InhibitDelayMaxUSec"]
+        self.said_delay.set()
+        return Message.new_method_return(asked, "v", [Variant("t", int(self._delay * 1e6))])
 
     async def _give_lock(self, asked: Message) -> None:
         assert self._bus is not None
@@ -99,6 +99,5 @@ class FakeLogind:
 
     async def announce(self, sleep: bool) -> None:
         """Say that a sleep begins or is over, as far as programs need to know."""
-        self.preparing = sleep
         assert self._bus is not None
         await self._bus.send(Message.new_signal(PATH, MANAGER, "PrepareForSleep", "b", [sleep]))

@@ -6,10 +6,13 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from tests.servers.install import SERVERS, library_path
 from tests.servers.process import Daemon, ServerFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -58,8 +61,15 @@ class PrivateBus:
         self._daemon.wait_until(self.socket.is_socket, f"socket at {self.socket}")
 
     def stop(self) -> None:
-        """End the daemon and with it all connections."""
+        """Have the daemon take leave of everyone and end."""
+        self._end(Daemon.stop)
+
+    def kill(self) -> None:
+        """End the daemon before it can say anything."""
+        self._end(Daemon.kill)
+
+    def _end(self, how: Callable[[Daemon], None]) -> None:
         if self._daemon is not None:
-            self._daemon.stop()
+            how(self._daemon)
             self._daemon = None
             self.socket.unlink(missing_ok=True)

@@ -111,13 +111,13 @@ class DBus:
             raise DBusFailed(f"{what}: {self._ended.result()}")
         asked = asyncio.ensure_future(self._bus.call(message))
         try:
-            await asyncio.wait((asked, self._ended), timeout=within, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((asked,), timeout=within)
         except BaseException:
             asked.add_done_callback(_discard)
             raise
         if not asked.done():
             asked.add_done_callback(_discard)
-            raise DBusFailed(f"{what}: {self._ended.result() if self._ended.done() else f'no answer in {within:g} s'}")
+            raise DBusFailed(f"{what}: no answer in {within:g} s")
         failure = asked.exception()
         if failure is not None:
             raise DBusFailed(f"{what}: {failure}") from failure

@@ -62,7 +62,7 @@ class Logind:
             log.debug("logind will not wait for us before a sleep: %s", failure)
             return
         try:
-            self.patience = min(PATIENCE, SHARE * await self._property("InhibitDelayMaxUSec") / 1e6)
+            self.patience = min(PATIENCE, SHARE * await self._delay())
         except DBusFailed as failure:
             log.debug("logind does not say how long it waits before a sleep: %s", failure)
 
@@ -72,10 +72,7 @@ class Logind:
             os.close(self._lock)
             self._lock = None
 
-    async def preparing(self) -> bool:
-        """Whether a sleep was announced and is not over; raises DBusFailed."""
-        return bool(await self._property("PreparingForSleep"))
-
-    async def _property(self, name: str) -> int:
-        (value,) = (await self._bus.call(LOGIN1, PATH, PROPERTIES, "Get", "ss", MANAGER, name)).body
-        return int(value.value)
+    async def _delay(self) -> float:
+        """Ask how many seconds logind waits at most."""
+        asked = (LOGIN1, PATH, PROPERTIES, "Get", "ss", MANAGER, "InhibitDelayMaxUSec")
+        return float((await self._bus.call(*asked)).body[0].value) / 1e6

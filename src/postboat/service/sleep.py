@@ -85,14 +85,14 @@ class SleepWatch:
         """Keep to logind as long as there is a bus, and look for one now and then while there is none."""
         retry, told = FIRST_RETRY, ""
         while True:
+            began = self._clocks.monotonic()
             bus = await self._bus()
-            if isinstance(bus, DBus):
-                retry, reason = FIRST_RETRY, await self._keep_to(bus)
-            else:
-                reason = bus.reason
+            reason = await self._keep_to(bus) if isinstance(bus, DBus) else bus.reason
             if reason != told:
                 log.debug("sleep is told by the clocks alone: %s", reason)
             told = reason
+            if self._clocks.monotonic() - began > LONGEST_RETRY:
+                retry = FIRST_RETRY
             await asyncio.sleep(retry)
             retry = min(retry * 2, LONGEST_RETRY)
 
@@ -119,17 +119,20 @@ class SleepWatch:
             elif said is False:
                 self._over()
                 await logind.hold()
+            elif said:
+                await self._greet(logind)
             else:
-                await self._heed_change(logind, there=said != "")
+                self._miss(logind)
 
-    async def _heed_change(self, logind: Logind, *, there: bool) -> None:
-        """Logind came, went or was restarted: an announcement of its predecessor's may never be followed up."""
-        self._planned = self._quiet_tick if there else self._tick
+    async def _greet(self, logind: Logind) -> None:
+        self._planned = self._quiet_tick
+        await logind.hold()
+
+    def _miss(self, logind: Logind) -> None:
+        """Logind ended or is restarted: what it announced may never be followed up."""
+        self._planned = self._tick
         logind.release()
-        if there:
-            await logind.hold()
-        if not there or not await logind.preparing():
-            self._over()
+        self._over()
 
     async def _prepare(self, logind: Logind) -> None:
         """Have `before` done as far as the time goes, then let the machine sleep, whatever became of it."""
