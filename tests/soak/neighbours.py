@@ -50,7 +50,7 @@ class Neighbours(Sides):
         if side == "remote" and not self.server_is_up:
             return
         deed, folder = self._dice.choice(DEEDS), self._dice.choice(self.folders)
-        self._note(f"{deed} {side} in {folder}")
+        self.note(f"{deed} {side} in {folder}")
         try:
             getattr(self, f"{deed}_{side}")(folder)
             self.facts["deeds"] += 1
@@ -86,14 +86,14 @@ class Neighbours(Sides):
         """A message is read, or marked."""
         for uid, (number, letters) in self._one_remote(folder):
             letter = self._dice.choice("SFR")
-            self._note(f"  {number} is UID {uid} and gets {letter}")
+            self.note(f"  {number} is UID {uid} and gets {letter}")
             self.phone.uid("STORE", uid, "-FLAGS" if letter in letters else "+FLAGS", f"({FLAGS[letter]})")
 
     def remove_remote(self, folder: str) -> None:
         """A message is deleted for good."""
         for uid, (number, _) in self._one_remote(folder):
             self.removed[number] += 1
-            self._note(f"  {number} is UID {uid}")
+            self.note(f"  {number} is UID {uid}")
             self._expunge(uid)
 
     def move_remote(self, folder: str) -> None:
@@ -102,16 +102,16 @@ class Neighbours(Sides):
             self.made[number] += 1
             self.removed[number] += 1
             goal = self._another(folder)
-            self._note(f"  {number} is UID {uid} and goes to {goal}")
+            self.note(f"  {number} is UID {uid} and goes to {goal}")
             self.phone.uid("MOVE", uid, wire(goal))
 
     def copy_remote(self, folder: str) -> None:
         """A message is also filed elsewhere."""
         for uid, (number, _) in self._one_remote(folder):
-            self.made[number] += 1
             goal = self._another(folder)
-            self._note(f"  {number} is UID {uid} and goes to {goal}")
-            self.removed[number] += self.phone.uid("COPY", uid, wire(goal))[0] != "OK"
+            self.note(f"  {number} is UID {uid} and goes to {goal}")
+            self._copied(number)
+            self.phone.uid("COPY", uid, wire(goal))
 
     def _one_remote(self, folder: str) -> list[tuple[str, tuple[int, str]]]:
         found = self._all_remote(folder)
@@ -140,7 +140,7 @@ class Neighbours(Sides):
             unique, _, letters = file.name.partition(":2,")
             turned = "".join(sorted({self._dice.choice("SFR")} ^ set(letters)))
             goal = file.parent.parent / "cur" / f"{unique}:2,{turned}"
-            self._note(f"  {number_of(file.read_bytes())} was {file.name}, is {goal.name}")
+            self.note(f"  {number_of(file.read_bytes())} was {file.name}, is {goal.name}")
             file.rename(goal)
 
     def remove_local(self, folder: str) -> None:
@@ -149,7 +149,7 @@ class Neighbours(Sides):
             number = number_of(file.read_bytes())
             file.unlink()
             self.removed[number] += 1
-            self._note(f"  {number} was {file.name}")
+            self.note(f"  {number} was {file.name}")
 
     def move_local(self, folder: str) -> None:
         """A file is moved, under its name or a new one."""
@@ -157,7 +157,7 @@ class Neighbours(Sides):
             number = number_of(file.read_bytes())
             goal = self._goal(file, folder, keep=self._dice.random() < 0.5)
             file.rename(goal)
-            self._note(f"  {number} was {file.name}, is {goal.parent.parent.name}/{goal.name}")
+            self.note(f"  {number} was {file.name}, is {goal.parent.parent.name}/{goal.name}")
             self.made[number] += 1
             self.removed[number] += 1
 
@@ -169,8 +169,8 @@ class Neighbours(Sides):
             under_way = goal.parent.parent / "tmp" / goal.name
             shutil.copyfile(file, under_way)
             under_way.rename(goal)
-            self._note(f"  {number} is {goal.parent.parent.name}/{goal.name}")
-            self.made[number] += 1
+            self.note(f"  {number} is {goal.parent.parent.name}/{goal.name}")
+            self._copied(number)
 
     def _one_local(self, folder: str) -> list[Path]:
         found = self._all_local(folder)
@@ -208,14 +208,20 @@ class Neighbours(Sides):
         number = next(self._numbers)
         self.made[number] += 1
         self.facts["messages"] += 1
-        self._note(f"  {number} is new")
+        self.note(f"  {number} is new")
         text = f"Message-ID: <{number}@soak>\r\nSubject: message {number}\r\n\r\n{'word ' * (number % 300)}\r\n"
         return number, text.encode()
+
+    def _copied(self, number: int) -> None:
+        """Two who copy one message to one folder, each on his side, may find that they made one message of it."""
+        self.made[number] += 1
+        self.removed[number] += 1
 
     def _another(self, folder: str) -> str:
         return self._dice.choice([name for name in self.folders if name != folder])
 
-    def _note(self, words: str) -> None:
+    def note(self, words: str) -> None:
+        """Add to the journal."""
         self.journal.append(f"{time.monotonic():.3f} {words}")
 
     def told_of(self, numbers: Iterable[int]) -> str:

@@ -47,9 +47,10 @@ async def soak(scene: Scene, vessel: Vessel, count: int, names: Sequence[str] = 
         if number % len(possible) == 0:
             scene.dice.shuffle(possible)
         name = possible[number % len(possible)]
-        scene.neighbours.journal.append(f"--- {name}")
+        scene.neighbours.note(f"--- {name}")
         async with FAULTS[name](scene, vessel):
             await lasting(scene)
+        scene.neighbours.note(f"--- over: {name}")
         await scene.do(scene.neighbours.write)
         taken = await in_step(scene, vessel)
         log.seconds.setdefault(name, []).append(taken)
@@ -66,12 +67,18 @@ async def in_step(scene: Scene, vessel: Vessel) -> float:
     while left := await scene.do(scene.neighbours.difference):
         assert not vessel.defects, vessel.defects
         if loop.time() - began > IN_STEP:
-            told = "\n".join(map(repr, list(vessel.events)[-20:]))
-            raise AssertionError(f"not in step after {IN_STEP:g} s: {left}\n{told}")
+            raise AssertionError(f"not in step after {IN_STEP:g} s: {left}\n{_story(scene, vessel)}")
         await asyncio.sleep(LOOK)
     taken = loop.time() - began
     await scene.do(scene.neighbours.assert_none_lost_or_doubled)
     return taken
+
+
+def _story(scene: Scene, vessel: Vessel) -> str:
+    """What happened last, in order."""
+    told = [f"{moment:.3f}   {event}" for moment, event in vessel.events]
+    done = scene.neighbours.journal[-60:]
+    return "\n".join(sorted([*told[-100:], *done]))
 
 
 async def at_rest(scene: Scene) -> Holdings:

@@ -8,7 +8,7 @@ import random
 import pytest
 from tests.soak.holdings import holdings
 from tests.soak.scene import Scene
-from tests.soak.soak import soak
+from tests.soak.soak import nothing_more_than, soak
 from tests.soak.vessel import Liner
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(0)]
@@ -29,6 +29,6 @@ async def test_a_postboat_that_stays_is_in_step_after_every_fault_and_leaves_not
         await vessel.start()
         log = await soak(scene, vessel, FAULTS, NAMES)
         await vessel.stop()
-        assert not holdings(scene).beyond(before)
+        await nothing_more_than(scene, before)
         with capsys.disabled():
             print(log, dict(scene.neighbours.facts), dict(vessel.told), sep="\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -21,7 +20,7 @@ from postboat.service.dbus import NoBus
 from postboat.service.network import NetworkNews
 from postboat.service.pace import Pace
 from postboat.service.sleep import SleepWatch
-from postboat.service.supervisor import INTERNAL_ERROR, RunOptions, run
+from postboat.service.supervisor import INTERNAL_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +50,7 @@ STOPPED = 5.0
 class Vessel(Protocol):
     """What can be done to a Postboat that runs on."""
 
-    events: deque[Event]
+    events: deque[tuple[float, Event]]
     defects: list[Event]
 
     async def start(self) -> None: ...
@@ -106,7 +105,7 @@ class Liner:
 
     def __init__(self, scene: Scene, patch: pytest.MonkeyPatch, **options: object) -> None:
         self._config = configured(scene, **options)
-        self.events: deque[Event] = deque(maxlen=200)
+        self.events: deque[tuple[float, Event]] = deque(maxlen=200)
         self.told: Counter[str] = Counter()
         """How often each kind of event was."""
         self.defects: list[Event] = []
@@ -131,7 +130,7 @@ class Liner:
 
     def publish(self, event: Event) -> None:
         """Take note of an event, in the place of a bus."""
-        self.events.append(event)
+        self.events.append((time.monotonic(), event))
         self.told[type(event).__name__] += 1
         if getattr(event, "exit_code", 0) == INTERNAL_ERROR:
             self.defects.append(event)
@@ -162,32 +161,3 @@ class Liner:
         remote = replace(account.remote, timeout=account.remote.timeout + 0.1)
         self._config = replace(self._config, accounts=(replace(account, remote=remote),))
         assert not await self.daemon.reload()
-
-
-class Ferry:
-    """Single runs, one after the other: what any soak of a Postboat that stays can be compared with."""
-
-    def __init__(self, scene: Scene) -> None:
-        self._config = configured(scene)
-        self.events: deque[Event] = deque(maxlen=200)
-        self.defects: list[Event] = []
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        self._task = asyncio.create_task(self._sail(), name="ferry")
-
-    async def _sail(self) -> None:
-        while True:
-            await run(self._config, RunOptions(), self.events.append, None)
-            await asyncio.sleep(0.05)
-
-    async def stop(self) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
-
-    def now(self) -> None: ...
-    def roam(self) -> None: ...
-    def sleep(self, seconds: float) -> None: ...
-    async def reload(self) -> None: ...
