@@ -14,7 +14,7 @@ from postboat.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from postboat.maildir.watch import Touched
+    from postboat.maildir.touched import Touched
     from postboat.model import FolderName
     from postboat.service.pace import Pace
 
@@ -89,9 +89,9 @@ class Agenda:
 
     def heard_disk(self, folder: FolderName, touched: Touched | None, now: float) -> None:
         """Note a local folder in which something happened; None when it is not known what."""
-        known = self._touched.get(folder, touched)
         if folder in self._touched:
-            touched = known.merged(touched) if known is not None and touched is not None else None
+            known = self._touched[folder]
+            touched = known.and_then(touched) if known is not None and touched is not None else None
         self._touched[folder] = touched
         self._heard(now, self._pace.settle_disk)
 

@@ -36,7 +36,7 @@ class Backoff:
             self._failures = 0
         self._well_since = None
         self._failures += 1
-        pause = min(self._longest, self._first * 2 ** min(self._failures - 1, 30))
+        pause = min(self._longest, self._first * 2.0 ** min(self._failures - 1, 30))
         return now + pause * (1 - self._chance() / 2)
 
     def forget(self) -> None:

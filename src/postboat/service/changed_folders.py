@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from postboat.events import Publish
     from postboat.ledger.ledger import AccountLedger
-    from postboat.maildir.watch import Touched
+    from postboat.maildir.touched import Touched
     from postboat.service.assemble import AccountParts
     from postboat.service.supervisor import RunOptions
     from postboat.service.tree import Tree
@@ -96,7 +96,7 @@ class ChangedFolders:
         wire = parts.folders.wire_name(task.remote, self._tree.remote)
         read_only = dry_run or Side.REMOTE in parts.policy.readonly
         glimpse = None if again else self._tree.trusted_glimpse(task)
-        local = parts.store.mailbox(task.local)
+        local = parts.store.mailbox(task.local, touched=None if again else self._touched.get(task))
         listed = self._tree.remote.find(task.remote)
         remote = parts.folders.mailbox(wire, read_only=read_only, may_be_missing=dry_run, glimpse=glimpse, alone=again)
         return FolderPair(

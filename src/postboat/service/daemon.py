@@ -32,7 +32,7 @@ from postboat.service.systemd import feed
 from postboat.status import ServiceStatus, learn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from postboat.config.schema import AccountConfig, Config
@@ -118,8 +118,8 @@ class Daemon:
             for task in (*watches, *self._tasks.values()):
                 task.cancel()
 
-    def _watches(self):
-        watches = {
+    def _watches(self) -> Mapping[str, Coroutine[object, object, None]]:
+        watches: dict[str, Coroutine[object, object, None]] = {
             "sleep": SleepWatch(self._doze, self._woke, clocks=self._clocks).run(),
             "network": self._watch_network(),
         }

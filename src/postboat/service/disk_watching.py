@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from postboat.events import Publish
-    from postboat.maildir.watch import Touched
+    from postboat.maildir.touched import Touched
     from postboat.model import FolderName
     from postboat.service.assemble import AccountParts
     from postboat.service.pace import Pace
@@ -43,6 +43,10 @@ class DiskWatching:
     async def follow(self, folders: Collection[FolderName]) -> None:
         """Watch these folders and no others; when this returns, all that happens in them is told."""
         await self._watch.follow(folders)
+
+    def untouched(self, folder: FolderName) -> Touched | None:
+        """What to look at in a folder of which nothing was told; None when that is all of it."""
+        return self._watch.untouched(folder)
 
     def watched(self, how: str, reason: str) -> None:
         """Take how the disk is watched."""

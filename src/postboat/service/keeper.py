@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from postboat.errors import ConnectionLost, PostboatError, Retry, SignInRefused
 from postboat.events import AccountPaused, AccountRecovered, AccountRests, AccountResumed, AccountWaits
+from postboat.model import Side
 from postboat.service.agenda import Agenda, Work
 from postboat.service.backoff import Backoff
 from postboat.service.deletions import Deletions
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from postboat.events import Publish
-    from postboat.maildir.watch import Touched
+    from postboat.maildir.touched import Touched
     from postboat.model import FolderName
     from postboat.service.assemble import AccountParts
     from postboat.service.hooks import Hooks
@@ -81,6 +82,7 @@ class Keeper:
         self._tree: Tree | None = None
         """The account's folders as the last look at everything found them."""
         self._alarm = asyncio.Event()
+        self._errands: set[asyncio.Future[None]] = set()
         self._finishing = False
         self._dozing = False
         self._idle = asyncio.Event()
@@ -160,12 +162,13 @@ class Keeper:
         self.hurry()
 
     def network_changed(self, news: NetworkNews) -> None:
-        """Try again what failed; leave connections from addresses that are gone, and see if the others live."""
+        """Try again what failed, and find out which connections live."""
         if self._agenda.is_put_off:
             self.hurry()
-        self.parts.pool.cut_from(news.gone, "the network is another one")
-        if news.route_changed:
-            self.parts.pool.probe()
+        if news.gone or news.route_changed:
+            errand = asyncio.ensure_future(self.parts.pool.probe())
+            self._errands.add(errand)
+            errand.add_done_callback(self._errands.discard)
 
     # What the watches tell
 
@@ -212,6 +215,9 @@ class Keeper:
                     for watch in watches:
                         watch.cancel()
         finally:
+            for errand in self._errands:
+                errand.cancel()
+            await asyncio.gather(*self._errands, return_exceptions=True)
             await self._server.stop()
             await self.parts.pool.close()
 
@@ -277,22 +283,30 @@ class Keeper:
             if self._tree is not None and not work.everything:
                 from postboat.service.some_folders import sync_some
 
-                outcome = await sync_some(parts, OPTIONS, tell, self._tree, work, guard)
+                outcome = await sync_some(parts, OPTIONS, tell, self._tree, work, guard=guard, untouched=disk.untouched)
                 if outcome is not None:
                     return outcome
             if self._holds:
                 await self._server.stand()  # before the list, so that nothing falls between
             from postboat.service.account import sync_everything
 
-            return await sync_everything(
+            outcome = await sync_everything(
                 parts, OPTIONS, tell, listed=lambda tree: self._listed(tree, disk), guard=guard
             )
+            await self._follow_made(disk)
+            return outcome
         finally:
             self._deletions.remember(guard, self._around.now())
 
     async def _listed(self, tree: Tree, disk: DiskWatching) -> None:
         self._tree = tree
-        await disk.follow([task.local for task in tree.plan.tasks if task.create is None])
+        await disk.follow([task.local for task in tree.plan.tasks if task.create is not Side.LOCAL])
+
+    async def _follow_made(self, disk: DiskWatching) -> None:
+        """Watch also the folders that were made on disk."""
+        tasks = self._tree.plan.tasks if self._tree is not None else ()
+        if any(task.create is Side.LOCAL for task in tasks):
+            await disk.follow([task.local for task in tasks])
 
     def _succeeds(self, work: Work, outcome: Outcome) -> None:
         now = self._around.now()

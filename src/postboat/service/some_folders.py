@@ -7,7 +7,7 @@ since other runs may have written to it meanwhile.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from postboat.events import AccountStarted
@@ -20,12 +20,13 @@ from postboat.sync.tasks import each
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from postboat.events import Publish
+    from postboat.imap.folders import RemoteFolders
     from postboat.ledger.ledger import AccountLedger
     from postboat.ledger.rows import KnownFolder
-    from postboat.maildir.watch import Touched
+    from postboat.maildir.touched import Touched
     from postboat.model import FolderName
     from postboat.service.agenda import Work
     from postboat.service.assemble import AccountParts
@@ -44,8 +45,8 @@ class Chosen:
 
     heard: tuple[FolderTask, ...] = ()
     """Those in which something happened on the server."""
-    touched: Mapping[FolderTask, Touched | None] = {}
-    """The others, with what happened to their files."""
+    touched: Mapping[FolderTask, Touched | None] = field(default_factory=dict)
+    """Those in which something happened on disk, with what happened to their files."""
 
 
 def choose(tree: Tree, work: Work) -> Chosen | None:
@@ -66,9 +67,19 @@ def choose(tree: Tree, work: Work) -> Chosen | None:
 
 
 async def sync_some(
-    parts: AccountParts, options: RunOptions, publish: Publish, tree: Tree, work: Work, guard: Guard
+    parts: AccountParts,
+    options: RunOptions,
+    publish: Publish,
+    tree: Tree,
+    work: Work,
+    *,
+    guard: Guard,
+    untouched: Callable[[FolderName], Touched | None],
 ) -> Outcome | None:
-    """Sync what the work is about; None when that takes a look at everything. Raises as `account.sync_account`."""
+    """Sync what the work is about; None when that takes a look at everything. Raises as `account.sync_account`.
+
+    `untouched` says what to look at in a local folder of which the disk told nothing.
+    """
     chosen = choose(tree, work)
     if chosen is None:
         return None
@@ -79,6 +90,7 @@ async def sync_some(
             return None
         known = {(folder.remote, folder.local): folder for folder in recorded.folders}
         changed = await _changed(parts, ledger, chosen, known)
+        changed |= {task: untouched(task.local) for task in chosen.heard if task not in chosen.touched}
         if not changed:
             return Outcome()
         publish(AccountStarted(parts.name))
@@ -95,31 +107,27 @@ async def _changed(
     chosen: Chosen,
     known: Mapping[tuple[FolderName, FolderName], KnownFolder],
 ) -> dict[FolderTask, Touched | None]:
-    """Without the local folders in which nothing differs from what is written down: what we did ourselves is told too.
-
-    What is known of the files of those that remain saves looking at all.
+    """The folders that were touched, but not those in which nothing differs from what is written down: the disk tells
+    of what we did ourselves, too.
     """
-    news: dict[FolderTask, Touched | None] = dict.fromkeys(chosen.heard)
+    news: dict[FolderTask, Touched | None] = {}
 
     async def ask(task: FolderTask) -> None:
-        touched = chosen.touched[task]
-        folder = ledger.folder(task.remote, task.local)
+        touched, folder = chosen.touched[task], ledger.folder(task.remote, task.local)
         validity = known[task.remote, task.local].validity if (task.remote, task.local) in known else {}
-        if touched is None or not all(validity.get(side) for side in Side):
-            news[task] = touched
-            return
-        await folder.open({side: validity[side] or "" for side in Side})
-        if await parts.store.mailbox(task.local, touched=touched).is_news(folder.agreed(Side.LOCAL)):
-            news[task] = touched
+        if touched is not None and task not in chosen.heard and all(validity.get(side) for side in Side):
+            await folder.open({side: validity[side] or "" for side in Side})
+            if not await parts.store.mailbox(task.local, touched=touched).is_news(folder.agreed(Side.LOCAL)):
+                return
+        news[task] = touched
 
     await each(list(chosen.touched), ask, width=AT_ONCE)
-    # A folder in which something happened on both sides is looked at like one touched on disk.
-    return {task: news[task] for task in (*chosen.heard, *chosen.touched) if task in news}
+    return news
 
 
 def _as_recorded(
     tree: Tree, changed: Mapping[FolderTask, object], known: Mapping[tuple[FolderName, FolderName], KnownFolder]
-):
+) -> RemoteFolders:
     """The list of remote folders as if it had just told the validities that are recorded: the SELECT proves them."""
     assumed = dict(_assumed(changed, known))
     folders = tuple(replace(folder, glimpse=assumed.get(folder.name)) for folder in tree.remote.folders)

@@ -60,9 +60,7 @@ class Program:
 @pytest.fixture
 def program(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Program:
     config = tmp_path / "config.toml"
-    accounts = "".join(
-        ACCOUNT.format(name=name, path=tmp_path, more=more) for name, more in (("A", ""), ("B", "autorefresh = 5"))
-    )
+    accounts = "".join(ACCOUNT.format(name=name, path=tmp_path, more="") for name in ("A", "B"))
     config.write_text(f'[general]\naccounts = ["A", "B"]\nmetadata = "{tmp_path}/state"\n{accounts}')
     config.chmod(0o600)
     return Program(config, capfd, monkeypatch)

@@ -71,17 +71,35 @@ def test_json_is_all_there_is_on_stdout(program: Program) -> None:
     program.supervised_by(all_well)
     assert program("--json") == 0
     events = [json.loads(line)["event"] for line in program.out.splitlines()]
-    assert events[0] == "Warned"
+    assert events[0] == "AccountStarted"
     assert events[-1] == "RunFinished"
     assert program.err == ""
 
 
-def test_autorefresh_without_o_is_warned_of(program: Program) -> None:
+REFRESHED = "account B:autorefresh=5"
+
+
+@pytest.mark.parametrize("words", [(), ("-a", "B"), ("-u", "quiet"), ("--json",)])
+def test_a_run_goes_on_when_an_account_is_to_be_refreshed(program: Program, monkeypatch, words) -> None:
+    began: list[Any] = []
+
+    class Daemon:
+        def __init__(self, config: Any, *_: Any, **__: Any) -> None:
+            began.append(config)
+
+        async def run(self) -> int:
+            return 0
+
+    monkeypatch.setattr("postboat.service.daemon.Daemon", Daemon)
+    assert program("-k", REFRESHED, *words) == 0
+    assert len(began) == 1
+
+
+@pytest.mark.parametrize("words", [("-o",), ("--dry-run",), ("-f", "INBOX"), ("-a", "A"), ("--wait",), ("--retry",)])
+def test_a_run_ends_when_only_one_is_asked_for(program: Program, words) -> None:
     program.supervised_by(all_well)
-    program()
-    assert "B: runs once: continuous running (autorefresh) is not here yet" in program.err
-    program("-a", "A")
-    assert program.err == ""
+    assert program("-k", REFRESHED, *words) == 0
+    assert len(program.seen) == 1
 
 
 def test_options_reach_the_supervisor(program: Program) -> None:
