@@ -36,6 +36,14 @@ def checkpoint_text(
     return json.dumps((uidvalidity, uidnext, messages, highestmodseq))
 
 
+def counts_text(uidvalidity: int | None, uidnext: int | None, messages: int | None) -> str | None:
+    """What stands in the place of a checkpoint where there is no mod-sequence: equal ones prove nothing about flags.
+
+    None when a number is missing.
+    """
+    return None if None in (uidvalidity, uidnext, messages) else json.dumps((uidvalidity, uidnext, messages))
+
+
 def read_checkpoint(text: str | None) -> Checkpoint | None:
     """The numbers of `checkpoint_text`; None without one, or when it is something else."""
     numbers = _line(text, 0)

@@ -10,7 +10,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from postboat.errors import AccountError, CommandFailed, FolderError
-from postboat.imap.checkpoint import checkpoint_text
+from postboat.imap.checkpoint import checkpoint_text, counts_text
 from postboat.imap.enquiry import KEEPS_MODSEQ, Enquiry, Wanted, enquire
 from postboat.imap.listing import create, folded, means_inbox, subscribe
 from postboat.imap.memory import ServerMemory
@@ -206,8 +206,10 @@ class ImapFolders:
         if uidvalidity is None:
             return None
         modseq = numbers.get("HIGHESTMODSEQ") if keeps_modseq else None
-        checkpoint = checkpoint_text(uidvalidity, uidnext, numbers.get("MESSAGES"), modseq)
-        return Glimpse(f"{uidvalidity} {self._owner}" if self._owner else str(uidvalidity), checkpoint)
+        messages = numbers.get("MESSAGES")
+        checkpoint = checkpoint_text(uidvalidity, uidnext, messages, modseq)
+        likely = None if keeps_modseq else counts_text(uidvalidity, uidnext, messages)
+        return Glimpse(f"{uidvalidity} {self._owner}" if self._owner else str(uidvalidity), checkpoint, likely)
 
     def _name(self, listed: Listed) -> FolderName | None:
         try:

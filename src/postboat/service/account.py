@@ -119,7 +119,8 @@ async def _sync_folders(
 ) -> Outcome:
     """Sync the folders that are not proved to be unchanged, then see to those that one side lost."""
     plan = tree.plan
-    changed = [task for task in plan.tasks if not tree.is_unchanged(task, parts.policy)]
+    quick = options.quick or parts.config.quick < 0
+    changed = [task for task in plan.tasks if not tree.is_unchanged(task, parts.policy, quick=quick)]
     if len(changed) < len(plan.tasks):
         publish(FoldersUnchanged(parts.name, len(plan.tasks) - len(changed)))
     for remote, local in plan.forgotten:

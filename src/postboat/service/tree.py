@@ -60,12 +60,15 @@ class Tree:
         known = self.known.get((task.remote, task.local))
         return known is not None and bool(known.verdicts)
 
-    def is_unchanged(self, task: FolderTask, policy: Policy) -> bool:
-        """Whether both folders are proved to be as they were agreed on, with nothing begun, held or not recorded."""
+    def is_unchanged(self, task: FolderTask, policy: Policy, *, quick: bool = False) -> bool:
+        """Whether both folders are proved to be as they were agreed on, with nothing begun, held or not recorded.
+
+        With `quick`, of a server that cannot prove it no more than the flags may have changed.
+        """
         known = self.known.get((task.remote, task.local))
         if known is None or known.has_intents or known.verdicts or task.create is not None:
             return False
-        return is_unchanged(known.validity, known.checkpoint, self.glimpses(task), policy)
+        return is_unchanged(known.validity, known.checkpoint, self.glimpses(task), policy, quick=quick)
 
     def trusted_glimpse(self, task: FolderTask) -> Glimpse | None:
         """What the list told of the remote folder, unless it contradicts what was recorded of it."""

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-q",
         "--quick",
         action="store_true",
-        help="accepted as OfflineIMAP's; without effect: a full run opens only what changed, and misses nothing",
+        help="on servers without CONDSTORE, open only folders in which messages came or went, and miss changed flags",
     )
     add("--dry-run", action="store_true", help="show what would be done, and change nothing anywhere")
     add("--wait", action="store_true", help="wait for another run on the same account to end")
@@ -121,7 +121,9 @@ def _options(usage: Usage, accounts: tuple[str, ...]) -> RunOptions:
 
     if usage.command != "sync":
         return RunOptions(accounts, wait=True)
-    return RunOptions(accounts, usage.folders, dry_run=usage.dry_run, wait=usage.wait, retry=usage.retry)
+    return RunOptions(
+        accounts, usage.folders, dry_run=usage.dry_run, quick=usage.quick, wait=usage.wait, retry=usage.retry
+    )
 
 
 def choose_face(usage: Usage, config: Config, debug: Debug) -> Choice:

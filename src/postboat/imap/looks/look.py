@@ -17,7 +17,7 @@ from heapq import nlargest
 from typing import TYPE_CHECKING, Protocol
 
 from postboat.errors import KeysRenewed
-from postboat.imap.checkpoint import Anchor, anchored, read_anchors, read_checkpoint
+from postboat.imap.checkpoint import Anchor, anchored, counts_text, read_anchors, read_checkpoint
 from postboat.imap.looks import esearch
 from postboat.imap.looks.anew import began_anew
 from postboat.imap.looks.aside import aside
@@ -81,6 +81,11 @@ def _anchors(before: Sequence[Anchor], changes: Changes) -> list[Anchor]:
     return sorted(nlargest(ANCHORS, {*still, *come}))
 
 
+def _counts_of(selected: Selected, messages: int | None) -> str | None:
+    """The mailbox at its SELECT, as far as a server tells that keeps no mod-sequences."""
+    return counts_text(selected.uidvalidity, selected.uidnext, messages)
+
+
 async def known_already(session: Session, begun: Selected, agreed: Agreed) -> Changes | None:
     """What a SELECT that was made to learn the validity tells by itself; None when it leaves anything open."""
     checkpoint = checkpoint_of(begun, begun.exists) if _keeps_state(session) and begun.understood else None
@@ -107,6 +112,7 @@ async def _look_at_all(place: Place, known: Mapping[Key, Flags], saved: Checkpoi
     listing = heard.listing
     listing.may_hide_older = may_hide_older(place.session.capabilities, len(listing.flags))
     await place.complete(listing, [uid for uid in listing.flags if uid < reached and str(uid) not in known])
-    checkpoint = checkpoint_of(selected, heard.at_select) if _keeps_state(place.session) else None
+    state = checkpoint_of if _keeps_state(place.session) else _counts_of
+    checkpoint = state(selected, heard.at_select)
     many, holds = max(len(listing.flags), len(known)), holds_of(selected)
     return await aside(many, compare, listing, known, holds, checkpoint, readonly=selected.turned_read_only)
