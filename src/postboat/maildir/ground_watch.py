@@ -39,8 +39,9 @@ class GroundWatch:
         self._watches: dict[str, int] = {}
         """By where the directories lie."""
         self._tree = Grounds(frozenset(), frozenset(), None)
+        self._listed: frozenset[FolderName] = frozenset()
         self._unlisted: frozenset[FolderName | None] = frozenset()
-        """By what the tree differed from what the store listed, when that was last asked."""
+        """By what the tree differed from what was listed, when that was last asked."""
 
     @property
     def root(self) -> tuple[int, int] | None:
@@ -51,10 +52,14 @@ class GroundWatch:
         """Whether the root is watched and is what it was: of what is mounted over it no event tells."""
         return "" in self._watches and await in_thread(number_of, self._store.root) == self.root
 
+    def was_listed(self) -> None:
+        """Take what the store has found by now for known. What it makes later is not followed yet, and so is news."""
+        self._listed = self._store.found
+
     def has_unlisted(self) -> bool:
         """Whether other Maildirs are there than were listed, unless that was the answer before."""
         names = {self._store.layout.name(directory) for directory in self._tree.maildirs} - {None}
-        before, self._unlisted = self._unlisted, frozenset(names ^ self._store.found)
+        before, self._unlisted = self._unlisted, frozenset(names ^ self._listed)
         return bool(self._unlisted) and self._unlisted != before
 
     async def walk(self) -> None:

@@ -121,6 +121,7 @@ class DiskWatch:
         async with self._lock:
             if not self._running:
                 return
+            self._grounds.was_listed()
             again = await self._leave_others(wanted)
             await self._begin_to_follow({name: path for name, path in wanted.items() if name not in self._followed})
             await self._walk()

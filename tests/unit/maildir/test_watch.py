@@ -204,12 +204,17 @@ async def test_a_maildir_that_takes_its_time_is_told_when_it_is_whole(store):
         await ears.until(lambda e: e.structure)
 
 
-async def test_a_folder_of_our_own_making_is_no_news(store):
+async def test_a_folder_of_our_own_making_is_told_until_it_is_followed(store):
+    """What happens in it would else be noticed by nobody."""
+    own = FolderName(("Own",))
     async with listening(store, [INBOX, WORK]) as (ears, watch):
-        await store.create(FolderName(("Own",)))
-        await watch.follow([INBOX, WORK, FolderName(("Own",))])
-        await asyncio.sleep(0.4)
-        assert ears.structure == 0
+        await store.create(own)
+        await ears.until(lambda e: e.structure)
+        await watch.follow([INBOX, WORK, own])
+        await asyncio.sleep(0.3)
+        assert ears.structure == 1
+        await store.remove(own)
+        await ears.until(lambda e: e.structure == 2)
 
 
 async def test_a_maildir_below_others_is_told(tmp_path):
