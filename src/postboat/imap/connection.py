@@ -132,6 +132,11 @@ class Connection:
         return self._pipeline.busy
 
     @property
+    def pending(self) -> int:
+        """How many do."""
+        return self._pipeline.pending
+
+    @property
     def tls(self) -> ssl.SSLObject | None:
         """The TLS layer; None without one."""
         return self._carrier.tls

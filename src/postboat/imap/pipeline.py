@@ -90,7 +90,12 @@ class Pipeline:
     @property
     def busy(self) -> bool:
         """Whether any command waits to be sent or answered."""
-        return bool(self.in_flight or self._queue)
+        return self.pending > 0
+
+    @property
+    def pending(self) -> int:
+        """How many do."""
+        return len(self.in_flight) + len(self._queue)
 
     @property
     def oldest(self) -> Call | None:

@@ -106,8 +106,9 @@ class Session:
 
     @property
     def busy(self) -> bool:
-        """Whether commands are without an answer."""
-        return self._connection.busy
+        """Whether commands are without an answer that somebody waited for."""
+        self._aside = [answer for answer in self._aside if not answer.done()]
+        return self._connection.pending > len(self._aside)
 
     @property
     def mailbox(self) -> str | None:
@@ -212,7 +213,6 @@ class Session:
         It is made to give one by a NOOP, ahead of what is asked next, or by the end of the IDLE that it is in.
         """
         if self._idle is None or self._idle.reply.done():
-            self._aside = [answer for answer in self._aside if not answer.done()]
             self._aside.append(self.ask(commands.noop()))
         else:
             self._idle.end()

@@ -192,3 +192,11 @@ async def test_a_doubted_idle_is_ended_so_that_an_answer_is_owed():
         session.doubt(0.05)
         with pytest.raises(ConnectionLost):
             await idle.reply
+
+
+async def test_a_session_may_rest_while_only_that_is_without_an_answer_which_nobody_waits_for():
+    async with session_to("C: NOOP\nC: CAPABILITY\nwait never") as (session, _):
+        session.doubt(1.0)
+        assert not session.busy
+        session.ask(commands.capability())
+        assert session.busy
