@@ -8,7 +8,5 @@ FIRST, LAST = 1, 118
 
 OUTSIDE_SYNCING = {
     17: "quotas are never asked for, so their numbers are never read",
-    59: "about IDLE, which no run that syncs once sends",
-    81: "about NOTIFY, which no run that syncs once sends",
 }
 """Oddities of what Postboat never says or hears while it syncs, and why."""

@@ -6,9 +6,11 @@ import re
 
 import pytest
 from tests.fakes.lying_server import WAYS, Answer, LyingServer, Mailbox
+from tests.fakes.watching import watching
 from tests.quirks.shore import listings, mail, once, provider, sailing, scripted, with_room_for_one
 from tests.real.voyage import digest
 
+from postboat.errors import ConnectionLost
 from postboat.events import MessageFailed, PlanHeld
 from postboat.imap.folders import ImapFolders
 from postboat.model import SEEN
@@ -204,3 +206,61 @@ async def test_quirk_83_a_bye_that_tells_of_a_new_uidvalidity_leads_to_matching_
         ship.assert_in_step()
         assert len(ship.files()) == 7
         await ship.assert_at_rest()
+
+
+SUBSCRIBES = """
+    C: NOTIFY SET STATUS \\(personal \\(MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange\\)\\)
+    S: * STATUS INBOX (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 7 HIGHESTMODSEQ 3)
+    S: %t OK NOTIFY completed.
+    C: IDLE
+    S: + idling
+"""
+NOTIFIES = f"    S: * PREAUTH [CAPABILITY IMAP4rev1 IDLE NOTIFY UNSELECT] {GREETING}{SUBSCRIBES}"
+
+
+async def test_quirk_81_notify_is_set_once_with_no_mailbox_selected_and_ended_before_it_is_set_again():
+    script = f"""{NOTIFIES}
+    C! DONE
+    S: %t OK Idle completed.
+    C: NOTIFY NONE
+    S: %t OK NOTIFY completed.
+    C: SELECT "INBOX"
+    S: * 1 EXISTS
+    S: %t OK [READ-WRITE] Select completed.
+    C: UNSELECT
+    S: %t OK Unselect completed.
+    {SUBSCRIBES}
+    S: * STATUS INBOX (MESSAGES 2 UIDNEXT 3 HIGHESTMODSEQ 4)
+    """
+    async with scripted(script) as (pool, _), watching(pool) as (told, _):
+        await told.until(("notify",))
+        async with pool.session() as session:
+            await session.select("INBOX")
+        assert await told.until({"INBOX"}) == [{"INBOX"}]
+
+
+async def test_quirk_83_a_bye_in_the_middle_of_an_idle_ends_the_watch_which_looks_anew_when_it_begins_again():
+    script = f"""
+    S: * PREAUTH [CAPABILITY IMAP4rev1 IDLE] {GREETING}
+    C: EXAMINE "INBOX"
+    S: * 1 EXISTS
+    S: %t OK [READ-ONLY] Examine completed.
+    C: IDLE
+    S: + idling
+    S: * BYE Mailbox UIDVALIDITY changed
+    close
+    """
+    async with scripted(script) as (pool, _), watching(pool, "INBOX") as (told, watch):
+        with pytest.raises(ConnectionLost, match="UIDVALIDITY changed"):
+            await watch
+        assert told.all[-1:] in ([], ["lost"])
+        assert pool.open_now == 0
+
+
+@pytest.mark.parametrize("told_later", ["(HIGHESTMODSEQ 4)", "(UNSEEN 1)", "(MESSAGES 0) ", "()"])
+async def test_quirk_88_numbers_that_are_not_all_there_tell_of_a_change(told_later):
+    script = f"{NOTIFIES}\n    wait armed\n    S: * STATUS INBOX {told_later}"
+    async with scripted(script) as (pool, server), watching(pool) as (told, _):
+        await told.until(("notify",))
+        server.events["armed"].set()
+        assert await told.until({"INBOX"}) == [{"INBOX"}]

@@ -6,10 +6,13 @@ import asyncio
 
 import pytest
 from tests.fakes.lying_server import Answer, LyingServer, Mailbox
-from tests.quirks.shore import AGAIN, mail, once, provider, sailing
+from tests.fakes.watching import watching
+from tests.quirks.shore import AGAIN, mail, once, provider, sailing, scripted
 from tests.real.voyage import digest
 
+from postboat.errors import ConnectionLost
 from postboat.events import FolderFailed, MessageFailed
+from postboat.imap import vigil
 
 GREETING = "Yandex IMAP4rev1 at sas2-4b33.mail.yandex.net:143 ready to talk with ::ffff:1.2.3.4:4711, 2026-Nov-23"
 CAPABILITIES = "IMAP4REV1 CHILDREN UNSELECT LITERAL+ NAMESPACE XLIST UIDPLUS ENABLE ID IDLE MOVE"
@@ -110,3 +113,31 @@ async def test_quirk_60_a_size_of_whatever_form_costs_no_message(tmp_path, size)
         (await ship.sync()).assert_clean()
         ship.assert_in_step()
         await ship.assert_at_rest()
+
+
+async def test_quirk_59_an_idle_that_is_ended_at_random_is_asked_for_again_and_nothing_is_missed(monkeypatch):
+    monkeypatch.setattr(vigil, "SHORT", 0)
+    script = f"""
+    S: * PREAUTH [CAPABILITY {CAPABILITIES}] {GREETING}
+    C: ID .*
+    S: %t OK ID Completed.
+    C: EXAMINE "INBOX"
+    S: * 3 EXISTS
+    S: %t OK [READ-ONLY] EXAMINE Completed.
+    C: IDLE
+    S: + idling
+    wait armed
+    S: %t OK IDLE Completed.
+    S: * 4 EXISTS
+    C: IDLE
+    S: * 5 EXISTS
+    S: + idling
+    S: * BYE IMAP4rev1 Server logging out
+    close
+    """
+    async with scripted(script) as (pool, server), watching(pool, "INBOX") as (told, watch):
+        await told.until(("idle", "INBOX"))
+        server.events["armed"].set()
+        with pytest.raises(ConnectionLost, match="logging out"):
+            await watch
+        assert told.all == [("idle", "INBOX"), {"INBOX"}, {"INBOX"}, "lost"]
