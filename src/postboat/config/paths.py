@@ -54,11 +54,9 @@ def runtime_dir() -> Path:
 
     platformdirs is not asked, as it warns, and answers otherwise from version to version, without XDG_RUNTIME_DIR.
     """
-    if given := os.environ.get("XDG_RUNTIME_DIR"):
-        return Path(given) / "postboat"
-    session = Path(f"/run/user/{os.getuid()}")
-    if session.is_dir() and os.access(session, os.W_OK):
-        return session / "postboat"
+    for session in (os.environ.get("XDG_RUNTIME_DIR"), f"/run/user/{os.getuid()}"):
+        if session and Path(session).is_dir() and os.access(session, os.W_OK):
+            return Path(session) / "postboat"
     from tempfile import gettempdir
 
     return Path(gettempdir()) / f"postboat-{os.getuid()}"

@@ -11,7 +11,7 @@ import json
 import logging
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from postboat.errors import PostboatError
 from postboat.event_json import encode
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postboat.model import Verdict
-    from postboat.service.bus import Bus
+    from postboat.service.bus import Bus, Subscription
     from postboat.service.known_folders import Target
     from postboat.status import ServiceStatus
 
@@ -93,9 +93,13 @@ class _House:
     def __init__(self, controls: Controls, bus: Bus) -> None:
         self._controls, self._bus = controls, bus
         self._guests: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def receive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Let a guest in."""
+        if self._closed:  # it was at the door when that was shut
+            writer.transport.abort()
+            return
         guest = _Guest(self._controls, self._bus, reader, writer)
         work = guest.serve() if len(self._guests) < GUESTS else guest.turn_away()
         task = asyncio.get_running_loop().create_task(work, name="control")
@@ -104,6 +108,7 @@ class _House:
 
     async def close(self) -> None:
         """Let all guests go."""
+        self._closed = True
         guests = tuple(self._guests)
         for guest in guests:
             guest.cancel()
@@ -129,12 +134,12 @@ class _Guest:
         try:
             await self._answer()
             self._writer.close()
+            async with asyncio.timeout(STALLED_SECONDS):
+                await self._writer.wait_closed()
         except (OSError, TimeoutError):
             pass  # it left, or does not read
-        except Exception:
-            log.exception("a request on the control socket failed")
         finally:
-            self._writer.transport.abort() if not self._writer.is_closing() else None
+            self._writer.transport.abort()
 
     async def _answer(self) -> None:
         try:
@@ -150,6 +155,11 @@ class _Guest:
             await self._do(understand(line, self._controls.status.accounts))
         except PostboatError as refusal:
             await self._refuse(str(refusal), refusal.exit_code)
+        except (OSError, TimeoutError):
+            raise
+        except Exception as defect:
+            log.exception("a request on the control socket failed")
+            await self._refuse(f"internal error, which is a defect of Postboat: {type(defect).__name__}: {defect}", 1)
 
     async def _do(self, request: Request) -> None:
         controls = self._controls
@@ -177,13 +187,14 @@ class _Guest:
                 await self._until_it_leaves()
 
     async def _follow(self, first: Callable[[], None]) -> None:
-        """Do something, tell how things are, then all that happens, until one side ends it."""
+        """Do something, tell how things were before, then all that happens, until one side ends it."""
         events = self._bus.subscribe()
         leaving = asyncio.ensure_future(self._until_it_leaves())
         telling: asyncio.Future[None] | None = None
         try:
+            before = as_json(self._controls.status)
             first()
-            await self._grant(status=as_json(self._controls.status))
+            await self._grant(status=before)
             telling = asyncio.ensure_future(self._tell(events))
             await asyncio.wait((leaving, telling), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -192,7 +203,7 @@ class _Guest:
                 task.cancel()
             await asyncio.gather(*filter(None, (leaving, telling)), return_exceptions=True)
 
-    async def _tell(self, events: Any) -> None:
+    async def _tell(self, events: Subscription) -> None:
         dropped = 0
         async for event in events:
             if events.dropped > dropped:

@@ -1,0 +1,237 @@
+"""What a run that goes on is at, folded from its events."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from postboat.events import (
+    AccountConnected,
+    AccountFailed,
+    AccountFinished,
+    AccountPaused,
+    AccountRecovered,
+    AccountRests,
+    AccountResumed,
+    AccountStarted,
+    AccountWaits,
+    ConfigReloaded,
+    Counts,
+    DiskWatched,
+    FolderFailed,
+    FolderFinished,
+    FoldersListed,
+    FolderStarted,
+    FoldersUnchanged,
+    HookRan,
+    MachineSlept,
+    MessagesArrived,
+    PlanDecided,
+    PlanHeld,
+    ServerWatched,
+    ServiceStarted,
+    ServiceStopping,
+)
+from postboat.status import AccountStatus, ServiceStatus, as_json, from_json, learn
+
+if TYPE_CHECKING:
+    from postboat import events
+
+
+def fold(*told: events.Event, start: float = 100.0) -> ServiceStatus:
+    """Each event comes a second after the one before."""
+    status = ServiceStatus(1, "0", start, "c")
+    for second, event in enumerate(told):
+        learn(status, event, start + second)
+    return status
+
+
+def account(*told: events.Event) -> AccountStatus:
+    return fold(*told).accounts["A"]
+
+
+DONE = AccountFinished("A", Counts(), 3, 0, 0.1)
+HELD = PlanHeld("A", "Archive", "remote", "emptied", 12, 12)
+
+
+def everything(*told: events.Event) -> tuple[events.Event, ...]:
+    """A sync of all folders in which this is told."""
+    return (AccountStarted("A"), FoldersListed("A", 3), *told, DONE)
+
+
+def some(*told: events.Event) -> tuple[events.Event, ...]:
+    """A sync of folders in which something was heard."""
+    return (AccountStarted("A"), *told, DONE)
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ((ServiceStarted(("A",)),), "starting"),
+        ((AccountStarted("A"),), "syncing"),
+        (everything(), "idle"),
+        ((AccountWaits("A", "refused", 4, 200.0),), "waiting"),
+        ((AccountWaits("A", "defect", 1, 200.0),), "waiting"),
+        ((AccountWaits("A", "password", 5, 200.0),), "needs-user"),
+        ((AccountWaits("A", "rules", 2),), "needs-user"),
+        ((AccountFailed("A", "refused", 4),), "waiting"),
+        ((AccountWaits("A", "refused", 4, 200.0), AccountRecovered("A")), "idle"),
+        ((AccountWaits("A", "refused", 4, 200.0), AccountStarted("A")), "syncing"),
+        ((AccountWaits("A", "refused", 4, 200.0), AccountStarted("A"), AccountRests("A", 300.0)), "waiting"),
+        ((*everything(), AccountPaused("A")), "paused"),
+        ((AccountPaused("A"), AccountStarted("A")), "syncing"),
+        ((AccountPaused("A"), *everything()), "paused"),
+        ((*everything(), AccountPaused("A"), AccountResumed("A")), "idle"),
+    ],
+)
+def test_an_account_is_in_one_state(told: tuple[events.Event, ...], state: str) -> None:
+    assert account(*told).state == state
+
+
+def test_a_failure_that_is_over_leaves_no_reason() -> None:
+    waits = AccountWaits("A", "refused", 4, 200.0)
+    assert account(waits).reason == "refused"
+    for over in (everything(), (AccountRecovered("A"),)):
+        mended = account(waits, *over)
+        assert (mended.reason, mended.exit_code, mended.until, mended.verdict) == ("", 0, None, 0)
+
+
+def test_a_failure_is_remembered_while_it_is_tried_again() -> None:
+    again = account(AccountWaits("A", "refused", 4, 200.0), AccountStarted("A"))
+    assert (again.reason, again.verdict) == ("refused", 4)
+
+
+def test_a_sync_in_which_all_folders_failed_is_none() -> None:
+    told = (AccountStarted("A"), FolderFailed("A", "INBOX", "no"), AccountFinished("A", Counts(), 1, 1, 0.1))
+    failed = account(*everything(), *told)
+    assert failed.last_sync == 102.0
+    assert failed.verdict == 3
+
+
+def test_times_are_those_of_the_events() -> None:
+    rested = account(*everything(), AccountRests("A", 777.0))
+    assert (rested.since, rested.last_sync, rested.next_sync) == (102.0, 102.0, 777.0)
+
+
+def test_deletions_wait_until_the_folder_is_looked_at_without_them() -> None:
+    assert account(*everything(FolderStarted("A", "Archive"), HELD)).held == 12
+    again = (*everything(FolderStarted("A", "Archive"), HELD), *some(FolderStarted("A", "Archive")))
+    assert account(*again).held == 0
+    assert account(*everything(HELD), PlanDecided("A", "Archive", "remote", "confirmed", 12)).held == 0
+
+
+def test_deletions_of_both_sides_wait_together() -> None:
+    both = (HELD, PlanHeld("A", "Archive", "local", "emptied", 3, 3), FolderFinished("A", "Archive", Counts()))
+    assert account(*everything(FolderStarted("A", "Archive"), *both)).held == 15
+    assert account(*everything(*both), *everything(*both)).held == 15
+
+
+def test_a_sync_of_some_folders_says_nothing_of_the_others() -> None:
+    trouble = (HELD, FolderFailed("A", "Broken", "why"))
+    after = account(*everything(*trouble), *some(FolderStarted("A", "INBOX"), FolderFinished("A", "INBOX", Counts())))
+    assert (after.held, after.failed_folders) == (12, 1)
+    assert account(*everything(*trouble), *everything()).troubles == {}
+
+
+def test_messages_that_failed_count_with_their_folder() -> None:
+    failed = FolderFinished("A", "INBOX", Counts(failed=2, aside=3))
+    after = account(*everything(FolderStarted("A", "INBOX"), failed))
+    assert (after.failed, after.aside, after.verdict) == (2, 3, 3)
+    assert account(*some(FolderStarted("A", "INBOX"), FolderFinished("A", "INBOX", Counts()))).verdict == 0
+
+
+def test_what_waits_for_the_user_outranks_what_failed() -> None:
+    assert account(*everything(HELD, FolderFailed("A", "B", "why"))).verdict == 6
+
+
+def test_new_messages_are_counted_unless_they_are_old_or_rubbish() -> None:
+    arrived = account(
+        MessagesArrived("A", "INBOX", ("1", "2")),
+        MessagesArrived("A", "INBOX", ("3",)),
+        MessagesArrived("A", "Old", ("4", "5"), first=True),
+        MessagesArrived("A", "Junk", ("6",), unwanted=True),
+    )
+    assert arrived.arrived == 3
+
+
+def test_progress_is_counted_in_folders() -> None:
+    told = (AccountStarted("A"), FoldersListed("A", 5), FoldersUnchanged("A", 3), FolderFinished("A", "x", Counts()))
+    under_way = account(*told)
+    assert (under_way.folders_done, under_way.folders, under_way.listed) == (4, 5, True)
+    assert not account(*told, DONE, AccountStarted("A")).listed
+
+
+def test_watches_and_hooks_are_as_they_were_told_last() -> None:
+    known = account(
+        AccountConnected("A", "imap.example.org", "me"),
+        ServerWatched("A", "notify"),
+        ServerWatched("A", "idle", ("INBOX",)),
+        DiskWatched("A", "poll", "NFS"),
+        HookRan("A", "presynchook", 1, 0.1),
+        HookRan("A", "postsynchook", None, 60.0, "took too long"),
+        HookRan("A", "presynchook", 0, 0.1),
+    )
+    assert (known.host, known.server, known.server_folders) == ("imap.example.org", "idle", ("INBOX",))
+    assert (known.disk, known.disk_reason, known.hooks) == ("poll", "NFS", {"postsynchook": "took too long"})
+
+
+def test_the_run_as_a_whole_is_known() -> None:
+    status = fold(ServiceStarted(("A", "B")), MachineSlept(60.0), ConfigReloaded(("line 3",)), ServiceStopping())
+    assert (list(status.accounts), status.woke, status.problems, status.stopping) == (
+        ["A", "B"],
+        101.0,
+        ("line 3",),
+        True,
+    )
+    status.keep_only(["B"])
+    assert list(status.accounts) == ["B"]
+
+
+def test_weeks_leave_no_more_behind_than_a_day() -> None:
+    def kept(cycles: int) -> int:
+        status = ServiceStatus(1, "0", 0.0, "c")
+        for cycle in range(cycles):
+            folder = f"F{cycle}"
+            told = (FolderStarted("A", folder), FolderFailed("A", folder, "why"), HookRan("A", "postsynchook", 1, 0.1))
+            for event in everything(*told):
+                learn(status, event, float(cycle))
+        return len(json.dumps(as_json(status)))
+
+    assert kept(10_000) <= kept(10) + 100
+
+
+ACCOUNT_EVENTS = [
+    *everything(HELD, FolderFailed("A", "B", "why"), FolderFinished("A", "INBOX", Counts(failed=1, aside=2))),
+    *(AccountWaits("A", "no", 5, 9.0), AccountWaits("A", "no", 4), AccountRests("A", 50.0), AccountPaused("A")),
+    *(ServerWatched("A", "idle", ("INBOX", "Sent")), DiskWatched("A", "poll", "NFS"), HookRan("A", "x", 1, 0.1)),
+    *(ServiceStarted(("A", "B")), ConfigReloaded(("x",)), MachineSlept(5.0), MessagesArrived("A", "I", ("1",))),
+]
+
+
+@given(st.lists(st.sampled_from(ACCOUNT_EVENTS), max_size=30))
+@settings(max_examples=60, deadline=None)
+def test_a_status_is_read_as_it_was_sent(told: list[events.Event]) -> None:
+    sent = fold(*told)
+    got = from_json(json.loads(json.dumps(as_json(sent))))
+    for each in sent.accounts.values():
+        each.touched.clear()  # of use only where the events are heard
+    assert got == sent
+
+
+def test_an_older_or_newer_programs_status_can_be_read() -> None:
+    sent = as_json(fold(*everything(HELD)))
+    sent["colour"] = sent["accounts"][0]["colour"] = "blue"
+    del sent["woke"], sent["accounts"][0]["hooks"]
+    assert from_json(sent).accounts["A"].held == 12
+
+
+@pytest.mark.parametrize(
+    "rubbish", [{}, {"pid": "x"}, {"pid": 1, "version": "", "started": 0, "config": "", "accounts": 3}]
+)
+def test_what_is_no_status_is_refused(rubbish: dict[str, object]) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        from_json(rubbish)
