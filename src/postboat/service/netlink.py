@@ -17,6 +17,8 @@ LINK, ADDRESS, ROUTE = struct.Struct("=BxHiII"), struct.Struct("=BBBBI"), struct
 ATTRIBUTE = struct.Struct("=HH")
 NEXT_HOP = struct.Struct("=HBBi")
 ERROR, DONE = 2, 3
+ERROR_NUMBER = 4
+"""Octets."""
 NEW_LINK, DEL_LINK, GET_LINK = 16, 17, 18
 NEW_ADDRESS, DEL_ADDRESS, GET_ADDRESS = 20, 21, 22
 NEW_ROUTE, DEL_ROUTE, GET_ROUTE = 24, 25, 26
@@ -88,7 +90,7 @@ def messages(data: bytes) -> Iterator[tuple[int, bytes]]:
         start += _aligned(length)
         if flags & DUMP_INTERRUPTED:
             raise Interrupted
-        if kind == ERROR and (number := -_number(body)):
+        if kind == ERROR and len(body) >= ERROR_NUMBER and (number := -_number(body)):
             raise OSError(number, "the kernel tells nothing of the network")
         yield kind, body
 
@@ -120,8 +122,10 @@ def _fact(kind: int, body: bytes) -> Fact | None:
     return None
 
 
-def _link(body: bytes, *, gone: bool) -> Link:
-    _, _, number, flags, _ = LINK.unpack_from(body)
+def _link(body: bytes, *, gone: bool) -> Link | None:
+    family, _, number, flags, _ = LINK.unpack_from(body)
+    if family != socket.AF_UNSPEC:  # a bridge tells of its ports, which are told of as links besides
+        return None
     said = _attributes(body[LINK.size :])
     kind = _attributes(said.get(IFLA_LINKINFO, b"")).get(IFLA_INFO_KIND, b"").rstrip(b"\0").decode("ascii", "replace")
     usable = not gone and bool(flags & UP) and bool(flags & LOWER_UP) and not flags & LOOPBACK

@@ -150,12 +150,21 @@ class NetworkWatch:
             while not await self._heard(listening):
                 pass
             await self._settle(listening)
+            known = await self._tell(known)
+
+    async def _tell(self, known: Network) -> Network:
+        """Look, tell what is different from what was `known`, and return what is known now."""
+        try:
             now = await asyncio.to_thread(self._look)
-            news = compare(known, now, self._flapped)
-            known = now
-            self._flapped.clear()
-            if news is not None:
-                self._changed(news)
+        except OSError as failure:
+            log.debug("what changed of the network is not known: %s", failure)
+            self._changed(NetworkNews(frozenset(), frozenset(), route_changed=True))
+            return known
+        news = compare(known, now, self._flapped)
+        self._flapped.clear()
+        if news is not None:
+            self._changed(news)
+        return now
 
     async def _heard(self, listening: socket.socket) -> bool:
         """Wait for the next announcement; whether it may matter."""
