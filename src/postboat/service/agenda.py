@@ -91,7 +91,7 @@ class Agenda:
         """Note a local folder in which something happened; None when it is not known what."""
         if folder in self._touched:
             known = self._touched[folder]
-            touched = known.and_then(touched) if known is not None and touched is not None else None
+            touched = known.merged(touched) if known is not None and touched is not None else None
         self._touched[folder] = touched
         self._heard(now, self._pace.settle_disk)
 

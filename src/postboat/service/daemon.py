@@ -37,14 +37,17 @@ if TYPE_CHECKING:
 
     from postboat.config.schema import AccountConfig, Config
     from postboat.config.secrets import Prompter
-    from postboat.events import Event
+    from postboat.events import Event, Publish
     from postboat.model import Verdict
     from postboat.service.bus import Bus
+    from postboat.service.hooks import Hooks
     from postboat.service.known_folders import Target
     from postboat.service.network import NetworkNews
     from postboat.service.systemd import Notifier
 
 log = logging.getLogger("postboat.service")
+SHARED = ("metadata", "fsync", "maxsyncaccounts", "mbnames")
+"""Options of the configuration that all accounts go by."""
 
 
 class Daemon:
@@ -82,6 +85,11 @@ class Daemon:
     def status(self) -> ServiceStatus:
         """What it is at."""
         return self._status
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether no account is stuck."""
+        return not any(keeper.is_stuck for keeper in self._keepers.values())
 
     def publish(self, event: Event) -> None:
         """Learn of an event, and tell all that listen."""
@@ -124,7 +132,7 @@ class Daemon:
             "network": self._watch_network(),
         }
         if self._notifier is not None:
-            watches["service manager"] = feed(self._notifier, lambda: True)
+            watches["service manager"] = feed(self._notifier, lambda: self.is_healthy)
         return watches
 
     async def _watch_network(self) -> None:
@@ -150,7 +158,7 @@ class Daemon:
             surroundings = Surroundings(
                 self.publish, self._slots, self._pace, self._clocks.boot, self._clocks.wall, self._chance
             )
-            keeper = self._keepers[account.name] = Keeper(parts, surroundings)
+            keeper = self._keepers[account.name] = Keeper(parts, surroundings, _hooks(account, self.publish))
             try:
                 return await keeper.run()
             except Exception as defect:
@@ -220,8 +228,7 @@ class Daemon:
 
     async def _adopt(self, config: Config) -> None:
         """Go on by another configuration: accounts that are in it as before are left in peace."""
-        general = (config.metadata, config.fsync, config.maxsyncaccounts)
-        same = general == (self._config.metadata, self._config.fsync, self._config.maxsyncaccounts)
+        same = all(getattr(config, option) == getattr(self._config, option) for option in SHARED)
         before = {account.name: account for account in self._config.accounts if same}
         changed = [account for account in config.accounts if before.get(account.name) != account]
         kept = {account.name for account in config.accounts} - {account.name for account in changed}
@@ -253,6 +260,14 @@ class Daemon:
         self.publish(NetworkChanged())
         for keeper in self._keepers.values():
             keeper.network_changed(news)
+
+
+def _hooks(account: AccountConfig, publish: Publish) -> Hooks | None:
+    if not account.has_hooks:
+        return None
+    from postboat.service.hooks import Hooks  # here, since few have any
+
+    return Hooks(account, publish)
 
 
 def in_short(status: ServiceStatus) -> str:

@@ -15,20 +15,21 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from postboat.errors import ConnectionLost, PostboatError, Retry, SignInRefused
-from postboat.events import AccountPaused, AccountRecovered, AccountRests, AccountResumed, AccountWaits
+from postboat.events import AccountFailed, AccountPaused, AccountRecovered, AccountRests, AccountResumed, AccountWaits
 from postboat.model import Side
 from postboat.service.agenda import Agenda, Work
 from postboat.service.backoff import Backoff
 from postboat.service.deletions import Deletions
 from postboat.service.disk_watching import DiskWatching
+from postboat.service.quick import Quick
 from postboat.service.server_watching import ServerWatching
-from postboat.service.supervisor import DEFECT, INTERNAL_ERROR, RunOptions
+from postboat.service.supervisor import DEFECT, INTERNAL_ERROR
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from postboat.events import Publish
+    from postboat.events import Event, Publish
     from postboat.maildir.touched import Touched
     from postboat.model import FolderName
     from postboat.service.assemble import AccountParts
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("postboat.service")
 MINUTE = 60.0
-OPTIONS = RunOptions(wait=True)
-"""Other runs on the account are waited for: commands that were given by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,9 @@ class Keeper:
         self._agenda = Agenda(interval, pace)
         self._backoff = Backoff(pace.first_retry, pace.longest_retry, pace.healthy, surroundings.chance)
         self._deletions = Deletions(pace.accident)
-        self._tell = surroundings.publish
+        self._quick = Quick(account.quick)
+        self._publish = surroundings.publish if hooks is None else hooks.publish
+        self._spoke = surroundings.now()
         self._server = ServerWatching(
             parts,
             self._tell,
@@ -102,14 +103,15 @@ class Keeper:
         return self._agenda.paused
 
     @property
-    def tree(self) -> Tree | None:
-        """The account's folders as the last look at everything found them; None before the first."""
-        return self._tree
+    def is_stuck(self) -> bool:
+        """Whether a sync is under way of which nothing was heard for longer than anything takes."""
+        return not self._idle.is_set() and self._around.now() - self._spoke > self._around.pace.stuck
 
     # What others ask of it
 
     def sync_now(self, folders: Sequence[str] = ()) -> None:
-        """Sync at once: these folders, named as events name them, or all."""
+        """Sync at once: these folders, named as events name them, or all. Passwords are looked for anew."""
+        self.parts.passwords.forget()
         wires = self._wire_names(folders) if folders else None
         if wires is None:
             self._agenda.ask()
@@ -220,6 +222,8 @@ class Keeper:
             await asyncio.gather(*self._errands, return_exceptions=True)
             await self._server.stop()
             await self.parts.pool.close()
+            if self._hooks is not None:
+                await self._hooks.close()
 
     @property
     def _holds(self) -> bool:
@@ -262,11 +266,8 @@ class Keeper:
         try:
             async with self._around.slots:
                 outcome = await self._synced(work, disk)
-        except PostboatError as failure:
+        except Exception as failure:
             self._fails(failure)
-        except Exception as defect:
-            log.error("account %s: a sync ended by a defect", self.name, exc_info=defect)
-            self._fails(defect)
         else:
             self._succeeds(work, outcome)
         finally:
@@ -276,14 +277,14 @@ class Keeper:
             await self._hooks.after(work.everything, outcome, time.monotonic() - began)
 
     async def _synced(self, work: Work, disk: DiskWatching) -> Outcome:
-        parts, tell = self.parts, self._tell
+        parts, tell, options = self.parts, self._tell, self._quick.options(asked=work.asked)
         parts.pool.renew()
         guard = self._deletions.guard(parts.config.limits, self._around.now())
         try:
             if self._tree is not None and not work.everything:
                 from postboat.service.some_folders import sync_some
 
-                outcome = await sync_some(parts, OPTIONS, tell, self._tree, work, guard=guard, untouched=disk.untouched)
+                outcome = await sync_some(parts, options, tell, self._tree, work, guard=guard, untouched=disk.untouched)
                 if outcome is not None:
                     return outcome
             if self._holds:
@@ -291,8 +292,9 @@ class Keeper:
             from postboat.service.account import sync_everything
 
             outcome = await sync_everything(
-                parts, OPTIONS, tell, listed=lambda tree: self._listed(tree, disk), guard=guard
+                parts, options, tell, listed=lambda tree: self._listed(tree, disk), guard=guard
             )
+            self._quick.done(options)
             await self._follow_made(disk)
             return outcome
         finally:
@@ -330,12 +332,20 @@ class Keeper:
             until = now + pace.longest_retry
         self._agenda.failed(until)
         reason, code = _told(failure)
+        if code == INTERNAL_ERROR:
+            log.error("account %s: a sync ended by a defect", self.name, exc_info=failure)
+        if self._hooks is not None:
+            self._hooks.learn(AccountFailed(self.name, reason, code))
         passing = code == ConnectionLost.exit_code or code == 4
         if passing and self._backoff.failures == 1 and self._tree is not None:
             return
         waits = AccountWaits(self.name, reason, code, self._around.wall() + until - now)
         self._tell(waits)
         self._told = reason
+
+    def _tell(self, event: Event) -> None:
+        self._spoke = self._around.now()
+        self._publish(event)
 
     def _wire_names(self, folders: Sequence[str]) -> frozenset[str] | None:
         """Wire names of folders named as events name them; None when one is not known."""

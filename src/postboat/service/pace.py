@@ -29,5 +29,5 @@ class Pace:
     """Between looks at Maildirs where the system tells nothing of changes (network file systems)."""
     accident: float = 600.0
     """For so long deletions count together: what is deleted little by little is as much gone."""
-    stop: float = 4.0
-    """What a clean end may take."""
+    stuck: float = 3600.0
+    """After so long without a word a sync is taken for stuck, and the service manager begins the program anew."""

@@ -20,7 +20,7 @@ class Files:
 
     names: set[str] = field(default_factory=set)
 
-    def and_then(self, other: Files) -> Files:
+    def merged(self, other: Files) -> Files:
         return Files(self.names | other.names)
 
 
