@@ -31,8 +31,8 @@ class Notice(Enum):
 class Sightings:
     """One folder's files as events tell of them; the times are seconds of one clock.
 
-    A program that writes straight into new/ or cur/ is waited for, since half a message is another message. What is
-    linked to a second name and then loses the first one is passed on as one change.
+    A program that writes straight into new/ or cur/ is waited for, since half a message is another message. So is one
+    that links a file to another name: whatever lost its first name is held meanwhile, to be told together.
     """
 
     def __init__(self) -> None:
@@ -69,12 +69,20 @@ class Sightings:
         """Whether nothing waits to be passed on but what is still being written."""
         return not (self._seen or self._made)
 
-    def take(self, now: float) -> dict[str, dict[Spot, bool]]:
-        """All that is known by now, by key; nothing while a file that was just made may belong to it."""
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a file was just made that may be what is gone elsewhere."""
+        return bool(self._made)
+
+    def ripen(self, now: float) -> None:
+        """Believe in the files that were waited for long enough."""
         for waiting in (self._made, self._growing):
             for spot in [spot for spot, due in waiting.items() if due <= now]:
                 self._see(spot, now, there=True)
-        if not self._seen or (self._made and self._since is not None and now < self._since + HELD):
+
+    def take(self, now: float, *, hold: bool) -> dict[str, dict[Spot, bool]]:
+        """All that is known by now, by key; with `hold` nothing, unless it was held for long enough already."""
+        if not self._seen or (hold and self._since is not None and now < self._since + HELD):
             return {}
         taken, self._seen, self._count, self._since = self._seen, {}, 0, None
         return taken

@@ -239,11 +239,14 @@ class DiskWatch:
     def _pass_on(self) -> None:
         """Tell of each folder what is complete."""
         now = asyncio.get_running_loop().time()
+        for followed in self._dirty:
+            followed.sightings.ripen(now)
+        hold = any(followed.sightings.is_waiting for followed in self._dirty)
         for followed in list(self._dirty):
             if followed.sightings.are_too_many:
                 followed.begin_anew()
                 self._listener.unsure(frozenset([followed.name]))
-            elif spots := followed.sightings.take(now):
+            elif spots := followed.sightings.take(now, hold=hold):
                 self._listener.touched(followed.name, self._touched(followed, spots))
             if followed.sightings.due is None:
                 self._dirty.discard(followed)

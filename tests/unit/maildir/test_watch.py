@@ -88,6 +88,16 @@ async def test_what_is_linked_to_another_name_and_loses_the_first_is_told_as_one
         assert ears.tellings == 1
 
 
+async def test_what_is_linked_into_another_folder_is_told_together_with_its_going(store, inbox):
+    """Else it would be sent a second time, and not moved."""
+    put(inbox, "cur", "1:2,")
+    async with listening(store, [INBOX, WORK]) as (ears, _):
+        os.link(inbox / "cur/1:2,", store.root / "Work/cur/1:2,")
+        os.unlink(inbox / "cur/1:2,")
+        await ears.until(lambda e: e.tellings)
+        assert ears.spots(INBOX) == {"cur/1:2,": False} and ears.spots(WORK) == {"cur/1:2,": True}
+
+
 async def test_a_message_that_is_still_being_written_is_not_told(store, inbox):
     async with listening(store, [INBOX]) as (ears, _):
         with open(inbox / "cur/1:2,S", "wb") as half:
