@@ -13,6 +13,7 @@ from tests.real.voyage import configuration
 from tests.soak.scene import HOST
 
 from postboat.config.schema import PasswordSources
+from postboat.imap import pulse
 from postboat.service import daemon as daemon_module
 from postboat.service.clocks import Clocks
 from postboat.service.daemon import Daemon
@@ -113,6 +114,7 @@ class Liner:
         self._networks = Networks()
         self._daemon: Daemon | None = None
         self._task: asyncio.Task[int] | None = None
+        patch.setattr(pulse, "SHORTEST", KEEPALIVE)
         patch.setattr(daemon_module, "NetworkWatch", self._networks)
         patch.setattr(daemon_module, "SleepWatch", partial(SleepWatch, bus=_no_bus, tick=TICK))
 
