@@ -128,6 +128,22 @@ def test_scans_of_a_radio_are_noise():
     assert link == Link(9, usable=True, noise=True)
 
 
+def test_attributes_may_be_marked_as_nested():
+    kind = struct.pack("=HH4s", 8, 1, b"tun\0")
+    (link,) = facts(message(NEW_LINK, LINK.pack(0, 1, 9, 0x10041, 0) + struct.pack("=HH", 12, 18 | 0x8000) + kind))
+    assert link == Link(9, usable=True, kind="tun")
+
+
+@pytest.mark.parametrize("flag", [0x1, 0x10])
+def test_a_way_over_a_dead_link_is_not_usable(flag):
+    (datagram,) = RECORDED["ip route add default via 192.0.2.1 metric 600"]
+    dead = bytearray(datagram)
+    dead[HEADER.size + 8] |= flag
+    (route,) = facts(bytes(dead))
+    assert isinstance(route, Route)
+    assert not route.usable
+
+
 def test_a_datagram_may_hold_many_messages():
     both = RECORDED["ip link set docker0 up"][0] + RECORDED["ip addr del 192.0.2.7/24 dev wlan0"][0]
     assert [type(fact) for fact in facts(both)] == [Link, Address]

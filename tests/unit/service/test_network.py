@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import struct
 from contextlib import asynccontextmanager
 
 import pytest
 from tests.fakes.rtnetlink import recorded
 
-from postboat.service.netlink import Address, Link, Route
+from postboat.service.netlink import HEADER, LINK, NEW_LINK, Address, Link, Route
 from postboat.service.network import Network, NetworkNews, NetworkWatch, compare, look, network
 
 RECORDED = recorded()
@@ -83,6 +84,9 @@ class Kernel:
         for datagram in RECORDED[command]:
             self._ours.send(datagram)
 
+    def send(self, datagram: bytes) -> None:
+        self._ours.send(datagram)
+
     def look(self) -> Network:
         self.looks += 1
         if self.failure is not None:
@@ -101,6 +105,7 @@ def kernel():
     kernel.close()
 
 
+RADIO = HEADER.pack(40, NEW_LINK, 0, 0, 0) + LINK.pack(0, 1, WLAN, 0x10041, 0) + struct.pack("=HH4s", 8, 11, b"scan")
 ADDED, DELETED = "ip addr add 192.0.2.7/24 dev wlan0", "ip addr del 192.0.2.7/24 dev wlan0"
 
 
@@ -177,6 +182,7 @@ async def test_what_does_not_concern_us_is_neither_told_nor_looked_after(kernel)
     async with watching(kernel) as told:
         kernel.announce("ip route add 198.51.100.0/24 via 192.0.2.3")
         kernel.announce("ip link set outer master docker0")
+        kernel.send(RADIO)
         await asyncio.sleep(0.1)
         assert kernel.looks == 1
         kernel.announce("ip link set docker0 up")
@@ -191,6 +197,11 @@ async def test_an_address_that_left_for_a_moment_has_connections_tried(kernel):
         kernel.announce(DELETED)
         kernel.announce(ADDED)
         assert await told.next() == news(route_changed=True)
+        kernel.announce(ADDED)
+        while kernel.looks < 3:
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.02)
+        assert len(told.news) == 1
 
 
 async def test_more_announcements_than_there_is_room_for_have_us_look(kernel, monkeypatch):
