@@ -131,14 +131,15 @@ def test_a_cancelled_command_is_ended_before_that_returns(on_a_loop, tmp_path):
     on_a_loop(story())
 
 
-def test_a_command_that_is_cancelled_while_it_starts_leaves_nothing_behind(on_a_loop, tmp_path):
+@pytest.mark.parametrize("steps", range(1, 7))
+def test_a_command_that_is_cancelled_while_it_starts_leaves_nothing_behind(on_a_loop, tmp_path, steps):
     child = tmp_path / "child"
 
     async def story():
         task = asyncio.ensure_future(command(f"sleep 60 & echo $! > {child}; wait"))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        time.sleep(0.2)  # the loop hears nothing of what the command does by now
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        time.sleep(0.05)  # the loop hears nothing of what the command does by now
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
