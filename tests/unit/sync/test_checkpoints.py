@@ -77,6 +77,28 @@ async def test_a_run_that_left_something_undone_takes_the_maildirs_checkpoint_aw
         assert await recorded(world, Side.LOCAL) is None
 
 
+async def test_what_the_maildir_lost_for_itself_takes_its_checkpoint_away_though_nothing_is_done():
+    """A later look at a few files takes all others to be in step."""
+    async with memory_ledger() as ledger:
+        world = MemoryWorld(ledger, Policy(sync_deletes=frozenset({Side.REMOTE})))
+        await world.agree(1, 2)
+        await world.sync()
+        world.local.remove(world.key(Side.LOCAL, 1))
+        await world.sync()
+        assert await recorded(world, Side.LOCAL) is None
+
+
+async def test_what_the_server_lost_for_itself_leaves_the_maildirs_checkpoint():
+    async with memory_ledger() as ledger:
+        world = MemoryWorld(ledger, Policy(sync_deletes=frozenset({Side.LOCAL})))
+        await world.agree(1, 2)
+        await world.sync()
+        before = await recorded(world, Side.LOCAL)
+        world.remote.remove(world.key(Side.REMOTE, 1))
+        await world.sync()
+        assert before is not None and await recorded(world, Side.LOCAL) == before
+
+
 VALIDITY = {Side.REMOTE: "7 me@host", Side.LOCAL: "id"}
 POLICY = Policy()
 
