@@ -37,9 +37,10 @@ class Vigil:
         """Go on until the session is wanted, and leave it ready for use. Raises `ConnectionLost` when it ends."""
         wanted = asyncio.create_task(self._wanted.wait())
         try:
+            await self._listen(wanted)
             while not self._wanted.is_set():
-                await self._listen(wanted)
                 await self._begin_again(wanted)
+                await self._listen(wanted)
         except ConnectionLost:
             if not self._session.is_cut:
                 self._keepalive.died(self._silence, self._clock())
@@ -51,14 +52,14 @@ class Vigil:
         """Wait until the session is wanted, the server ends the IDLE, or was silent for too long; then it is over."""
         reply = self._idle.reply
         either: tuple[asyncio.Future[Any], ...] = (reply, wanted)
-        while not (reply.done() or wanted.done()):
+        while not (reply.done() or self._wanted.is_set()):
             left = self._pulse.due(self._clock()) - self._clock()
             if left <= 0:
                 break
             await asyncio.wait(either, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         self._silence = self._pulse.silence(self._clock())
         await self._idle.done()
-        if self._idle.is_to_end and not wanted.done():
+        if self._idle.is_to_end and not self._wanted.is_set():
             self._pulse.proved()
 
     async def _begin_again(self, wanted: asyncio.Task[bool]) -> None:
@@ -68,7 +69,7 @@ class Vigil:
             await asyncio.wait({wanted}, timeout=self._pause)
         else:
             self._pause = 0.0
-        if wanted.done():
+        if self._wanted.is_set():
             return
         try:
             await self._ask()

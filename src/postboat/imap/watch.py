@@ -102,7 +102,9 @@ class ServerWatch:
         session.overhear(hear)
         try:
             await post.arm(session)
-            await self._listen(post, session, vigil)
+            if not (wanted.is_set() and post in self._manned):
+                await self._listen(post, session, vigil)
+            await post.disarm(session)
         except (CommandFailed, FolderError):
             raise
         except BaseException:
@@ -119,7 +121,6 @@ class ServerWatch:
             raise
         self._enter(post)
         await vigil.keep()
-        await post.disarm(session)
 
     def _enter(self, post: Post) -> None:
         """Tell the listener of a further post, unless it comes back from a moment's absence."""

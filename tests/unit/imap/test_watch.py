@@ -112,6 +112,40 @@ async def test_the_only_session_is_yielded_to_work_and_taken_back_in_silence():
         assert pool.opened == 1
 
 
+async def borrowed(pool):
+    async with pool.session() as session:
+        await session.noop()
+
+
+async def test_a_session_wanted_while_the_watch_begins_is_yielded_as_soon_as_it_listens():
+    script = IDLES + "wait wanted\n" + examined() + IDLE + DONE + "C: NOOP\nS: %t OK done\n" + examined() + IDLE
+    async with pool_to(script) as (pool, server), watching(pool, "INBOX") as (told, _):
+        while not pool.open_now:
+            await asyncio.sleep(0.01)
+        worker = asyncio.create_task(borrowed(pool))
+        await asyncio.sleep(0.01)
+        server.events["wanted"].set()
+        await worker
+        assert told.all == [("idle", "INBOX")]
+        assert pool.opened == 1
+
+
+async def test_a_session_wanted_again_while_the_watch_comes_back_is_yielded_before_it_listens():
+    work = "C: NOOP\nS: %t OK done\n"
+    returns = 'C: EXAMINE "INBOX"\nset back\nwait wanted\nS: * 4 EXISTS\nS: %t OK [READ-ONLY] there\n'
+    script = IDLES + examined() + IDLE + DONE + work + returns + work + examined(exists=4) + IDLE
+    async with pool_to(script) as (pool, server), watching(pool, "INBOX") as (told, _):
+        await told.until(("idle", "INBOX"))
+        await borrowed(pool)
+        await server.reached("back")
+        worker = asyncio.create_task(borrowed(pool))
+        await asyncio.sleep(0.01)
+        server.events["wanted"].set()
+        await worker
+        assert await told.until({"INBOX"}) == [{"INBOX"}]
+        assert pool.opened == 1
+
+
 async def test_what_happened_in_a_mailbox_during_the_work_is_told_on_return():
     work = "C: NOOP\nS: %t OK done\n"
     script = IDLES + examined() + IDLE + DONE + work + examined(exists=4, uidnext=5) + IDLE
