@@ -90,6 +90,7 @@ class CourierServer:
             "HOME": str(home),
             "IMAP_ACL": "0",
             "IMAP_CAPABILITY": CAPABILITY,
+            "IMAP_IDLE_TIMEOUT": "1",
             "IMAP_KEYWORDS": "1",
             "PROTOCOL": "IMAP",
             "TCPREMOTEIP": HOST,
