@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from postboat.maildir import names
 from postboat.maildir.compare import Difference, pick
-from postboat.maildir.scan import Entry, examine_entry, find_files, mark_of
+from postboat.maildir.scan import Entry, examine_entry, mark_of
 from postboat.model import MAILDIR_FLAGS
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ def _is_only_one(entry: Entry, spots: Mapping[Spot, bool], agreed: Flags) -> boo
 
 
 def _are_absent(folder: OpenFolder, keys: frozenset[Key]) -> bool:
-    listing = find_files(folder, keys)
-    if any(os.fstat(fd).st_nlink == 0 for fd in (folder.new, folder.cur)):
-        return False
-    return not (listing.entries or listing.untouchable)
+    """Whether no name in the folder is of one of `keys`. new/ comes first, as in `scan.list_folder`."""
+    for sub in ("new", "cur"):
+        with os.scandir(folder.sub(sub)) as found:
+            if any(names.key_and_flags(item.name)[0] in keys for item in found):
+                return False
+    return all(os.fstat(fd).st_nlink for fd in (folder.new, folder.cur))
