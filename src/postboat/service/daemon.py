@@ -282,4 +282,5 @@ def in_short(status: ServiceStatus) -> str:
     syncing = [account.name for account in status.accounts.values() if account.state == "syncing"]
     if syncing:
         return f"syncing {', '.join(syncing)}"
-    return f"in step: {', '.join(status.accounts)}"
+    starting = [account.name for account in status.accounts.values() if account.state == "starting"]
+    return f"starting {', '.join(starting)}" if starting else f"in step: {', '.join(status.accounts)}"

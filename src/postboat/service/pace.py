@@ -27,7 +27,8 @@ class Pace:
     minutes or more."""
     poll_disk: float = 30.0
     """Between looks at Maildirs where the system tells nothing of changes (network file systems)."""
-    accident: float = 600.0
-    """For so long deletions count together: what is deleted little by little is as much gone."""
+    accident: float = 120.0
+    """For so long deletions count together: an accident comes in pieces when changes are acted on at once, but it is
+    quicker than a user who goes through his mail one by one."""
     stuck: float = 3600.0
     """After so long without a word a sync is taken for stuck, and the service manager begins the program anew."""

@@ -49,6 +49,44 @@ def suspicion(*cases: Case, limits: Limits | None = LIMITS) -> list[Suspicion | 
     return [next((held.suspicion for held in one.held.values()), None) for one in judged]
 
 
+# ---- little by little ----------------------------------------------------------------------------------------------
+
+
+def drip(on: Side, pieces: list[int], of: int) -> list[Suspicion | None]:
+    """What becomes of pieces that vanish from one folder one after the other, each in a run of its own."""
+    told: list[Suspicion | None] = []
+    passed: dict[str, set[str]] = {}
+    first = 1
+    for piece in pieces:
+        guard = Guard(LIMITS, passed)
+        (judged,) = guard.judge([losing(on, piece, of, first=first)])
+        told.append(next((held.suspicion for held in judged.held.values()), None))
+        passed = {folder: set(keys) for folder, keys in guard.passed.items()}
+        of, first = of - len(judged.plan.deletes), first + piece
+    return told
+
+
+@SIDES
+def test_a_folder_that_is_emptied_in_pieces_is_emptied(on):
+    assert drip(on, [3, 3, 3], 9) == [None, None, Suspicion.EMPTIED]
+    assert drip(on, [1] * 5, 5) == [None, None, None, None, Suspicion.EMPTIED]
+
+
+@SIDES
+def test_a_tiny_folder_may_be_emptied_in_pieces_too(on):
+    assert drip(on, [2, 2], 4) == [None, None]
+
+
+@SIDES
+def test_a_quarter_of_a_folder_may_not_go_in_pieces_either(on):
+    assert drip(on, [10, 10, 10], 100) == [None, None, Suspicion.MANY_OF_FOLDER]
+
+
+@SIDES
+def test_two_hundred_messages_may_go_in_pieces_and_not_one_more(on):
+    assert drip(on, [100, 100, 1], 100_000) == [None, None, Suspicion.MANY_OF_ACCOUNT]
+
+
 # ---- a folder emptied ----------------------------------------------------------------------------------------------
 
 
