@@ -30,12 +30,18 @@ class FakeControls:
         self.problems: Sequence[str] = ()
         self.then: dict[str, Sequence[Event]] = {}
         self.failure: Exception | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         for event in events:
             self.publish(event)
 
     def publish(self, event: Event) -> None:
         learn(self.status, event, time.time())
         self.bus.publish(event)
+
+    def tell(self, event: Event) -> None:
+        """Publish from another thread than the one that serves."""
+        assert self.loop is not None
+        self.loop.call_soon_threadsafe(self.publish, event)
 
     def _note(self, *asked: Any) -> None:
         self.asked.append(asked)
@@ -70,6 +76,7 @@ def served(path: Path, controls: FakeControls) -> Iterator[None]:
     """Serve in a thread, as another process would."""
     ready, loop = threading.Event(), asyncio.new_event_loop()
     over = asyncio.Event()
+    controls.loop = loop
 
     async def serve() -> None:
         async with serving(path, controls, controls.bus):

@@ -129,7 +129,7 @@ def test_a_link_to_a_directory_is_not_followed(path: Path, tmp_path: Path) -> No
 
 
 def test_a_name_too_long_for_the_system_is_refused_in_words(tmp_path: Path) -> None:
-    with pytest.raises(ControlUnusable, match="octets.*: set XDG_RUNTIME_DIR"), claimed(tmp_path / ("x" * 120)):
+    with pytest.raises(ControlUnusable, match=r"octets.*: set XDG_RUNTIME_DIR"), claimed(tmp_path / ("x" * 120)):
         pass
 
 
