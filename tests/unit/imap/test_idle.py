@@ -200,3 +200,17 @@ async def test_a_session_may_rest_while_only_that_is_without_an_answer_which_nob
         assert not session.busy
         session.ask(commands.capability())
         assert session.busy
+
+
+async def test_a_session_knows_the_address_that_it_runs_from_and_who_ended_it():
+    async with session_to("C: NOOP\nclose") as (session, _):
+        assert session.local_address == "127.0.0.1"
+        with pytest.raises(ConnectionLost):
+            await session.noop()
+        session.abort("too late to be the reason")
+        assert not session.is_cut
+    async with session_to("wait never") as (session, _):
+        session.abort("the machine slept")
+        assert session.is_cut
+        with pytest.raises(ConnectionLost, match="the machine slept"):
+            await session.noop()

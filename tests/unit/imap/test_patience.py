@@ -362,3 +362,20 @@ async def test_a_connection_that_is_one_too_many_is_given_up(ending):
         assert connection.is_one_too_many
         assert not connection.alive
         await connection.close()
+
+
+async def test_a_new_run_has_all_its_patience_again():
+    clock = Clock()
+    patience = clock.patience()
+    patience.hear("UID FETCH", said(SOME))
+    patience.hear("UID FETCH", said(LONG))
+    await patience.passed()
+    with pytest.raises(AccountError):
+        await patience.before_connecting()
+    patience.renew()
+    await patience.before_connecting()
+    patience.hear("UID FETCH", said(SOME))
+    await patience.passed()
+    assert clock.slept == [GUESS, GUESS]
+    patience.hear("UID FETCH", said("NO [THROTTLED] wait 50 seconds"))
+    assert patience.pausing

@@ -123,3 +123,17 @@ async def test_giving_up_ends_all_attempts(monkeypatch):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert len(ended) == 2
+
+
+async def test_the_kernel_is_told_to_notice_a_silent_peer_that_is_gone(listening):
+    sock = await tcp.reach(*listening)
+    with sock:
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        found = {name: sock.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name, _ in tcp._SIGNS_OF_LIFE}
+    assert found == {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 30_000}
+
+
+async def test_a_platform_that_cannot_be_told_is_not(listening, monkeypatch):
+    for name, _ in tcp._SIGNS_OF_LIFE:
+        monkeypatch.delattr(socket, name)
+    (await tcp.reach(*listening)).close()
