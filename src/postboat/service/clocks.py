@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,6 @@ FORWARD = 10.0
 """Seconds by which a clock must be ahead of another, or a look be late, to count: less does a connection no harm."""
 BACKWARD = 60.0
 """Seconds by which the wall clock must have gone back to count: it is set by small steps all the time."""
-GLANCE = 2.0
-"""Seconds that `sleep_until` sleeps at a stretch."""
 
 
 def _boot_time() -> float:
@@ -60,12 +57,3 @@ def away(before: Reading, now: Reading, planned: float) -> float | None:
     if max(suspended, stepped, stopped) > FORWARD:
         return max(suspended, stepped, 0.0) + max(stopped, 0.0)
     return 0.0 if stepped < -BACKWARD else None
-
-
-async def sleep_until(deadline: float, *, wall: Callable[[], float] = time.time, glance: float = GLANCE) -> None:
-    """Sleep until `wall` reads `deadline`, seconds since the epoch, however long the machine itself sleeps meanwhile.
-
-    The loop's clock stands still in suspend, so the wall clock is looked at every `glance` seconds.
-    """
-    while (left := deadline - wall()) > 0:  # noqa: ASYNC110 - nobody announces that a clock has moved
-        await asyncio.sleep(min(left, glance))

@@ -12,7 +12,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from postboat.service.clocks import Clocks, away
-from postboat.service.clocks import sleep_until as sleep_until
 from postboat.service.dbus import DBus, DBusFailed, system_bus
 from postboat.service.logind import Logind
 from postboat.sync.tasks import together
