@@ -61,8 +61,10 @@ class Sightings:
     @property
     def due(self) -> float | None:
         """When the next look at the clock may let something be passed on; None when nothing waits."""
-        waits = [*self._made.values(), *self._growing.values()]
-        return min(waits) if waits else self._since
+        dues = [*self._made.values(), *self._growing.values()]
+        if self._seen and self._since is not None:
+            dues.append(self._since + HELD)
+        return min(dues, default=None)
 
     @property
     def is_quiet(self) -> bool:

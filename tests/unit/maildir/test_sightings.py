@@ -70,6 +70,12 @@ def test_what_went_waits_for_what_was_just_made_but_not_for_ever(seen):
     assert take(seen, 20 + HELD)
 
 
+def test_what_is_held_for_another_folder_is_looked_at_again_when_it_was_held_for_long_enough(seen):
+    seen.notice(ONE, Notice.WENT, 10)
+    assert seen.take(10, hold=True) == {} and seen.due == 10 + HELD
+    assert seen.take(10 + HELD, hold=True) == {"1": {ONE: False}} and seen.due is None
+
+
 def test_every_word_makes_what_was_told_before_old(seen):
     before = seen.version
     seen.notice(ONE, Notice.CAME, 10)
