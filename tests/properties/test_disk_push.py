@@ -111,7 +111,7 @@ async def live(root: Path, doings: list[tuple]) -> int:
     return enough
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(DOINGS, max_size=12))
 def test_what_events_tell_is_what_a_look_at_all_finds(monkeypatch_module, doings):
     root = Path(tempfile.mkdtemp())
