@@ -184,10 +184,10 @@ async def too_much_at_once(scene: Scene, _vessel: Vessel) -> AsyncIterator[None]
     yield
 
 
-async def lasting(scene: Scene, shortest: float = 0.05, longest: float = 1.2) -> None:
+async def lasting(scene: Scene, longest: float) -> None:
     """Let something be so for a while, in which people go on as they like."""
     loop = asyncio.get_running_loop()
-    end = loop.time() + scene.dice.uniform(shortest, longest)
+    end = loop.time() + scene.dice.uniform(0.05, longest)
     while loop.time() < end:
         await scene.do(scene.neighbours.act)
         await asyncio.sleep(scene.dice.uniform(0, 0.05))

@@ -14,7 +14,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from tests.crash.small_disk import SmallDisk, can_mount
-from tests.servers.dovecot import DovecotServer
 from tests.servers.process import PASSWORD, free_port
 from tests.servers.proxy import Proxy
 from tests.soak.neighbours import Neighbours
@@ -24,37 +23,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
+    from tests.soak.servers import FrailServer
+
 HOST = "mail.soak.test"
 """The server's name, which only the resolver of the soak knows."""
-STATIC = f"driver = static\n  args = password={PASSWORD}"
-BY_FILE = "driver = passwd-file\n  args = scheme=PLAIN username_format=%u {path}"
-
-
-class FrailDovecot(DovecotServer):
-    """A Dovecot that dies, comes back, changes passwords and throws people out."""
-
-    def _configure(self, capability: str | None, most: int, extra: str) -> Path:
-        self._passwords = self._home.write("passwords", "")
-        path = super()._configure(capability, most, extra)
-        text = path.read_text()
-        assert STATIC in text
-        return self._home.write(path.name, text.replace(STATIC, BY_FILE.format(path=self._passwords)))
-
-    def let_in(self, user: str, password: str | None) -> None:
-        """Accept only this password of `user`; None: nobody."""
-        self._home.write(self._passwords.name, f"{user}:{{PLAIN}}{password}\n" if password else "")
-
-    def die(self) -> None:
-        """End at once, with all sessions."""
-        self._daemon.kill()
-
-    def rise(self) -> None:
-        """Start again at the same ports with the same mail."""
-        self._daemon = self._start()
-
-    def kick(self, user: str) -> None:
-        """End all sessions of `user`, as an administrator does."""
-        self.doveadm("kick", user)
 
 
 class Resolver:
@@ -82,11 +54,11 @@ class Resolver:
 class Scene:
     """One account of one frail server behind one bad line, and its Maildir on a small disk."""
 
-    server: Any
+    server: FrailServer
     line: Proxy
     neighbours: Neighbours
 
-    def __init__(self, home: Path, dice: Random, new_server: Callable[[], Any] = FrailDovecot) -> None:
+    def __init__(self, home: Path, dice: Random, new_server: Callable[[], FrailServer]) -> None:
         self.dice, self._home, self._new_server = dice, home, new_server
         self.resolver = Resolver()
         self.disks: dict[str, SmallDisk] = {}

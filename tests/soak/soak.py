@@ -20,6 +20,8 @@ IN_STEP = 20.0
 """Seconds in which both sides must come to agree on a machine that may be busy; what is usual is told at the end."""
 LOOK = 0.05
 MOMENTS = 10
+CALM = 0.3
+"""Seconds of soundness between two faults, at most."""
 
 
 @dataclass
@@ -36,10 +38,11 @@ class Log:
         return "\n".join(lines)
 
 
-async def soak(scene: Scene, vessel: Vessel, count: int, names: Sequence[str] = ()) -> Log:
-    """Do `count` faults to a vessel under way, of those named or all that this machine can have."""
+async def soak(scene: Scene, vessel: Vessel, count: int, names: Sequence[str] = (), longest: float = 1.2) -> Log:
+    """Do `count` faults of up to `longest` seconds to a vessel under way, of those named or all that can be had here."""
     log = Log()
-    possible = [name for name in names or FAULTS if name != "disk_full" or scene.disks]
+    lacking = scene.server.lacks if scene.disks else scene.server.lacks | {"disk_full"}
+    possible = [name for name in names or FAULTS if name not in lacking]
     await in_step(scene, vessel)
     calm = await at_rest(scene)
     for number in range(count):
@@ -49,14 +52,14 @@ async def soak(scene: Scene, vessel: Vessel, count: int, names: Sequence[str] = 
         name = possible[number % len(possible)]
         scene.neighbours.note(f"--- {name}")
         async with FAULTS[name](scene, vessel):
-            await lasting(scene)
+            await lasting(scene, longest)
         scene.neighbours.note(f"--- over: {name}")
         await scene.do(scene.neighbours.write)
         taken = await in_step(scene, vessel)
         log.seconds.setdefault(name, []).append(taken)
         scene.line.bury()
         await nothing_more_than(scene, calm)
-        await lasting(scene, 0.0, 0.3)
+        await lasting(scene, CALM)
     return log
 
 

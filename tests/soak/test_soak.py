@@ -1,34 +1,58 @@
-"""Faults of every kind, one after the other, while people go on: a score in every run of the tests, hundreds by `make soak`."""
+"""Faults of every kind, one after the other, while people go on.
+
+Some befall a server with NOTIFY in every run of the tests; `make soak` has hundreds, on servers of every kind.
+"""
 
 from __future__ import annotations
 
 import os
 import random
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.bench.latency import WITHOUT_NOTIFY
 from tests.soak.holdings import holdings
 from tests.soak.scene import Scene
+from tests.soak.servers import FrailCyrus, FrailDovecot
 from tests.soak.soak import nothing_more_than, soak
 from tests.soak.vessel import Liner
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.soak.servers import FrailServer
+
 pytestmark = [pytest.mark.real, pytest.mark.timeout(0)]
 
-FAULTS = int(os.environ.get("POSTBOAT_FAULTS", "20"))
+FAULTS = int(os.environ.get("POSTBOAT_FAULTS", "8"))
+LONGEST = float(os.environ.get("POSTBOAT_LONGEST", "0.4"))
+"""Seconds that a fault lasts at most."""
 SEED = int(os.environ.get("POSTBOAT_SEED", random.randrange(1 << 32)))
 NAMES = os.environ.get("POSTBOAT_FAULT", "").split()
+OFTEN = {"autorefresh": 1 / 120}
+"""Where the server does not tell of all folders, all are looked at each half second."""
+KINDS: dict[str, tuple[Callable[[], FrailServer], dict[str, Any]]] = {
+    "notify": (FrailDovecot, {}),
+    "notify on the only connection": (FrailDovecot, {"maxconnections": 1}),
+    "idle": (partial(FrailDovecot, capability=WITHOUT_NOTIFY), {"idlefolders": ("INBOX", "Lists"), **OFTEN}),
+    "poll": (partial(FrailDovecot, capability="IMAP4rev1 UIDPLUS MOVE LITERAL+"), OFTEN),
+    "cyrus": (FrailCyrus, OFTEN),
+}
+WANTED = os.environ.get("POSTBOAT_KINDS", "notify").split(",")
 
 
+@pytest.mark.parametrize("kind", KINDS if WANTED == ["all"] else WANTED)
 async def test_a_postboat_that_stays_is_in_step_after_every_fault_and_leaves_nothing_behind(
-    tmp_path, monkeypatch, capsys
+    kind, tmp_path, monkeypatch, capsys
 ):
-    with capsys.disabled():
-        print(f"\nseed {SEED}")
-    async with Scene(tmp_path, random.Random(SEED)) as scene:
+    server, options = KINDS[kind]
+    async with Scene(tmp_path, random.Random(SEED), server) as scene:
         before = holdings(scene)
-        vessel = Liner(scene, monkeypatch)
+        vessel = Liner(scene, monkeypatch, **options)
         await vessel.start()
-        log = await soak(scene, vessel, FAULTS, NAMES)
+        log = await soak(scene, vessel, FAULTS, NAMES, LONGEST)
         await vessel.stop()
         await nothing_more_than(scene, before)
         with capsys.disabled():
-            print(log, dict(scene.neighbours.facts), dict(vessel.told), sep="\n")
+            print(f"\n{kind}: seed {SEED}, {FAULTS} faults, {scene.neighbours.facts['deeds']} deeds\n{log}")

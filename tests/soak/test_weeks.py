@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.soak.holdings import holdings
 from tests.soak.scene import Scene
+from tests.soak.servers import FrailDovecot
 from tests.soak.soak import at_rest, in_step
 from tests.soak.vessel import Liner
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(0)]
 
-CYCLES = int(os.environ.get("POSTBOAT_CYCLES", "400"))
+CYCLES = int(os.environ.get("POSTBOAT_CYCLES", "300"))
 """10,000 of five minutes each are five weeks."""
 SEED = int(os.environ.get("POSTBOAT_SEED", random.randrange(1 << 32)))
 AT_ONCE = 0.0001
@@ -45,7 +46,7 @@ class Room:
 
 
 async def test_nothing_grows_in_weeks(tmp_path, monkeypatch, capsys):
-    async with Scene(tmp_path, random.Random(SEED)) as scene:
+    async with Scene(tmp_path, random.Random(SEED), FrailDovecot) as scene:
         vessel = Liner(scene, monkeypatch, autorefresh=AT_ONCE)
         await vessel.start()
         await in_step(scene, vessel)
