@@ -180,6 +180,8 @@ class Daemon:
         for target in targets:
             folders.setdefault(target.account, []).append(target.folder)
         for keeper in self._named(folders):
+            keeper.refuse_unknown(filter(None, folders.get(keeper.name, ())))
+        for keeper in self._named(folders):
             named = folders.get(keeper.name, [""])
             keeper.sync_now(() if "" in named else named)
 
@@ -220,7 +222,7 @@ class Daemon:
             return error.problems
         else:
             await self._adopt(config)
-            self.publish(ConfigReloaded())
+            self.publish(ConfigReloaded(accounts=tuple(account.name for account in config.accounts)))
             return ()
         finally:
             if self._notifier is not None:
