@@ -14,7 +14,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from postboat.errors import ConnectionLost, PostboatError, Retry, SignInRefused
+from postboat.config.document import did_you_mean
+from postboat.errors import ConfigError, ConnectionLost, PostboatError, Retry, SignInRefused
 from postboat.events import AccountFailed, AccountPaused, AccountRecovered, AccountRests, AccountResumed, AccountWaits
 from postboat.model import Side
 from postboat.service.agenda import Agenda, Work
@@ -27,7 +28,7 @@ from postboat.service.supervisor import DEFECT, INTERNAL_ERROR
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from postboat.events import Event, Publish
     from postboat.maildir.touched import Touched
@@ -118,6 +119,13 @@ class Keeper:
         else:
             self._agenda.ask_for(wires)
         self._alarm.set()
+
+    def refuse_unknown(self, folders: Iterable[str]) -> None:
+        """Raise `ConfigError` for folders that were not on the server when all were last looked at."""
+        known = set() if self._tree is None else self._names(self._tree).keys()
+        if unknown := [name for name in folders if known and name not in known]:
+            hint = did_you_mean(unknown[0], known) or "; `postboat folders` lists all there are"
+            raise ConfigError([f"{self.name}:{unknown[0]}: account {self.name} has no folder {unknown[0]}{hint}"])
 
     def pause(self) -> None:
         """Rest until `resume`, but for what is asked."""
@@ -351,9 +359,13 @@ class Keeper:
         """Wire names of folders named as events name them; None when one is not known."""
         if self._tree is None:
             return None
-        tree = self._tree
-        names = {tree.names.remote_text(folder.name): folder.wire for folder in tree.remote.folders}
+        names = self._names(self._tree)
         return frozenset(names[name] for name in folders) if names.keys() >= set(folders) else None
+
+    @staticmethod
+    def _names(tree: Tree) -> Mapping[str, str]:
+        """Wire names by the names that events use."""
+        return {tree.names.remote_text(folder.name): folder.wire for folder in tree.remote.folders}
 
 
 def _told(failure: Exception) -> tuple[str, int]:
