@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from postboat.ui import words
+
 MINUTE, HOUR = 60.0, 3600.0
 
 
@@ -48,3 +50,13 @@ def _days(day: time.struct_time) -> int:
     from datetime import date
 
     return date(day.tm_year, day.tm_mon, day.tm_mday).toordinal()
+
+
+def span(seconds: float) -> str:
+    """Tell how long something takes or took: "40 s", "5 min", "3 hours", "12 days"."""
+    if seconds < MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < HOUR:
+        return f"{seconds / MINUTE:.0f} min"
+    hours = seconds / HOUR
+    return words.plural(round(hours), "hour") if hours < 48 else words.plural(round(hours / 24), "day")

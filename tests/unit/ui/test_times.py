@@ -66,3 +66,11 @@ def test_the_clock_tells_the_day_unless_it_is_today() -> None:
     assert times.clock(NOW, NOW) == "14:05"
     assert times.clock(NOW - DAY, NOW) == "yesterday at 14:05"
     assert times.clock(NOW - 9 * DAY, NOW) == "on 25 Jan at 14:05"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(40, "40 s"), (300, "5 min"), (HOUR, "1 hour"), (47 * HOUR, "47 hours"), (12 * DAY, "12 days")],
+)
+def test_how_long_it_was(seconds: float, told: str) -> None:
+    assert times.span(seconds) == told
