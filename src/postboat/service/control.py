@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -36,6 +36,8 @@ REQUEST_SECONDS = 5.0
 """What a guest may take to say what it wants."""
 STALLED_SECONDS = 60.0
 """For so long a guest may read nothing of what is written to it."""
+LOOK_SECONDS = 60.0
+"""Between looks whether the socket is still there."""
 
 
 class Controls(Protocol):
@@ -77,14 +79,48 @@ async def serving(path: Path, controls: Controls, bus: Bus) -> AsyncIterator[Non
 
     Raises `AlreadyServed` when another process serves there, and `ControlUnusable` when the place is not safe.
     """
-    with claimed(path) as listening:
-        house = _House(controls, bus)
-        server = await asyncio.start_unix_server(house.receive, sock=listening, limit=REQUEST_OCTETS)
-        try:
-            yield
-        finally:
-            server.close()
-            await house.close()
+    house = _House(controls, bus)
+    door = _Door(path, house)
+    await door.open()
+    caretaker = asyncio.create_task(door.stay_open(), name="control")
+    try:
+        yield
+    finally:
+        caretaker.cancel()
+        await asyncio.gather(caretaker, return_exceptions=True)
+        door.close()
+        await house.close()
+
+
+class _Door:
+    """The socket on which guests knock. One that is cleaned away, as at the end of a login session, is made anew."""
+
+    def __init__(self, path: Path, house: _House) -> None:
+        self._path, self._house = path, house
+        self._open = ExitStack()
+
+    async def open(self) -> None:
+        """Let guests in. Raises as `serving`."""
+        with ExitStack() as opening:
+            listening = opening.enter_context(claimed(self._path))
+            server = await asyncio.start_unix_server(self._house.receive, sock=listening, limit=REQUEST_OCTETS)
+            opening.callback(server.close)
+            self._open = opening.pop_all()
+
+    async def stay_open(self) -> None:
+        """Look now and then whether it is still there."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                if not self._path.exists():
+                    self.close()
+                    await self.open()
+            except (PostboatError, OSError) as refusal:
+                log.debug("the control socket is gone: %s", refusal)
+
+    def close(self) -> None:
+        """Let no more guests in."""
+        self._open.close()
 
 
 class _House:

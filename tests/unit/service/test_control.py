@@ -299,3 +299,33 @@ async def test_the_end_is_the_same_when_it_is_a_failure(tmp_path: Path) -> None:
         async with House(tmp_path / "run" / "s").open():
             raise ZeroDivisionError
     assert not (tmp_path / "run" / "s").exists()
+
+
+async def test_a_socket_that_is_cleaned_away_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "LOOK_SECONDS", 0.01)
+    async with House(tmp_path / "run" / "s").open() as house:
+        following = await (await house.guest()).says(do="follow")
+        await following.hears()
+        house.path.unlink()
+        house.path.parent.rmdir()
+        async with asyncio.timeout(5):
+            while not house.path.is_socket():
+                await asyncio.sleep(0.01)
+        assert (await house.asked("status"))["ok"]
+        house.controls.publish(AccountStarted("A"))
+        assert (await following.hears())["event"] == "AccountStarted", "who was in stays in"
+    assert not house.path.exists()
+
+
+async def test_it_is_made_anew_once_that_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "LOOK_SECONDS", 0.01)
+    async with House(tmp_path / "run" / "s").open() as house:
+        house.path.unlink()
+        house.path.parent.rmdir()
+        house.path.parent.touch()  # where the directory is to be
+        await asyncio.sleep(0.05)
+        house.path.parent.unlink()
+        async with asyncio.timeout(5):
+            while not house.path.is_socket():
+                await asyncio.sleep(0.01)
+        assert (await house.asked("status"))["ok"]
