@@ -265,6 +265,8 @@ class AccountWaits(AccountEvent):
     """What a single run would have ended with: 5 needs the user."""
     until: float | None = None
     """Seconds since the epoch: when it is tried again; None: not before the user acts."""
+    passing: bool = False
+    """Whether it is the first failure of its kind and may well be over in a moment: laptops roam."""
 
 
 @dataclass(frozen=True, slots=True)

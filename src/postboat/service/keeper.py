@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from postboat.config.document import did_you_mean
-from postboat.errors import ConfigError, ConnectionLost, PostboatError, Retry, SignInRefused
+from postboat.errors import ConfigError, ConnectionLost, PostboatError, Retry, ServerUnreachable, SignInRefused
 from postboat.events import AccountFailed, AccountPaused, AccountRecovered, AccountRests, AccountResumed, AccountWaits
 from postboat.model import Side
 from postboat.service.agenda import Agenda, Work
@@ -89,8 +89,8 @@ class Keeper:
         self._dozing = False
         self._idle = asyncio.Event()
         self._idle.set()
-        self._told: str = ""
-        """The failure that the user was told of and that is not over."""
+        self._is_told = False
+        """Whether the user was told of a failure that is not over."""
         self._rests_until: float | None = None
 
     @property
@@ -323,14 +323,14 @@ class Keeper:
         self._agenda.done(work, now)
         if outcome.failed:
             self._agenda.failed(self._backoff.failed(now))
-            return
-        self._backoff.succeeded(now)
-        if self._told:
-            self._told = ""
+        else:
+            self._backoff.succeeded(now)
+        if self._is_told:
+            self._is_told = False
             self._tell(AccountRecovered(self.name))
 
     def _fails(self, failure: Exception) -> None:
-        """Put everything off. A first failure to reach the server is not worth a word: laptops roam."""
+        """Put everything off."""
         now, pace = self._around.now(), self._around.pace
         until = self._backoff.failed(now)
         if isinstance(failure, SignInRefused):
@@ -344,12 +344,10 @@ class Keeper:
             log.error("account %s: a sync ended by a defect", self.name, exc_info=failure)
         if self._hooks is not None:
             self._hooks.learn(AccountFailed(self.name, reason, code))
-        passing = code == ConnectionLost.exit_code or code == 4
-        if passing and self._backoff.failures == 1 and self._tree is not None:
-            return
-        waits = AccountWaits(self.name, reason, code, self._around.wall() + until - now)
-        self._tell(waits)
-        self._told = reason
+        passing = code in (ConnectionLost.exit_code, ServerUnreachable.exit_code)
+        passing = passing and self._backoff.failures == 1 and self._tree is not None
+        self._tell(AccountWaits(self.name, reason, code, self._around.wall() + until - now, passing=passing))
+        self._is_told = self._is_told or not passing
 
     def _tell(self, event: Event) -> None:
         self._spoke = self._around.now()

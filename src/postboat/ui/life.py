@@ -167,6 +167,9 @@ def _hear_account(life: Life, event: AccountEvent) -> Heard:
             if life.listed:  # it would have told again what is still wrong
                 for place in [place for place in life.told if place[0] in ("account", "folder")]:
                     _forgive(life, place)
+        case AccountWaits(passing=True):
+            life.waits = event
+            return "again"
         case AccountWaits():
             life.waits = event
             return _complained(life, ATTEMPT, (AccountWaits, (event.reason, event.exit_code)))

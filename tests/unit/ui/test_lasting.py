@@ -522,3 +522,12 @@ def test_ten_thousand_syncs_of_ever_new_troubles_take_no_more_room_than_two_thou
     known = view.accounts["MyMail"].life
     assert known is not None
     assert len(known.told) <= life.PLACES
+
+
+def test_a_failure_that_may_be_over_in_a_moment_is_not_worth_a_word():
+    passing = AccountWaits("A", "no route to host", 4, 1.0, passing=True)
+    lasting_ = AccountWaits("A", "no route to host", 4, 2.0)
+    view = View()
+    fold(view, ServiceStarted(("A",)), 0.0)
+    told = [fold(view, event, 0.0).heard for event in (passing, lasting_, lasting_)]
+    assert told == ["again", "new", "again"]
