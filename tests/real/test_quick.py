@@ -7,11 +7,11 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-
-from postboat.service.supervisor import RunOptions
 from tests.real.voyage import Voyage, message
 from tests.servers.dovecot import DovecotServer
 from tests.servers.recorder import Recorder
+
+from postboat.service.supervisor import RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -128,7 +128,7 @@ class RemoteConfig(RepositoryConfig):
     transporttunnel: str | None = None
     maxconnections: int = 3
     holdconnectionopen: bool = True
-    """Whether an account with `autorefresh` keeps its connections between syncs, and is told at once of what happens."""
+    """Whether an account with `autorefresh` keeps its connections between syncs, and so is told at once of news."""
     keepalive: float = 0
     """Seconds between signs of life on a connection that is kept; 0: as often as it takes."""
     idlefolders: tuple[str, ...] = ("INBOX",)

@@ -72,7 +72,8 @@ class Guard:
     @property
     def passed(self) -> Mapping[str, Set[Key]]:
         """By folder: the messages that it let be deleted without asking, by remote keys. A connection may break and
-        the folder come a second time."""
+        the folder come a second time.
+        """
         return self._passed
 
     def judge(self, cases: Sequence[Case]) -> list[Judged]:
