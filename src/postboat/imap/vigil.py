@@ -27,7 +27,9 @@ class Vigil:
         self._session, self._keepalive, self._wanted = session, keepalive, wanted
         self._clock = asyncio.get_running_loop().time
         self._pulse = Pulse(keepalive, self._clock())
-        self._pause = 0.0
+        self._pause = self._silence = self._began = 0.0
+        self._question: asyncio.TimerHandle | None = None
+        """When the server is asked for a sign of life; set while it may be silent."""
 
     async def begin(self) -> None:
         """Listen from now on. Raises `CommandFailed` when the server does not take IDLE, and `ConnectionLost`."""
@@ -50,17 +52,34 @@ class Vigil:
 
     async def _listen(self, wanted: asyncio.Task[bool]) -> None:
         """Wait until the session is wanted, the server ends the IDLE, or was silent for too long; then it is over."""
-        reply = self._idle.reply
-        either: tuple[asyncio.Future[Any], ...] = (reply, wanted)
-        while not (reply.done() or self._wanted.is_set()):
-            left = self._pulse.due(self._clock()) - self._clock()
-            if left <= 0:
-                break
-            await asyncio.wait(either, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        self._silence = self._pulse.silence(self._clock())
+        self._silence = 0.0
+        either: tuple[asyncio.Future[Any], ...] = (self._idle.reply, wanted)
+        self._plan()
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._call_off()
+        if not self._idle.is_to_end:
+            self._silence = self._pulse.silence(self._clock())
         await self._idle.done()
         if self._idle.is_to_end and not self._wanted.is_set():
             self._pulse.proved()
+
+    def _plan(self) -> None:
+        """Ask the server for a sign of life when one is due, which is later or sooner by what is heard till then."""
+        self._call_off()
+        now = self._clock()
+        due = self._pulse.due(now)
+        if due > now:
+            self._question = asyncio.get_running_loop().call_at(due, self._plan)
+        else:
+            self._silence = self._pulse.silence(now)
+            self._idle.end()
+
+    def _call_off(self) -> None:
+        if self._question is not None:
+            self._question.cancel()
+            self._question = None
 
     async def _begin_again(self, wanted: asyncio.Task[bool]) -> None:
         """Ask for the next IDLE; after a pause that grows when the server ends one after the other."""
@@ -84,5 +103,8 @@ class Vigil:
 
     def hear(self, response: Response) -> None:
         """Take what the server says: it lives."""
+        now = self._clock()
         is_beat = isinstance(response, Condition) and response.code is None and response.status == "OK"
-        self._pulse.sign(self._clock(), is_beat=is_beat)
+        self._pulse.sign(now, is_beat=is_beat)
+        if self._question is not None and self._pulse.due(now) < self._question.when():
+            self._plan()

@@ -60,6 +60,8 @@ async def test_done_waits_for_the_servers_consent():
     S: + idling
     C! DONE
     S: %t OK done
+    C: NOOP
+    S: %t OK done
     """
     async with session_to(script) as (session, server):
         idle = session.idle()
@@ -69,6 +71,7 @@ async def test_done_waits_for_the_servers_consent():
         server.events["asked"].set()
         await over
         assert server.heard[-1] == b"DONE"
+        await session.noop()
 
 
 async def test_done_is_said_once():

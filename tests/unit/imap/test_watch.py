@@ -12,6 +12,7 @@ from postboat.errors import ConnectionLost, ServerUnreachable
 from postboat.imap import vigil
 from postboat.imap.dial import connect
 from postboat.imap.pool import Pool
+from postboat.imap.posts import AllMailboxes
 from postboat.imap.watch import ServerWatch
 from postboat.imap.wire import commands
 
@@ -53,6 +54,11 @@ async def pool_to(*scripts, size=1, timeout=5):
             yield pool, server
         finally:
             pool.cut("the test is over")
+
+
+async def borrowed(pool):
+    async with pool.session() as session:
+        await session.noop()
 
 
 # IDLE
@@ -103,18 +109,15 @@ async def test_mailboxes_that_are_not_there_are_left_out():
 
 async def test_the_only_session_is_yielded_to_work_and_taken_back_in_silence():
     work = "C: NOOP\nS: %t OK done\n"
-    script = IDLES + examined() + IDLE + DONE + work + examined() + IDLE + "S: * 4 EXISTS"
-    async with pool_to(script) as (pool, _), watching(pool, "INBOX") as (told, _):
+    script = IDLES + examined() + IDLE + DONE + work + examined() + IDLE + "set back\nwait more\nS: * 4 EXISTS"
+    async with pool_to(script) as (pool, server), watching(pool, "INBOX") as (told, _):
         await told.until(("idle", "INBOX"))
-        async with pool.session() as session:
-            await session.noop()
-        assert await told.until({"INBOX"}) == [{"INBOX"}], "what was told is only what came after the return"
+        await borrowed(pool)
+        await server.reached("back")
+        assert told.since() == []
+        server.events["more"].set()
+        await told.until({"INBOX"})
         assert pool.opened == 1
-
-
-async def borrowed(pool):
-    async with pool.session() as session:
-        await session.noop()
 
 
 async def test_a_session_wanted_while_the_watch_begins_is_yielded_as_soon_as_it_listens():
@@ -294,6 +297,17 @@ async def test_a_probe_ends_the_idle_and_the_watch_goes_on():
         assert await told.until({"INBOX"}) == [{"INBOX"}]
 
 
+async def test_a_server_whose_beats_stopped_is_asked_once_and_then_as_if_it_never_had_any(monkeypatch):
+    monkeypatch.setattr("postboat.imap.pulse.SHORTEST", 0.02)
+    beats = 3 * "pause\nS: * OK Still here\n"
+    script = IDLES + examined() + IDLE + beats + DONE + IDLE + "set asked"
+    async with pool_to(script) as (pool, server), watching(pool, "INBOX", keepalive=60):
+        await server.reached("asked")
+        await asyncio.sleep(0.1)
+        (session,) = pool._open
+        assert not session._idle.is_to_end
+
+
 # NOTIFY
 
 
@@ -364,6 +378,21 @@ async def test_a_session_is_lent_to_workers_only_when_it_is_told_nothing_more():
         async with pool.session() as session:
             await session.select("Work")
         assert await told.until({"Work"}) == [{"Work"}], "what is as it was is not told on return"
+
+
+async def test_a_session_that_is_still_told_of_mailboxes_is_not_left_to_others(monkeypatch):
+    arm = AllMailboxes.arm
+
+    async def cancelled_just_then(post, session):
+        await arm(post, session)
+        asyncio.current_task().cancel()
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(AllMailboxes, "arm", cancelled_just_then)
+    async with pool_to(NOTIFIES + subscribed()) as (pool, _), watching(pool) as (_, watch):
+        await asyncio.wait([watch])
+        assert watch.cancelled()
+        assert (pool.opened, pool.open_now) == (1, 0)
 
 
 async def test_mailboxes_that_changed_came_or_went_during_the_work_are_told_on_return():
