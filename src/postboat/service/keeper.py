@@ -12,10 +12,11 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postboat.config.document import did_you_mean
-from postboat.errors import ConfigError, ConnectionLost, PostboatError, Retry, ServerUnreachable, SignInRefused
+from postboat.errors import ConfigError, ConnectionLost, PostboatError, Retry, ServerUnreachable
 from postboat.events import AccountFailed, AccountPaused, AccountRecovered, AccountRests, AccountResumed, AccountWaits
 from postboat.model import Side
 from postboat.service.agenda import Agenda, Work
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from postboat.service.outcome import Outcome
     from postboat.service.pace import Pace
     from postboat.service.tree import Tree
+    from postboat.sync.guard import Guard
 
 log = logging.getLogger("postboat.service")
 MINUTE = 60.0
@@ -89,6 +91,8 @@ class Keeper:
         self._dozing = False
         self._idle = asyncio.Event()
         self._idle.set()
+        self._needs_user = False
+        """Whether what failed last is for the user to mend."""
         self._is_told = False
         """Whether the user was told of a failure that is not over."""
         self._rests_until: float | None = None
@@ -172,8 +176,8 @@ class Keeper:
         self.hurry()
 
     def network_changed(self, news: NetworkNews) -> None:
-        """Try again what failed, and find out which connections live."""
-        if self._agenda.is_put_off:
+        """Try again what failed, unless only the user can mend it, and find out which connections live."""
+        if self._agenda.is_put_off and not self._needs_user:
             self.hurry()
         if news.gone or news.route_changed:
             errand = asyncio.ensure_future(self.parts.pool.probe())
@@ -273,7 +277,7 @@ class Keeper:
         outcome: Outcome | None = None
         try:
             async with self._around.slots:
-                outcome = await self._synced(work, disk)
+                work, outcome = await self._synced(work, disk)
         except Exception as failure:
             self._fails(failure)
         else:
@@ -284,29 +288,37 @@ class Keeper:
         if self._hooks is not None:
             await self._hooks.after(work.everything, outcome, time.monotonic() - began)
 
-    async def _synced(self, work: Work, disk: DiskWatching) -> Outcome:
-        parts, tell, options = self.parts, self._tell, self._quick.options(asked=work.asked)
+    async def _synced(self, work: Work, disk: DiskWatching) -> tuple[Work, Outcome]:
+        """Do the work; returns what was done, which may be more, and what became of it."""
+        parts = self.parts
         parts.pool.renew()
         guard = self._deletions.guard(parts.config.limits, self._around.now())
         try:
             if self._tree is not None and not work.everything:
                 from postboat.service.some_folders import sync_some
 
-                outcome = await sync_some(parts, options, tell, self._tree, work, guard=guard, untouched=disk.untouched)
+                options = self._quick.options(asked=True)
+                outcome = await sync_some(
+                    parts, options, self._tell, self._tree, work, guard=guard, untouched=disk.untouched
+                )
                 if outcome is not None:
-                    return outcome
-            if self._holds:
-                await self._server.stand()  # before the list, so that nothing falls between
-            from postboat.service.account import sync_everything
-
-            outcome = await sync_everything(
-                parts, options, tell, listed=lambda tree: self._listed(tree, disk), guard=guard
-            )
-            self._quick.done(options)
-            await self._follow_made(disk)
-            return outcome
+                    return work, outcome
+            return replace(work, everything=True), await self._synced_everything(work, disk, guard)
         finally:
             self._deletions.remember(guard, self._around.now())
+
+    async def _synced_everything(self, work: Work, disk: DiskWatching, guard: Guard) -> Outcome:
+        from postboat.service.account import sync_everything
+
+        if self._holds:
+            await self._server.stand()  # before the list, so that nothing falls between
+        options = self._quick.options(asked=work.asked)
+        outcome = await sync_everything(
+            self.parts, options, self._tell, listed=lambda tree: self._listed(tree, disk), guard=guard
+        )
+        self._quick.done(options)
+        await self._follow_made(disk)
+        return outcome
 
     async def _listed(self, tree: Tree, disk: DiskWatching) -> None:
         self._tree = tree
@@ -333,11 +345,10 @@ class Keeper:
         """Put everything off."""
         now, pace = self._around.now(), self._around.pace
         until = self._backoff.failed(now)
-        if isinstance(failure, SignInRefused):
-            until = now + pace.sign_in_retry
+        self._needs_user = isinstance(failure, PostboatError) and failure.retry is Retry.NEVER
+        if self._needs_user:
+            until = now + pace.users_turn
             self.parts.passwords.forget()
-        elif isinstance(failure, PostboatError) and failure.retry is Retry.NEVER:
-            until = now + pace.longest_retry
         self._agenda.failed(until)
         reason, code = _told(failure)
         if code == INTERNAL_ERROR:

@@ -18,8 +18,9 @@ class Pace:
     first_retry: float = 1.0
     """Before the second attempt after a failure; each further one waits twice as long."""
     longest_retry: float = 300.0
-    sign_in_retry: float = 300.0
-    """Before the next attempt after the sign-in was refused: servers lock accounts that are tried too often."""
+    users_turn: float = 300.0
+    """Before the next attempt after a refused sign-in and what else is the user's to mend: servers lock accounts that
+    are tried too often."""
     healthy: float = 60.0
     """After so long without a failure the next one counts as the first."""
     keepalive: float = 240.0
