@@ -79,18 +79,28 @@ async def _race(waiting: deque[Address]) -> socket.socket:
             if waiting:
                 racing.add(asyncio.create_task(_attempt(*waiting.popleft())))
             pause = STAGGER if waiting else None
-            done, racing = await asyncio.wait(racing, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
-            while done:
-                task = done.pop()
+            done, _ = await asyncio.wait(racing, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                racing.discard(task)
                 if (error := task.exception()) is None:
-                    racing |= done
-                    return task.result()
+                    return await _after(racing, task.result())
                 if not isinstance(error, OSError):
                     raise error
                 failure = error
         raise failure
     finally:
         await _call_off(racing)
+
+
+async def _after(losers: set[asyncio.Task[socket.socket]], winner: socket.socket) -> socket.socket:
+    """Give the winner once the losers are gone."""
+    try:
+        await _call_off(losers)
+    except BaseException:
+        winner.close()
+        raise
+    losers.clear()
+    return winner
 
 
 async def _attempt(family: int, address: Any) -> socket.socket:
@@ -115,9 +125,14 @@ def _keep_alive(sock: socket.socket) -> None:
 
 
 async def _call_off(racing: set[asyncio.Task[socket.socket]]) -> None:
-    """End the attempts that lost, and close what they may have reached in the meantime."""
+    """End attempts, and close what they may have reached in the meantime, even if nobody can wait for that."""
     for task in racing:
+        task.add_done_callback(_close_reached)
         task.cancel()
-    for outcome in await asyncio.gather(*racing, return_exceptions=True):
-        if isinstance(outcome, socket.socket):
-            outcome.close()
+    if racing:
+        await asyncio.wait(racing)
+
+
+def _close_reached(attempt: asyncio.Task[socket.socket]) -> None:
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result().close()

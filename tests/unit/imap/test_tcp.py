@@ -1,5 +1,6 @@
 import asyncio
 import errno
+import gc
 import socket
 import ssl
 
@@ -137,3 +138,18 @@ async def test_a_platform_that_cannot_be_told_is_not(listening, monkeypatch):
     for name, _ in tcp._SIGNS_OF_LIFE:
         monkeypatch.delattr(socket, name)
     (await tcp.reach(*listening)).close()
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_two_cancellations_in_a_row_leave_no_socket_open(listening, turns):
+    task = asyncio.create_task(tcp.reach(*listening))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    while not task.done():
+        task.cancel()
+        await asyncio.sleep(0)
+    if not task.cancelled():
+        task.result().close()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    gc.collect()  # warnings are errors: a socket that is open raises ResourceWarning
