@@ -1,6 +1,6 @@
 PY := .venv/bin/python
 STAMP := .venv/installed
-.PHONY: help install servers check test crash worlds bench demo clean
+.PHONY: help install servers check test crash worlds soak idle bench demo clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -32,6 +32,15 @@ crash: $(STAMP) servers
 ## make worlds    a thousand random worlds on each of three servers: an hour (WORLDS=… of them, SEED=… the same again)
 worlds: $(STAMP) servers
 	POSTBOAT_WORLDS=$(or $(WORLDS),1000) $(if $(SEED),POSTBOAT_SEED=$(SEED)) .venv/bin/pytest -q -n 2 --dist worksteal -s tests/worlds
+
+## make soak      hundreds of faults on servers of every kind, weeks and an idle hour: half an hour (FAULTS=… in all, SEED=…)
+soak: $(STAMP) servers
+	POSTBOAT_KINDS=all POSTBOAT_FAULTS=$$(($(or $(FAULTS),500) / 5)) POSTBOAT_LONGEST=2.5 POSTBOAT_CYCLES=10000 POSTBOAT_IDLE=300 \
+	  POSTBOAT_STOPPED=60 $(if $(SEED),POSTBOAT_SEED=$(SEED)) .venv/bin/pytest -q -n 2 --dist worksteal -s tests/soak
+
+## make idle      what an hour in which nothing happens takes, measured in five minutes (IDLE=… seconds)
+idle: $(STAMP) servers
+	POSTBOAT_IDLE=$(or $(IDLE),300) .venv/bin/pytest -q -s tests/soak/test_idle.py
 
 ## make bench     Postboat beside mbsync and OfflineIMAP (half an hour; ROWS="..." some of it, BENCH=quick the shorter half)
 bench: $(STAMP) servers

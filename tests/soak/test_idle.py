@@ -17,7 +17,7 @@ from tests.servers.proxy import Proxy
 
 pytestmark = pytest.mark.real
 
-SECONDS = float(os.environ.get("POSTBOAT_IDLE", "5"))
+SECONDS = float(os.environ.get("POSTBOAT_IDLE", "2"))
 HOUR = 3600.0
 FOLDERS = 200
 REFRESH, KEEPALIVE = 5 * 60.0, 240.0
