@@ -27,7 +27,7 @@ from postboat.imap.slots import Shared, Slot, Slots
 from postboat.imap.watchdog import PROMPT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 
 LONG = 30.0
 """Seconds of rest after which a session may be lost without our knowing."""
@@ -161,6 +161,10 @@ class Pool(Generic[S]):
     async def release(self) -> None:
         """Log out of all resting sessions at once; others may be opened meanwhile where there is room for them."""
         await self._with_each(self._resting, self._dismiss)
+
+    def has_any_from(self, addresses: Collection[str]) -> bool:
+        """Whether a session runs from one of these addresses of this machine."""
+        return any(session.local_address in addresses for session in self._open)
 
     def cut(self, why: str) -> None:
         """Take all connections for lost, also those in use or being made: who uses one gets `ConnectionLost`."""

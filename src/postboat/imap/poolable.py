@@ -23,6 +23,11 @@ class Poolable(Shareable, Protocol):
         """Whether the server ended it because there are too many."""
         ...
 
+    @property
+    def local_address(self) -> str | None:
+        """The address of this machine that it runs from, if there is one."""
+        ...
+
     def obey(self, patience: Patience) -> None:
         """Keep its pauses."""
         ...

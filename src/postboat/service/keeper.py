@@ -170,16 +170,24 @@ class Keeper:
     def woke(self, why: str) -> None:
         """Make all connections anew and look at everything: they may be dead, and nobody listened."""
         self._dozing = False
+        self._connect_anew(why)
+
+    def _connect_anew(self, why: str) -> None:
         self._server.cancel()
         self.parts.pool.cut(why)
         self._agenda.look_at_everything()
         self.hurry()
 
     def network_changed(self, news: NetworkNews) -> None:
-        """Try again what failed, unless only the user can mend it, and find out which connections live."""
+        """Try again what failed, unless only the user can mend it, and find out which connections live.
+
+        To those from an address that is gone, no answer will ever come.
+        """
         if self._agenda.is_put_off and not self._needs_user:
             self.hurry()
-        if news.gone or news.route_changed:
+        if self.parts.pool.has_any_from(news.gone):
+            self._connect_anew("this machine has no longer the address that it had")
+        elif news.gone or news.route_changed:
             errand = asyncio.ensure_future(self.parts.pool.probe())
             self._errands.add(errand)
             errand.add_done_callback(self._errands.discard)
