@@ -15,7 +15,7 @@ from tests.bench.latency import WITHOUT_NOTIFY
 from tests.soak.holdings import holdings
 from tests.soak.scene import Scene
 from tests.soak.servers import FrailCyrus, FrailDovecot
-from tests.soak.soak import nothing_more_than, soak
+from tests.soak.soak import in_step, nothing_more_than, soak
 from tests.soak.vessel import Liner
 
 if TYPE_CHECKING:
@@ -56,3 +56,15 @@ async def test_a_postboat_that_stays_is_in_step_after_every_fault_and_leaves_not
         await nothing_more_than(scene, before)
         with capsys.disabled():
             print(f"\n{kind}: seed {SEED}, {FAULTS} faults, {scene.neighbours.facts['deeds']} deeds\n{log}")
+
+
+async def test_on_another_network_nobody_waits_for_answers_to_the_address_before(tmp_path, monkeypatch):
+    async with Scene(tmp_path, random.Random(SEED), FrailDovecot) as scene:
+        vessel = Liner(scene, monkeypatch, timeout=60, keepalive=240)
+        await vessel.start()
+        await in_step(scene, vessel)
+        scene.line.abandon()
+        vessel.roam()
+        await scene.do(scene.neighbours.write)
+        assert await in_step(scene, vessel) < 3
+        await vessel.stop()
