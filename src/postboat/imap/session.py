@@ -212,6 +212,8 @@ class Session:
 
         It is made to give one by a NOOP, ahead of what is asked next, or by the end of the IDLE that it is in.
         """
+        if not self.alive:
+            return
         if self._idle is None or self._idle.reply.done():
             self._aside.append(self.ask(commands.noop()))
         else:

@@ -217,3 +217,10 @@ async def test_a_session_knows_the_address_that_it_runs_from_and_who_ended_it():
         assert session.is_cut
         with pytest.raises(ConnectionLost, match="the machine slept"):
             await session.noop()
+
+
+async def test_to_doubt_a_session_that_is_lost_changes_nothing():
+    async with session_to("wait never") as (session, _):
+        session.abort()
+        session.doubt(1.0)
+        assert not session.alive
