@@ -18,6 +18,8 @@ from tests.soak.servers import FrailCyrus, FrailDovecot
 from tests.soak.soak import in_step, nothing_more_than, soak
 from tests.soak.vessel import Liner
 
+from postboat.imap import pool
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -67,4 +69,17 @@ async def test_on_another_network_nobody_waits_for_answers_to_the_address_before
         vessel.roam()
         await scene.do(scene.neighbours.write)
         assert await in_step(scene, vessel) < 3
+        await vessel.stop()
+
+
+async def test_a_connection_that_died_in_silence_puts_the_watch_of_the_server_in_doubt(tmp_path, monkeypatch):
+    monkeypatch.setattr(pool, "PROMPT", 0.5)
+    async with Scene(tmp_path, random.Random(SEED), FrailDovecot) as scene:
+        vessel = Liner(scene, monkeypatch, timeout=1, keepalive=240)
+        await vessel.start()
+        await in_step(scene, vessel)
+        scene.line.abandon()
+        await scene.do(scene.neighbours.arrive_local, "Lists")
+        await scene.do(scene.neighbours.arrive_remote, "Sent")
+        assert await in_step(scene, vessel) < 6
         await vessel.stop()

@@ -99,7 +99,7 @@ class Pool(Generic[S]):
         try:
             yield session
         except ConnectionLost:
-            self._drop(session)
+            self._lose(session)
             raise
         finally:
             self._take_back(session, slot)
@@ -116,7 +116,7 @@ class Pool(Generic[S]):
         try:
             yield shared.session
         except ConnectionLost:
-            self._drop(shared.session)
+            self._lose(shared.session)
             raise
         finally:
             self._leave(shared)
@@ -132,7 +132,7 @@ class Pool(Generic[S]):
         try:
             yield session, wanted
         except ConnectionLost:
-            self._drop(session)
+            self._lose(session)
             raise
         finally:
             self._take_back(session, slot)
@@ -189,8 +189,7 @@ class Pool(Generic[S]):
 
     async def probe(self) -> None:
         """Find out at once which sessions the network lost; a few seconds later none of them is left."""
-        for session in self._open - self._resting.keys():
-            session.doubt(PROMPT)
+        self._doubt_those_in_use()
         await self._with_each(self._resting, self._prove)
 
     async def _with_each(self, resting: Iterable[S], work: Callable[[S], Coroutine[None, None, None]]) -> None:
@@ -373,6 +372,16 @@ class Pool(Generic[S]):
             self._do_without(slot)
         else:
             self._slots.give_back(slot)
+
+    def _lose(self, session: S) -> None:
+        """Forget a session that was lost. What killed it may have killed all, and who watches would wait in silence."""
+        if session in self._open:
+            self._drop(session)
+            self._doubt_those_in_use()
+
+    def _doubt_those_in_use(self) -> None:
+        for session in self._open - self._resting.keys():
+            session.doubt(PROMPT)
 
     def _drop(self, session: S, why: str = "the connection was cut") -> None:
         """Forget a session and cut its connection; nothing happens to one that is dropped already."""
