@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from postboat.errors import PostboatError
 from postboat.events import ServerWatched
 from postboat.imap.watch import ServerWatch
 from postboat.imap.wire import utf7
@@ -37,8 +35,12 @@ class ServerWatching:
     ) -> None:
         self._parts, self._tell = parts, tell
         self._heard, self._gap, self._ended = heard, gap, ended
-        self._keepalive = keepalive
+        remote = parts.config.remote
+        names = [_wire(name, utf8=remote.rules.utf8foldernames) for name in remote.idlefolders]
+        self._watch = ServerWatch(parts.pool, names, self, keepalive=keepalive)
         self._task: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+        """Watches that were told to end."""
         self._stands = asyncio.Event()
         self._told: ServerWatched | None = None
 
@@ -48,11 +50,9 @@ class ServerWatching:
         Raises what connecting does: `AccountError`, `ConnectionLost`.
         """
         if self._task is None or self._task.done():
-            remote = self._parts.config.remote
-            names = [_wire(name, utf8=remote.rules.utf8foldernames) for name in remote.idlefolders]
+            await asyncio.gather(*self._ending, return_exceptions=True)
             self._stands.clear()
-            watch = ServerWatch(self._parts.pool, names, self, keepalive=self._keepalive)
-            self._task = asyncio.create_task(watch.run(), name=f"server watch of {self._parts.name}")
+            self._task = asyncio.create_task(self._watch.run(), name=f"server watch of {self._parts.name}")
             self._task.add_done_callback(self._done)
         standing = asyncio.create_task(self._stands.wait())
         try:
@@ -65,16 +65,15 @@ class ServerWatching:
     def cancel(self) -> None:
         """End the watch; nobody is told."""
         task, self._task = self._task, None
-        if task is not None:
+        if task is not None and not task.done():
             task.cancel()
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
 
     async def stop(self) -> None:
         """End the watch and wait until it is over."""
-        task = self._task
         self.cancel()
-        if task is not None:
-            with suppress(asyncio.CancelledError, PostboatError):
-                await task
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         if task.cancelled() or task is not self._task:
