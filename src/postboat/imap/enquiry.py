@@ -8,10 +8,11 @@ neither empty nor gone.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from postboat.errors import CommandFailed
+from postboat.errors import CommandFailed, FolderError
 from postboat.imap.listing import folded, is_lock, mailboxes, means_inbox, merged
 from postboat.imap.refusals import require_ok
 from postboat.imap.wire import commands
@@ -198,7 +199,13 @@ async def _found_early(session: Session, early: Enquiry | None) -> Found | None:
 
 
 async def _found_at_once(session: Session, wanted: Wanted, memory: ServerMemory) -> Found | None:
-    """What is asked for in one flight; None when the server refuses an extended LIST."""
+    """What is asked for in one flight; None when the server refuses an extended LIST.
+
+    A mailbox that is still selected is left first: servers count that as the session has seen it so far (Dovecot).
+    """
+    if session.mailbox is not None:
+        with suppress(FolderError):  # a refused selection leaves nothing selected either
+            await session.unselect()
     enquiry = Enquiry(session, wanted, session.capabilities, extended=memory.lists_all)
     try:
         return await enquiry.found()
