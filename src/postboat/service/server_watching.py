@@ -47,20 +47,29 @@ class ServerWatching:
     async def stand(self) -> None:
         """Return when the server tells, from now on, what it can tell.
 
-        Raises what connecting does: `AccountError`, `ConnectionLost`.
+        Raises what connecting does: `AccountError`, `ConnectionLost`. A watch that is ended meanwhile, since the
+        machine woke or is on another network, is begun anew.
         """
+        while not await self._is_begun():
+            pass
+
+    async def _is_begun(self) -> bool:
+        """Begin the watch if it is over, and wait until it stands; False when `cancel` ended it meanwhile."""
         if self._task is None or self._task.done():
             await asyncio.gather(*self._ending, return_exceptions=True)
             self._stands.clear()
             self._task = asyncio.create_task(self._watch.run(), name=f"server watch of {self._parts.name}")
             self._task.add_done_callback(self._done)
-        standing = asyncio.create_task(self._stands.wait())
+        task, standing = self._task, asyncio.create_task(self._stands.wait())
         try:
-            await asyncio.wait({standing, self._task}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({standing, task}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             standing.cancel()
-        if not self._stands.is_set() and self._task.done():
-            self._task.result()
+        if task is not self._task:
+            return False
+        if not self._stands.is_set():
+            task.result()
+        return True
 
     def cancel(self) -> None:
         """End the watch; nobody is told."""
