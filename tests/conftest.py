@@ -8,6 +8,7 @@ capabilities, a bound on connections) start it themselves: `with DovecotServer(c
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
 ON_CI = os.environ.get("CI") == "true"
+
+# What the tests start inherits which signals are ignored: by nohup, or by a shell that runs them in the background.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.real.staying import Staying
 from tests.real.user import Ran, User, offlineimaprc
 from tests.real.voyage import Voyage, message
 from tests.servers.dovecot import DovecotServer
@@ -87,14 +89,12 @@ def test_without_the_ssl_line_tls_is_used(user, dovecot):
     sync(user).assert_in_sync()
 
 
-def test_autorefresh_is_accepted_and_said_to_run_once(user, dovecot):
+async def test_with_autorefresh_it_goes_on_until_it_is_stopped(user, dovecot):
     configure(user, dovecot.account(), account="autorefresh = 5")
-    ran = sync(user)
-    assert (ran.code, ran.err.splitlines()) == (
-        0,
-        ["MyMail: runs once: continuous running (autorefresh) is not here yet"],
-    )
     sync(user, "-o").assert_in_sync()
+    async with await Staying.start(user.home / "rc") as staying:
+        await staying.wait_for("AccountRests")
+        assert await staying.stop() == 128 + signal.SIGTERM
 
 
 def test_several_accounts_each_go_into_a_directory_of_their_own(user, dovecot):

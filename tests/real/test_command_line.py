@@ -296,9 +296,8 @@ def test_options_choose_accounts_and_folders_and_set_values_for_one_run(user, vo
     assert user.folders() == {"Work": 1}
 
 
-def test_once_says_nothing_about_autorefresh(user, voyage):
+def test_once_is_once_whatever_autorefresh_says(user, voyage):
     user.write(".offlineimaprc", offlineimaprc(voyage.account, account="autorefresh = 1"))
-    assert "autorefresh" in user.run().err
     assert user.run("-o").assert_in_sync()
 
 
