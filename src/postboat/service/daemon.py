@@ -54,7 +54,7 @@ class Daemon:
     """Keeps all accounts of a configuration in step (`control.Controls`).
 
     `load` reads the configuration again, and raises `ConfigError`. `socket` is where it is watched and told what to
-    do; without one it is not.
+    do; without one it is not. `in_short` puts how things are into a line for the `notifier`.
     """
 
     def __init__(
@@ -66,12 +66,13 @@ class Daemon:
         *,
         socket: Path | None = None,
         notifier: Notifier | None = None,
+        in_short: Callable[[ServiceStatus], str] = lambda _: "",
         pace: Pace | None = None,
         clocks: Clocks | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._config, self._bus, self._load, self._prompter = config, bus, load, prompter
-        self._socket, self._notifier = socket, notifier
+        self._socket, self._notifier, self._in_short = socket, notifier, in_short
         self._pace, self._clocks, self._chance = pace or Pace(), clocks or Clocks(), chance
         self._status = ServiceStatus(os.getpid(), __version__, self._clocks.wall(), str(config.source))
         self._slots = asyncio.Semaphore(config.maxsyncaccounts)
@@ -96,7 +97,7 @@ class Daemon:
         learn(self._status, event, self._clocks.wall())
         self._bus.publish(event)
         if self._notifier is not None:
-            self._notifier.status(in_short(self._status))
+            self._notifier.status(self._in_short(self._status))
 
     async def run(self) -> int:
         """Keep all accounts in step until `stop`, or until cancelled; return the exit code."""
@@ -270,19 +271,3 @@ def _hooks(account: AccountConfig, publish: Publish) -> Hooks | None:
     from postboat.service.hooks import Hooks  # here, since few have any
 
     return Hooks(account, publish)
-
-
-def in_short(status: ServiceStatus) -> str:
-    """Tell how all accounts are in a line, for the service manager."""
-    waiting = [account for account in status.accounts.values() if account.reason]
-    if waiting:
-        first = waiting[0]
-        return f"{first.name}: {first.reason.splitlines()[0]}"
-    held = [account.name for account in status.accounts.values() if account.held]
-    if held:
-        return f"deletions wait for your word: {', '.join(held)}"
-    syncing = [account.name for account in status.accounts.values() if account.state == "syncing"]
-    if syncing:
-        return f"syncing {', '.join(syncing)}"
-    starting = [account.name for account in status.accounts.values() if account.state == "starting"]
-    return f"starting {', '.join(starting)}" if starting else f"in step: {', '.join(status.accounts)}"

@@ -99,9 +99,10 @@ async def _go_on(usage: Usage, config: Config, debug: Debug, bus: Bus, prompter:
     from postboat.config.paths import control_socket
     from postboat.service.daemon import Daemon
     from postboat.service.systemd import Notifier
+    from postboat.ui.bar import plain
 
     socket, notifier = control_socket(config.source), Notifier.from_environment(os.environ)
-    daemon = Daemon(config, bus, lambda: load(usage, debug), prompter, socket=socket, notifier=notifier)
+    daemon = Daemon(config, bus, lambda: load(usage, debug), prompter, socket=socket, notifier=notifier, in_short=plain)
     reloading: set[asyncio.Task[object]] = set()
 
     def reload() -> None:
