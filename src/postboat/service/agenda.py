@@ -1,7 +1,8 @@
 """What an account has to do, and when. Pure: `now` is seconds on a clock that goes on while the machine sleeps.
 
 Three things make an account due: somebody asked, something was heard (from the server or the disk), or it is time for
-a refresh. What was heard waits until it is quiet for a moment. A failure puts everything off, but not what was asked.
+a refresh. What was heard waits until it is quiet for a moment. A failure puts everything off, but not what was asked;
+one of some folders only these.
 """
 
 from __future__ import annotations
@@ -51,6 +52,10 @@ class Agenda:
         self._quiet_at = 0.0
         self._refresh_at: float | None = None
         self._not_before: float | None = None
+        self._again_at: float | None = None
+        """When all is looked at again because some folders failed."""
+        self._failing: set[str | FolderName] = set()
+        """These, by wire and by local names: what is heard of them waits until then."""
         self._paused = False
 
     @property
@@ -60,8 +65,8 @@ class Agenda:
 
     @property
     def is_put_off(self) -> bool:
-        """Whether a failure keeps it waiting."""
-        return self._not_before is not None
+        """Whether a failure keeps it, or some of its folders, waiting."""
+        return self._not_before is not None or self._again_at is not None
 
     @property
     def refresh_at(self) -> float | None:
@@ -84,11 +89,14 @@ class Agenda:
 
     def heard_server(self, mailboxes: Iterable[str], now: float) -> None:
         """Note mailboxes in which something happened, by their wire names."""
-        self._mailboxes.update(mailboxes)
-        self._heard(now, self._pace.settle_server)
+        if news := set(mailboxes) - self._failing:
+            self._mailboxes |= news
+            self._heard(now, self._pace.settle_server)
 
     def heard_disk(self, folder: FolderName, touched: Touched | None, now: float) -> None:
         """Note a local folder in which something happened; None when it is not known what."""
+        if folder in self._failing:
+            return
         if folder in self._touched:
             known = self._touched[folder]
             touched = known.merged(touched) if known is not None and touched is not None else None
@@ -107,8 +115,14 @@ class Agenda:
         """Do everything again at `until`, and nothing before unless asked."""
         self._everything, self._not_before = True, until
 
+    def failed_in(self, folders: Iterable[str | FolderName], until: float) -> None:
+        """Do everything again at `until`, and nothing in these folders, by wire or local names, before unless asked."""
+        self._failing.update(folders)
+        self._again_at = until
+
     def hurry(self) -> None:
         """Try again now what was put off by a failure."""
+        self._everything |= self._again_at is not None
         self._not_before = None
 
     def done(self, work: Work, now: float) -> None:
@@ -123,8 +137,7 @@ class Agenda:
         if self._paused:
             return None
         due = [0.0] if self._everything else []
-        if self._refresh_at is not None:
-            due.append(self._refresh_at)
+        due += [at for at in (self._refresh_at, self._again_at) if at is not None]
         if self._first_heard is not None:
             due.append(min(self._quiet_at, self._first_heard + self._pace.longest_settle))
         if not due:
@@ -133,12 +146,15 @@ class Agenda:
 
     def take(self, now: float) -> Work:
         """Take all there is to do now off the list."""
-        everything = self._everything or (self._refresh_at is not None and now >= self._refresh_at)
+        everything = self._everything or any(at is not None and now >= at for at in (self._refresh_at, self._again_at))
         work = Work(everything, self._asked, frozenset(self._mailboxes), dict(self._touched))
         self._everything = self._asked = False
         self._mailboxes.clear()
         self._touched.clear()
         self._first_heard = self._not_before = None
+        if everything:
+            self._failing.clear()
+            self._again_at = None
         return work
 
     def _heard(self, now: float, settle: float) -> None:

@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING
 
 from postboat.config.document import did_you_mean
 from postboat.errors import ConfigError, ConnectionLost, PostboatError, Retry, ServerUnreachable
-from postboat.events import AccountFailed, AccountPaused, AccountRecovered, AccountRests, AccountResumed, AccountWaits
+from postboat.events import (
+    AccountFailed,
+    AccountPaused,
+    AccountRecovered,
+    AccountRests,
+    AccountResumed,
+    AccountWaits,
+    FolderFailed,
+)
 from postboat.model import Side
 from postboat.service.agenda import Agenda, Work
 from postboat.service.backoff import Backoff
@@ -25,11 +33,11 @@ from postboat.service.deletions import Deletions
 from postboat.service.disk_watching import DiskWatching
 from postboat.service.quick import Quick
 from postboat.service.server_watching import ServerWatching
-from postboat.service.supervisor import DEFECT, INTERNAL_ERROR
+from postboat.service.supervisor import INTERNAL_ERROR, in_words
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from postboat.events import Event, Publish
     from postboat.maildir.touched import Touched
@@ -95,6 +103,8 @@ class Keeper:
         """Whether what failed last is for the user to mend."""
         self._is_told = False
         """Whether the user was told of a failure that is not over."""
+        self._failed: set[str] = set()
+        """Folders that failed in the sync under way, as events name them."""
         self._rests_until: float | None = None
 
     @property
@@ -126,7 +136,7 @@ class Keeper:
 
     def refuse_unknown(self, folders: Iterable[str]) -> None:
         """Raise `ConfigError` for folders that were not on the server when all were last looked at."""
-        known = set() if self._tree is None else self._names(self._tree).keys()
+        known = set() if self._tree is None else self._tree.wire_names.keys()
         if unknown := [name for name in folders if known and name not in known]:
             hint = did_you_mean(unknown[0], known) or "; `postboat folders` lists all there are"
             raise ConfigError([f"{self.name}:{unknown[0]}: account {self.name} has no folder {unknown[0]}{hint}"])
@@ -300,6 +310,7 @@ class Keeper:
         """Do the work; returns what was done, which may be more, and what became of it."""
         parts = self.parts
         parts.pool.renew()
+        self._failed.clear()
         guard = self._deletions.guard(parts.config.limits, self._around.now())
         try:
             if self._tree is not None and not work.everything:
@@ -340,11 +351,12 @@ class Keeper:
 
     def _succeeds(self, work: Work, outcome: Outcome) -> None:
         now = self._around.now()
-        self._agenda.done(work, now)
         if outcome.failed:
-            self._agenda.failed(self._backoff.failed(now))
-        else:
+            assert self._tree is not None, "folders are listed before any fails"
+            self._agenda.failed_in(self._tree.halves(self._failed), self._backoff.failed(now))
+        elif work.everything or not self._agenda.is_put_off:
             self._backoff.succeeded(now)
+        self._agenda.done(work, now)
         if self._is_told:
             self._is_told = False
             self._tell(AccountRecovered(self.name))
@@ -358,7 +370,7 @@ class Keeper:
             until = now + pace.users_turn
             self.parts.passwords.forget()
         self._agenda.failed(until)
-        reason, code = _told(failure)
+        reason, code = in_words(failure)
         if code == INTERNAL_ERROR:
             log.error("account %s: a sync ended by a defect", self.name, exc_info=failure)
         if self._hooks is not None:
@@ -370,23 +382,13 @@ class Keeper:
 
     def _tell(self, event: Event) -> None:
         self._spoke = self._around.now()
+        if isinstance(event, FolderFailed):
+            self._failed.add(event.folder)
         self._publish(event)
 
     def _wire_names(self, folders: Sequence[str]) -> frozenset[str] | None:
         """Wire names of folders named as events name them; None when one is not known."""
         if self._tree is None:
             return None
-        names = self._names(self._tree)
+        names = self._tree.wire_names
         return frozenset(names[name] for name in folders) if names.keys() >= set(folders) else None
-
-    @staticmethod
-    def _names(tree: Tree) -> Mapping[str, str]:
-        """Wire names by the names that events use."""
-        return {tree.names.remote_text(folder.name): folder.wire for folder in tree.remote.folders}
-
-
-def _told(failure: Exception) -> tuple[str, int]:
-    """A failure in words, and the exit code of a single run."""
-    if isinstance(failure, PostboatError):
-        return str(failure), failure.exit_code
-    return f"{DEFECT}: {type(failure).__name__}: {failure}", INTERNAL_ERROR

@@ -72,10 +72,16 @@ async def _sync_or_tell(
 
             return await sync_with_hooks(parts, options, publish)
         return (await sync_account(parts, options, publish)).exit_code
-    except PostboatError as failure:
-        publish(AccountFailed(account.name, str(failure), failure.exit_code))
-        return failure.exit_code
-    except Exception as defect:
-        log.debug("account %s ended by a defect", account.name, exc_info=True)
-        publish(AccountFailed(account.name, f"{DEFECT}: {type(defect).__name__}: {defect}", INTERNAL_ERROR))
-        return INTERNAL_ERROR
+    except Exception as failure:
+        reason, code = in_words(failure)
+        if code == INTERNAL_ERROR:
+            log.debug("account %s ended by a defect", account.name, exc_info=True)
+        publish(AccountFailed(account.name, reason, code))
+        return code
+
+
+def in_words(failure: Exception) -> tuple[str, int]:
+    """Tell of a failure, and the exit code that it means."""
+    if isinstance(failure, PostboatError):
+        return str(failure), failure.exit_code
+    return f"{DEFECT}: {type(failure).__name__}: {failure}", INTERNAL_ERROR

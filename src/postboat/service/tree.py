@@ -81,6 +81,16 @@ class Tree:
         remote = self.remote.find(task.remote)
         return {Side.REMOTE: remote.glimpse if remote else None, Side.LOCAL: self.on_disk.get(task.local)}
 
+    @property
+    def wire_names(self) -> Mapping[str, str]:
+        """Wire names of the remote folders, by the names that events use."""
+        return {self.names.remote_text(folder.name): folder.wire for folder in self.remote.folders}
+
+    def halves(self, names: Collection[str]) -> Iterator[str | FolderName]:
+        """Wire names and local names of the folders that events call so."""
+        yield from (wire for name, wire in self.wire_names.items() if name in names)
+        yield from (task.local for task in self.plan.tasks if self.names.remote_text(task.remote) in names)
+
     def name_of(self, alone: LeftAlone | Gone) -> str:
         """What a folder with one half is called where it is, and where it is missing if that differs."""
         remote, local = self.names.remote_text(alone.remote), self.names.local_text(alone.local)

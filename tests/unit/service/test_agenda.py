@@ -129,3 +129,29 @@ def test_a_small_sync_does_not_put_the_refresh_off(agenda):
     agenda.heard_server({"INBOX"}, 200)
     agenda.done(agenda.take(201), 201)
     assert agenda.due_at() == 400
+
+
+def test_folders_that_failed_wait_and_the_others_do_not(agenda):
+    agenda.failed_in({"Odd", FolderName.of("Odd")}, 160)
+    agenda.heard_server({"Odd"}, 110)
+    agenda.heard_disk(FolderName.of("Odd"), None, 110)
+    assert agenda.is_put_off and agenda.due_at() == 160
+    agenda.heard_server({"Odd", "INBOX"}, 120)
+    assert agenda.take(121).mailboxes == {"INBOX"}
+    assert agenda.due_at() == 160
+    assert agenda.take(160).everything
+    agenda.heard_server({"Odd"}, 170)
+    assert agenda.take(171).mailboxes == {"Odd"}
+
+
+def test_what_is_asked_of_a_folder_that_failed_is_done_at_once(agenda):
+    agenda.failed_in({"Odd"}, 160)
+    agenda.ask_for({"Odd"})
+    assert agenda.due_at() == 0 and agenda.take(110).mailboxes == {"Odd"}
+
+
+def test_folders_that_failed_are_tried_at_once_when_the_reason_may_be_gone(agenda):
+    agenda.failed_in({"Odd"}, 160)
+    agenda.hurry()
+    assert agenda.due_at() == 0 and agenda.take(110).everything
+    assert not agenda.is_put_off
