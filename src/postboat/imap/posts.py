@@ -116,14 +116,20 @@ class AllMailboxes:
             self._session.abort("too much happened at once for the server to tell it")
 
     def _hear_numbers(self, name: str, items: Mapping[str, int]) -> None:
-        """Take a STATUS, which tells what changed only; Dovecot repeats some, and sends them with nothing changed."""
+        """Take a STATUS, which tells what changed only; Dovecot repeats some, and sends them with nothing changed.
+
+        Of an INBOX that got another UIDVALIDITY, Dovecot 2.3 tells nothing more on this connection.
+        """
         numbers = self._known if self._arriving is None else self._arriving
         assert numbers is not None, "it is heard from its arming on"
         before = numbers.setdefault(name, {})
         is_old = "HIGHESTMODSEQ" in items and all(before.get(item) == number for item, number in items.items())
+        is_another = before.keys() & items.keys() >= {"UIDVALIDITY"} and before["UIDVALIDITY"] != items["UIDVALIDITY"]
         before.update(items)
         if numbers is self._known and not is_old:
             self._teller.changed(frozenset({name}))
+            if is_another and self._session is not None:
+                self._session.abort("a mailbox became another one, of which the server may tell nothing more")
 
     def _hear_name(self, name: str, *, exists: bool) -> None:
         if self._known is not None and exists:

@@ -369,6 +369,18 @@ async def test_when_too_much_happens_at_once_the_watch_begins_anew_on_another_co
         assert pool.open_now == 0
 
 
+async def test_when_a_mailbox_becomes_another_one_the_watch_begins_anew_on_another_connection():
+    """Dovecot 2.3 tells nothing more of an INBOX whose UIDVALIDITY changed, however much comes."""
+    script = NOTIFIES + subscribed("INBOX (MESSAGES 1 UIDVALIDITY 7)") + IDLE
+    script += "wait armed\nS: * STATUS INBOX (UIDVALIDITY 7 MESSAGES 2)\nS: * STATUS INBOX (UIDVALIDITY 8 MESSAGES 2)"
+    async with pool_to(script) as (pool, server), watching(pool) as (told, watch):
+        await told.until(("notify",))
+        server.events["armed"].set()
+        with pytest.raises(ConnectionLost, match="became another one"):
+            await watch
+        assert told.since() == [{"INBOX"}, {"INBOX"}, "lost"]
+
+
 async def test_a_session_is_lent_to_workers_only_when_it_is_told_nothing_more():
     work = 'C: SELECT "Work"\nS: * 1 EXISTS\nS: %t OK [READ-WRITE] there\n'
     back = "C: UNSELECT\nS: %t OK closed\n" + subscribed("INBOX (MESSAGES 1)", "Work (MESSAGES 2)") + IDLE
