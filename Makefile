@@ -36,11 +36,11 @@ worlds: $(STAMP) servers
 ## make soak      hundreds of faults on servers of every kind, weeks and an idle hour: half an hour (FAULTS=… in all, SEED=…)
 soak: $(STAMP) servers
 	POSTBOAT_KINDS=all POSTBOAT_FAULTS=$$(($(or $(FAULTS),500) / 5)) POSTBOAT_LONGEST=2.5 POSTBOAT_CYCLES=10000 POSTBOAT_IDLE=300 \
-	  POSTBOAT_STOPPED=60 $(if $(SEED),POSTBOAT_SEED=$(SEED)) .venv/bin/pytest -q -n 2 --dist worksteal -s tests/soak
+	  POSTBOAT_STOPPED=60 $(if $(SEED),POSTBOAT_SEED=$(SEED)) .venv/bin/pytest -q -n 2 --dist worksteal tests/soak
 
 ## make idle      what an hour in which nothing happens takes, measured in five minutes (IDLE=… seconds)
 idle: $(STAMP) servers
-	POSTBOAT_IDLE=$(or $(IDLE),300) .venv/bin/pytest -q -s tests/soak/test_idle.py
+	POSTBOAT_IDLE=$(or $(IDLE),300) .venv/bin/pytest -q tests/soak/test_idle.py
 
 ## make bench     Postboat beside mbsync and OfflineIMAP (half an hour; ROWS="..." some of it, BENCH=quick the shorter half)
 bench: $(STAMP) servers

@@ -184,6 +184,17 @@ async def too_much_at_once(scene: Scene, _vessel: Vessel) -> AsyncIterator[None]
     yield
 
 
+@fault
+async def mailbox_rebuilt(scene: Scene, _vessel: Vessel) -> AsyncIterator[None]:
+    """The server gives a mailbox another UIDVALIDITY."""
+    validity = scene.dice.randrange(2_000_000_000, 4_000_000_000)
+    folder = scene.dice.choice(scene.neighbours.folders)
+    scene.neighbours.note(f"    {folder} is rebuilt")
+    await scene.do(scene.server.rebuild, scene.user, folder, validity)
+    await scene.do(scene.neighbours.hang_up)
+    yield
+
+
 async def lasting(scene: Scene, longest: float) -> None:
     """Let something be so for a while, in which people go on as they like."""
     loop = asyncio.get_running_loop()

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 
 FOLDERS = ("INBOX", "Lists", "Sent", "Archive/2024")
+FOLDERS_IN_ALL = 12
 ENOUGH = 40
 """Messages of a folder beyond which people rather delete than write."""
 LETTERS = ("", "", "S", "F", "RS")
-DEEDS = ("arrive", "arrive", "arrive", "flag", "flag", "flag", "remove", "move", "copy", "burst")
+DEEDS = ("arrive", "arrive", "arrive", "flag", "flag", "flag", "remove", "move", "copy", "burst", "make")
 DISCONNECTED = (OSError, imaplib.IMAP4.abort)
 
 
@@ -60,14 +61,16 @@ class Neighbours(Sides):
             pass  # a sync was faster
 
     def write(self) -> None:
-        """A message comes on either side, to a folder that has room for it."""
+        """A message comes on either side."""
         for put in (self.arrive_remote, self.arrive_local):
-            put(self._dice.choice(self.folders))
+            put(self._dice.choice(FOLDERS))
 
     # ---- on the server
 
     def arrive_remote(self, folder: str) -> None:
         """A message comes."""
+        if folder not in self.server_folders():
+            return None
         if len(self._all_remote(folder)) > ENOUGH:
             return self.remove_remote(folder)
         number, text = self.written()
@@ -112,6 +115,11 @@ class Neighbours(Sides):
             self.note(f"  {number} is UID {uid} and goes to {goal}")
             self._copied(number)
             self.phone.uid("COPY", uid, wire(goal))
+
+    def make_remote(self, _folder: str) -> None:
+        """A folder is made."""
+        if name := self._new_name():
+            self.phone.create(wire(name))
 
     def _one_remote(self, folder: str) -> list[tuple[str, tuple[int, str]]]:
         found = self._all_remote(folder)
@@ -172,6 +180,12 @@ class Neighbours(Sides):
             self.note(f"  {number} is {goal.parent.parent.name}/{goal.name}")
             self._copied(number)
 
+    def make_local(self, _folder: str) -> None:
+        """A Maildir is made."""
+        if name := self._new_name():
+            for part in ("tmp", "new", "cur"):
+                (self.voyage.folder(name) / part).mkdir(parents=True)
+
     def _one_local(self, folder: str) -> list[Path]:
         found = self._all_local(folder)
         return [self._dice.choice(found)] if found else []
@@ -217,6 +231,15 @@ class Neighbours(Sides):
         self.made[number] += 1
         self.removed[number] += 1
 
+    def _new_name(self) -> str:
+        """A name for a folder, now and then."""
+        if len(self.folders) >= FOLDERS_IN_ALL or self._dice.random() < 0.8:
+            return ""
+        name = f"Made/{len(self.folders)}"
+        self.note(f"  {name} is made")
+        self.folders = (*self.folders, name)
+        return name
+
     def _another(self, folder: str) -> str:
         return self._dice.choice([name for name in self.folders if name != folder])
 
@@ -236,11 +259,12 @@ class Neighbours(Sides):
         except FileNotFoundError:
             return {"": ([], [])}  # a sync is under way
         nothing: Counter[tuple[int, str]] = Counter()
-        pairs = {name: (local.get(name.replace("/", "."), nothing), there) for name, there in remote.items()}
+        there = {name.replace("/", "."): messages for name, messages in remote.items()}
         return {
-            name: (sorted((here - there).elements()), sorted((there - here).elements()))
-            for name, (here, there) in pairs.items()
-            if here != there
+            name: (sorted((here - far).elements()), sorted((far - here).elements()))
+            for name in {*local, *there}
+            if (here := local.get(name, nothing)) != (far := there.get(name, nothing))
+            or (name in local) != (name in there)
         }
 
     def assert_none_lost_or_doubled(self) -> None:

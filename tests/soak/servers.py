@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tests.servers.cyrus import CyrusServer
 from tests.servers.dovecot import DovecotServer
-from tests.servers.process import PASSWORD
+from tests.servers.process import PASSWORD, ServerFailed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +44,10 @@ class FrailServer(Protocol):
         """End all sessions of `user`, as an administrator does."""
         ...
 
+    def rebuild(self, user: str, folder: str, validity: int) -> None:
+        """Give a mailbox another UIDVALIDITY."""
+        ...
+
     def connections(self, user: str) -> int:
         """Count the sessions that `user` has; 0 if that is not known."""
         ...
@@ -77,11 +81,18 @@ class FrailDovecot(DovecotServer):
         """End all sessions of `user`, as an administrator does."""
         self.doveadm("kick", user)
 
+    def rebuild(self, user: str, folder: str, validity: int) -> None:
+        """Give a mailbox another UIDVALIDITY, if it is there."""
+        try:
+            self.doveadm("mailbox", "update", "-u", user, "--uid-validity", str(validity), folder)
+        except ServerFailed as failure:
+            assert "exist" in str(failure)
+
 
 class FrailCyrus(CyrusServer):
     """A Cyrus that can be hurt."""
 
-    lacks = frozenset({"sessions_ended"})
+    lacks = frozenset({"sessions_ended", "mailbox_rebuilt"})
 
     def let_in(self, user: str, password: str | None) -> None:
         """Accept only this password of `user`; None: nobody."""
@@ -100,6 +111,10 @@ class FrailCyrus(CyrusServer):
         self._daemon = self._start()
 
     def kick(self, user: str) -> None:
+        """Nobody can."""
+        raise NotImplementedError
+
+    def rebuild(self, user: str, folder: str, validity: int) -> None:
         """Nobody can."""
         raise NotImplementedError
 

@@ -52,7 +52,7 @@ def furnish(voyage: Voyage) -> None:
 
 
 @pytest.mark.timeout(SECONDS * 3 + 120)
-async def test_an_idle_hour_costs_next_to_nothing(tmp_path, dovecot, capsys):
+async def test_an_idle_hour_costs_next_to_nothing(tmp_path, dovecot, tell):
     account = dovecot.account()
     await asyncio.to_thread(furnish, Voyage(tmp_path / "unused", account))
     async with Proxy(account.host, account.port) as line:
@@ -63,11 +63,10 @@ async def test_an_idle_hour_costs_next_to_nothing(tmp_path, dovecot, capsys):
             tmp_path, line, account, LOOKS, clock=cpu, autorefresh=REFRESH * pressed / 60, remote=options
         )
     spent = busy.cpu + still.cpu / SECONDS * HOUR
-    with capsys.disabled():
-        print(
-            f"\nan idle hour: {spent:.2f} s of processor (of which {busy.cpu:.2f} s for what is to be done), "
-            f"{max(busy.memory, still.memory) >> 20} MB, {busy.octets / 1000:.0f} kB on the line"
-        )
+    tell(
+        f"an idle hour: {spent:.2f} s of processor (of which {busy.cpu:.2f} s for what is to be done), "
+        f"{max(busy.memory, still.memory) >> 20} MB, {busy.octets / 1000:.0f} kB on the line"
+    )
     assert spent <= CPU * (1 if SECONDS >= 60 else 2)  # in seconds, a moment counts for minutes
     assert max(busy.memory, still.memory) <= MEMORY
 

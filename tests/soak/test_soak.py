@@ -46,9 +46,10 @@ WANTED = os.environ.get("POSTBOAT_KINDS", "notify").split(",")
 
 @pytest.mark.parametrize("kind", KINDS if WANTED == ["all"] else WANTED)
 async def test_a_postboat_that_stays_is_in_step_after_every_fault_and_leaves_nothing_behind(
-    kind, tmp_path, monkeypatch, capsys
+    kind, tmp_path, monkeypatch, tell
 ):
     server, options = KINDS[kind]
+    tell(f"{kind}: seed {SEED}, {FAULTS} faults")
     async with Scene(tmp_path, random.Random(SEED), server) as scene:
         before = holdings(scene)
         vessel = Liner(scene, monkeypatch, **options)
@@ -56,8 +57,7 @@ async def test_a_postboat_that_stays_is_in_step_after_every_fault_and_leaves_not
         log = await soak(scene, vessel, FAULTS, NAMES, LONGEST)
         await vessel.stop()
         await nothing_more_than(scene, before)
-        with capsys.disabled():
-            print(f"\n{kind}: seed {SEED}, {FAULTS} faults, {scene.neighbours.facts['deeds']} deeds\n{log}")
+        tell(f"{kind}: {scene.neighbours.facts['deeds']} deeds\n{log}")
 
 
 async def test_on_another_network_nobody_waits_for_answers_to_the_address_before(tmp_path, monkeypatch):

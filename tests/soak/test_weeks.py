@@ -38,7 +38,7 @@ def objects() -> int:
     return len(gc.get_objects())
 
 
-async def test_no_task_descriptor_or_object_is_left_behind_in_weeks(tmp_path, monkeypatch, capsys):
+async def test_no_task_descriptor_or_object_is_left_behind_in_weeks(tmp_path, monkeypatch, tell):
     async with Scene(tmp_path, random.Random(SEED), FrailDovecot) as scene:
         vessel = Liner(scene, monkeypatch, autorefresh=AT_ONCE)
         await vessel.start()
@@ -50,12 +50,11 @@ async def test_no_task_descriptor_or_object_is_left_behind_in_weeks(tmp_path, mo
         late = objects()
         await _no_more_than(scene, calm)
         await vessel.stop()
-        with capsys.disabled():
-            print(f"\n{CYCLES} cycles: {early} -> {late}, {scene.line.bytes_up} + {scene.line.bytes_down} octets")
+        tell(f"{CYCLES} cycles: {early} objects of Python, and {late} at the end")
     assert late - early < OBJECTS
 
 
-async def test_nothing_grows_in_weeks(tmp_path, dovecot, capsys):
+async def test_nothing_grows_in_weeks(tmp_path, dovecot, tell):
     account = dovecot.account()
     voyage = Voyage(tmp_path, account)
     voyage.deliver(*map(message, range(20)))
@@ -68,8 +67,7 @@ async def test_nothing_grows_in_weeks(tmp_path, dovecot, capsys):
                 await asyncio.sleep(0.2)
                 voyage.files()[0].unlink(missing_ok=True)
             taken.append(resident(postboat.pid))
-        with capsys.disabled():
-            print(f"\n{CYCLES} cycles: {taken[0] / 1e6:.1f} MB -> {taken[1] / 1e6:.1f} MB")
+        tell(f"{CYCLES} cycles: {taken[0] / 1e6:.1f} MB, and {taken[1] / 1e6:.1f} MB at the end")
         assert not postboat.of("AccountWaits")
     assert taken[1] - taken[0] < OCTETS
 
