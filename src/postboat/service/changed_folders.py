@@ -36,7 +36,8 @@ class ChangedFolders:
     """Folders under way. With `dry_run` they are looked at, and what is due shown.
 
     A `guard` that is given remembers what was deleted before; else only what is deleted by one call of `sync` counts.
-    `touched` says what happened in local folders since they were last looked at, where that is known.
+    `touched` says what happened in local folders since they were last looked at, where that is known, and that these
+    are not all folders: `sync` raises `HoldsMore` as `all_folders.sync_all` says.
     """
 
     def __init__(
@@ -52,11 +53,11 @@ class ChangedFolders:
     ) -> None:
         self._parts, self._ledger, self._tree, self._publish = parts, ledger, tree, publish
         self._dry_run, self._retry = options.dry_run, options.retry
-        self._guard, self._touched = guard, touched or {}
+        self._guard, self._touched = guard, touched
         self._transfers = Budget()
 
     async def sync(self, tasks: Sequence[FolderTask]) -> Outcome:
-        """Sync folders; what stops one stops no other. Raises `AccountError` for what stops all."""
+        """Sync folders; what stops one stops no other. Raises `AccountError` for what stops all, and `HoldsMore`."""
         for task in tasks:
             if task.afresh:
                 await self._ledger.folder(task.remote, task.local).start_over()
@@ -65,7 +66,10 @@ class ChangedFolders:
         fresh = [run for task, run in runs.items() if not self._tree.is_known(task)]
         width = self._parts.config.remote.maxconnections * FOLDERS_PER_CONNECTION
         guard = self._guard or Guard(self._parts.config.limits)
-        await (show_all if self._dry_run else sync_all)(known, fresh, guard, width=width)
+        if self._dry_run:
+            await show_all(known, fresh, guard, width=width)
+        else:
+            await sync_all(known, fresh, guard, width=width, some=self._touched is not None)
         return sum((_outcome(run) for run in runs.values()), Outcome())
 
     def _run(self, task: FolderTask) -> FolderRun:
@@ -96,7 +100,7 @@ class ChangedFolders:
         wire = parts.folders.wire_name(task.remote, self._tree.remote)
         read_only = dry_run or Side.REMOTE in parts.policy.readonly
         glimpse = None if again else self._tree.trusted_glimpse(task)
-        local = parts.store.mailbox(task.local, touched=None if again else self._touched.get(task))
+        local = parts.store.mailbox(task.local, touched=None if again or not self._touched else self._touched.get(task))
         listed = self._tree.remote.find(task.remote)
         remote = parts.folders.mailbox(wire, read_only=read_only, may_be_missing=dry_run, glimpse=glimpse, alone=again)
         return FolderPair(

@@ -16,6 +16,7 @@ from postboat.service.account import opened, tell_finished
 from postboat.service.changed_folders import ChangedFolders
 from postboat.service.outcome import Outcome
 from postboat.service.recorded import read_recorded
+from postboat.sync.all_folders import HoldsMore
 from postboat.sync.tasks import each
 from postboat.values import dataclass
 
@@ -96,7 +97,10 @@ async def sync_some(
         publish(AccountStarted(parts.name))
         now = replace(tree, recorded=recorded, known=known, remote=_as_recorded(tree, changed, known), on_disk={})
         folders = ChangedFolders(parts, ledger, now, publish, options, guard=guard, touched=changed)
-        outcome = await folders.sync([replace(task, create=None, afresh=False) for task in changed])
+        try:
+            outcome = await folders.sync([replace(task, create=None, afresh=False) for task in changed])
+        except HoldsMore:
+            return None
     tell_finished(parts, outcome, len(changed), time.monotonic() - began, publish)
     return outcome
 

@@ -66,6 +66,13 @@ class FolderRun:
         """Whether it was looked at and messages are gone from it."""
         return self._seen is not None and lost_any(self._seen)
 
+    @property
+    def holds_more(self) -> bool:
+        """Whether the guard holds messages here that were not held before."""
+        held = {} if self._judged is None else self._judged.held
+        before = {} if self._judged is None else self._judged.before
+        return any(one.keys - (before[side].keys if side in before else frozenset()) for side, one in held.items())
+
     def now_seen(self, observed: Observed) -> None:
         """Take something else for what was found: messages were moved meanwhile."""
         self._seen = observed
