@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.real.kept import kept
+from tests.real.kept import Kept, kept
 from tests.real.voyage import Voyage, message
 from tests.servers.dovecot import DovecotServer
 from tests.servers.proxy import Proxy
 
 from postboat.events import AccountFinished, AccountRests, AccountWaits, FolderFailed, PlanHeld
+from postboat.maildir.watch import DiskWatch
 from postboat.model import Limits
 from postboat.service.pace import Pace
 
@@ -93,3 +94,50 @@ async def test_many_messages_deleted_are_held_though_only_one_folder_was_heard_o
         voyage.deliver(message(1000))
         await postboat.until(lambda: len(voyage.files()) == MANY)
         assert len({held.count for held in postboat.of(PlanHeld)}) == 1
+
+
+def varied(postboat: Kept, timeout: float) -> None:
+    """Change the configuration that a reload reads."""
+    (account,) = postboat.config.accounts
+    account = replace(account, remote=replace(account.remote, timeout=timeout))
+    postboat.config = replace(postboat.config, accounts=(account,))
+
+
+def keepers() -> list[asyncio.Task]:
+    return [task for task in asyncio.all_tasks() if task.get_name().startswith("keeper of")]
+
+
+async def test_of_two_reloads_at_once_the_later_one_counts_and_each_account_is_kept_once(voyage, monkeypatch):
+    async with kept(monkeypatch, [voyage]) as postboat:
+        await postboat.told(AccountRests)
+        reloads = []
+        for timeout in (21, 22):
+            varied(postboat, timeout)
+            reloads.append(asyncio.create_task(postboat.daemon.reload()))
+            await asyncio.sleep(0)
+        await asyncio.gather(*reloads)
+        assert len(keepers()) == 1
+        assert postboat.daemon._keepers["Test"].parts.config.remote.timeout == 22
+
+
+@pytest.mark.parametrize("finish", [False, True])
+async def test_stopped_during_a_reload_it_ends(voyage, monkeypatch, finish):
+    async with kept(monkeypatch, [voyage]) as postboat:
+        await postboat.told(AccountRests)
+        varied(postboat, 21)
+        reload = asyncio.create_task(postboat.daemon.reload())
+        await asyncio.sleep(0)
+        postboat.daemon.stop(finish=finish)
+        await postboat.ended()
+        await reload
+
+
+async def test_an_account_that_rests_after_a_defect_ends_with_the_others(voyage, monkeypatch):
+    async def defective(_self: DiskWatch) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(DiskWatch, "run", defective)
+    async with kept(monkeypatch, [voyage]) as postboat:
+        await postboat.told(AccountWaits)
+        postboat.daemon.stop(finish=True)
+        await postboat.ended()

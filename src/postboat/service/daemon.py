@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import random
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
 from postboat import __version__
@@ -81,6 +81,9 @@ class Daemon:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group = asyncio.TaskGroup()
         self._over = asyncio.Event()
+        self._ending = asyncio.Event()
+        """Whether no account is begun any more."""
+        self._adopting = asyncio.Lock()
 
     @property
     def status(self) -> ServiceStatus:
@@ -123,7 +126,10 @@ class Daemon:
                 self._begin(account)
             if self._notifier is not None:
                 self._notifier.ready()
-            await self._over.wait()
+            try:
+                await self._over.wait()
+            finally:
+                self._ending.set()
             for task in (*watches, *self._tasks.values()):
                 task.cancel()
 
@@ -145,28 +151,33 @@ class Daemon:
     def _begin(self, account: AccountConfig) -> None:
         task = self._group.create_task(self._keep(account), name=f"keeper of {account.name}")
         self._tasks[account.name] = task
-        task.add_done_callback(self._ended)
+        task.add_done_callback(lambda _: self._end_with_last())
 
-    def _ended(self, _task: asyncio.Task[None]) -> None:
+    def _end_with_last(self) -> None:
         """When the last account was let end, all is over."""
-        if self._tasks and all(task.done() for task in self._tasks.values()):
+        if (self._tasks or self._ending.is_set()) and all(task.done() for task in self._tasks.values()):
             self._over.set()
 
     async def _keep(self, account: AccountConfig) -> None:
         """Keep one account in step; a defect of ours ends neither the others nor, for good, this one."""
-        while True:
-            parts = assemble(account, self._config, self.publish, self._prompter, self._prompting, dry_run=False)
-            surroundings = Surroundings(
-                self.publish, self._slots, self._pace, self._clocks.boot, self._clocks.wall, self._chance
-            )
-            keeper = self._keepers[account.name] = Keeper(parts, surroundings, _hooks(account, self.publish))
+        while not self._ending.is_set():
             try:
-                return await keeper.run()
+                return await self._keeper(account).run()
             except Exception as defect:
                 log.error("account %s ended by a defect", account.name, exc_info=defect)
                 until = self._clocks.wall() + self._pace.longest_retry
                 self.publish(AccountWaits(account.name, f"{DEFECT}: {defect!r}", INTERNAL_ERROR, until))
-            await asyncio.sleep(self._pace.longest_retry)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pace.longest_retry):
+                    await self._ending.wait()
+
+    def _keeper(self, account: AccountConfig) -> Keeper:
+        parts = assemble(account, self._config, self.publish, self._prompter, self._prompting, dry_run=False)
+        surroundings = Surroundings(
+            self.publish, self._slots, self._pace, self._clocks.boot, self._clocks.wall, self._chance
+        )
+        keeper = self._keepers[account.name] = Keeper(parts, surroundings, _hooks(account, self.publish))
+        return keeper
 
     def _named(self, accounts: Iterable[str]) -> list[Keeper]:
         """Keepers of these accounts; of all when none is named."""
@@ -207,6 +218,7 @@ class Daemon:
 
     def stop(self, *, finish: bool = False) -> None:
         """End within seconds, or once the syncs under way are done."""
+        self._ending.set()
         if not finish:
             self._over.set()
         for keeper in self._keepers.values():
@@ -222,7 +234,8 @@ class Daemon:
             self.publish(ConfigReloaded(tuple(error.problems)))
             return error.problems
         else:
-            await self._adopt(config)
+            async with self._adopting:
+                await self._adopt(config)
             self.publish(ConfigReloaded(accounts=tuple(account.name for account in config.accounts)))
             return ()
         finally:
@@ -246,8 +259,9 @@ class Daemon:
         self._status.keep_only({account.name for account in config.accounts})
         for warning in config.warnings:
             self.publish(Warned(warning))
-        for account in changed:
+        for account in changed if not self._ending.is_set() else ():
             self._begin(account)
+        self._end_with_last()
 
     # What happens to the machine
 
