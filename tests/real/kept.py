@@ -56,7 +56,7 @@ class Kept:
     async def until(self, true: Callable[[], object]) -> float:
         """Wait for something to be so; returns the seconds it took."""
         began = time.monotonic()
-        while not await asyncio.to_thread(true):
+        while not await asyncio.to_thread(_holds, true):
             assert time.monotonic() - began < PATIENCE, f"it does not come to be so: {self.events}"
             await asyncio.sleep(LOOK)
         return time.monotonic() - began
@@ -83,6 +83,14 @@ async def kept(
     finally:
         keeping.daemon.stop()
         await keeping.ended()
+
+
+def _holds(true: Callable[[], object]) -> bool:
+    """Whether it is so; files may be moved while they are looked at."""
+    try:
+        return bool(true())
+    except FileNotFoundError:
+        return False
 
 
 class _NoNetwork:

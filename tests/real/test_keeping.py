@@ -141,3 +141,17 @@ async def test_an_account_that_rests_after_a_defect_ends_with_the_others(voyage,
         await postboat.told(AccountWaits)
         postboat.daemon.stop(finish=True)
         await postboat.ended()
+
+
+async def test_an_account_that_waits_for_its_turn_is_neither_stuck_nor_keeps_the_machine_awake(
+    voyage, line, tmp_path, dovecot, monkeypatch
+):
+    other = Voyage(tmp_path, dovecot.account(), name="Other")
+    line.stall()
+    async with kept(monkeypatch, [voyage, other], pace=Pace(stuck=0.1), maxsyncaccounts=1) as postboat:
+        await postboat.until(lambda: line.now)
+        await asyncio.sleep(0.2)
+        first, second = (postboat.daemon._keepers[name] for name in ("Test", "Other"))
+        assert first.is_stuck and not second.is_stuck
+        async with asyncio.timeout(1):
+            await second.doze()

@@ -34,6 +34,7 @@ from postboat.service.disk_watching import DiskWatching
 from postboat.service.quick import Quick
 from postboat.service.server_watching import ServerWatching
 from postboat.service.supervisor import INTERNAL_ERROR, in_words
+from postboat.service.turns import Turns
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -96,9 +97,7 @@ class Keeper:
         self._alarm = asyncio.Event()
         self._errands: set[asyncio.Future[None]] = set()
         self._finishing = False
-        self._dozing = False
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._turns = Turns(surroundings.slots)
         self._needs_user = False
         """Whether what failed last is for the user to mend."""
         self._is_told = False
@@ -120,7 +119,7 @@ class Keeper:
     @property
     def is_stuck(self) -> bool:
         """Whether a sync is under way of which nothing was heard for longer than anything takes."""
-        return not self._idle.is_set() and self._around.now() - self._spoke > self._around.pace.stuck
+        return not self._turns.at_rest.is_set() and self._around.now() - self._spoke > self._around.pace.stuck
 
     # What others ask of it
 
@@ -171,15 +170,15 @@ class Keeper:
 
         May be cancelled: the connections are cut when the machine wakes.
         """
-        self._dozing = True
+        self._turns.awake.clear()
         self._alarm.set()
-        await self._idle.wait()
+        await self._turns.at_rest.wait()
         await self._server.stop()
         await self.parts.pool.release()
 
     def woke(self, why: str) -> None:
         """Make all connections anew and look at everything: they may be dead, and nobody listened."""
-        self._dozing = False
+        self._turns.awake.set()
         self._connect_anew(why)
 
     def _connect_anew(self, why: str) -> None:
@@ -261,22 +260,20 @@ class Keeper:
 
     async def _go_on(self, disk: DiskWatching) -> None:
         while await self._due():
-            self._idle.clear()
-            try:
+            self._spoke = self._around.now()
+            with self._turns.work():
                 await self._cycle(self._agenda.take(self._around.now()), disk)
-            finally:
-                self._idle.set()
 
     async def _due(self) -> bool:
         """Wait until something is to be done; False when the end has come."""
         while not self._finishing:
             due, now = self._agenda.due_at(), self._around.now()
-            if due is not None and due <= now and not self._dozing:
+            if due is not None and due <= now and self._turns.awake.is_set():
                 return True
             self._rest(due, now)
             self._alarm.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(None if due is None or self._dozing else due - now):
+                async with asyncio.timeout(due - now if due is not None and self._turns.awake.is_set() else None):
                     await self._alarm.wait()
         return False
 
@@ -294,7 +291,8 @@ class Keeper:
             await self._hooks.before()
         outcome: Outcome | None = None
         try:
-            async with self._around.slots:
+            async with self._turns.slot():
+                self._spoke = self._around.now()
                 work, outcome = await self._synced(work, disk)
         except Exception as failure:
             self._fails(failure)
