@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from postboat.cli.client import Ended, NotRunning, Service, socket_for
 from postboat.event_json import decode
 from postboat.service.exit_codes import gravest
-from postboat.status import from_json, learn
+from postboat.status import SYNCING, from_json, learn
 from postboat.ui.words import fit
 
 if TYPE_CHECKING:
@@ -70,16 +70,18 @@ def until_synced(usage: Usage, targets: Sequence[str]) -> int:
     with Service(socket_for(usage)) as service:
         status = from_json(service.ask("now", targets=list(targets), follow=True)["status"])
         names = [name for name in status.accounts if not targets or any(_is_about(each, name) for each in targets)]
-        begun: set[str] = set()
-        while names:
+        waited = set(names)
+        before = {name for name in names if status.accounts[name].phase == SYNCING}
+        """Those of which a sync was under way when it was asked for: the first end that is told is of that one."""
+        while waited:
             for line in service.news(None):
                 status = updated(status, [line])
                 name, what = str(line.get("account")), line.get("event")
-                if what == "AccountStarted":
-                    begun.add(name)
-                elif name in begun and what in _ENDS and name in names:
-                    names.remove(name)
-    return gravest(account.verdict for name, account in status.accounts.items() if name in begun)
+                if what == "AccountStarted" or (what in _ENDS and name in before):
+                    before.discard(name)
+                elif what in _ENDS:  # though it did not begin, as when there is no server to be reached
+                    waited.discard(name)
+    return gravest(account.verdict for name, account in status.accounts.items() if name in names)
 
 
 _ENDS = frozenset({"AccountFinished", "AccountFailed", "AccountWaits"})

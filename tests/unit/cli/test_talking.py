@@ -159,13 +159,19 @@ DONE = AccountFinished("A", Counts(), 1, 0, 0.1)
         ((AccountStarted("A"), DONE), 0),
         ((AccountStarted("A"), AccountWaits("A", "refused", 4, 0.0)), 4),
         ((AccountStarted("A"), PlanHeld("A", "I", "remote", "emptied", 1, 1), DONE), 6),
-        ((DONE, AccountStarted("A"), AccountWaits("A", "password", 5)), 5),
-        ((AccountStarted("B"), AccountWaits("B", "refused", 4, 0.0), AccountStarted("A"), DONE), 4),
+        ((AccountWaits("A", "unreachable", 4, 0.0),), 4),
+        ((AccountStarted("B"), AccountWaits("B", "refused", 4, 0.0), AccountStarted("A"), DONE), 0),
     ],
 )
 def test_now_can_wait_for_the_end_and_tell_how_it_was(talk: Talk, events: tuple[object, ...], code: int) -> None:
     talk.controls.then["now"] = events  # type: ignore[assignment]
     assert talk("now", "A", "--wait") == code
+
+
+def test_the_end_of_a_sync_that_was_under_way_is_not_the_end_of_the_one_that_was_asked_for(talk: Talk) -> None:
+    talk.controls.tell([AccountStarted("A")])
+    talk.controls.then["now"] = (DONE, AccountWaits("A", "password", 5))
+    assert talk("now", "A", "--wait") == 5
 
 
 def test_who_waits_for_all_waits_for_each(talk: Talk) -> None:
