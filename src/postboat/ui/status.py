@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from postboat.errors import ServerUnreachable
 from postboat.status import IDLE, NEEDS_USER
 from postboat.ui import times, waiting, words
 
@@ -84,7 +85,8 @@ def _facts(account: AccountStatus, now: float, manner: Manner) -> Iterator[tuple
     if account.arrived:
         yield "new", f"{words.plural(account.arrived, 'message')} since it runs"
     if account.host:
-        yield "server", words.clean(account.host) + (f": changes are {_heard(account)}" if account.server else "")
+        listens = account.server and account.exit_code != ServerUnreachable.exit_code
+        yield "server", words.clean(account.host) + (f": changes are {_heard(account)}" if listens else "")
     if account.disk:
         why = f" ({words.clean(account.disk_reason)})" if account.disk_reason else ""
         yield "disk", f"changes are {HEARD.get(account.disk, account.disk)}{why}"

@@ -100,6 +100,11 @@ def test_one_that_waits_says_why_and_until_when() -> None:
     ]
 
 
+def test_without_a_connection_the_server_is_not_said_to_tell_anything() -> None:
+    lines = list(screen(fold(*WELL, AccountWaits("Home", "refused", 4, NOW + 40)), NOW, MANNER))
+    assert "  server      imap.example.org" in lines
+
+
 def test_one_that_needs_its_user_says_what_helps() -> None:
     assert told(SIGN_IN)[2:] == [
         "Uni: needs you",
