@@ -64,6 +64,18 @@ class Hooks:
         self._arrivals = Arrivals(account.name)
         self._desktop = desktop or _desktop(account, publish)
         self._calling = False
+        self._is_running = False
+        self._echoes = False
+        """Whether a look at everything was asked for while a hook ran, probably by that hook."""
+        self._is_echo = False
+        """Whether the sync that is under way is that look."""
+
+    def asked(self) -> None:
+        """Take that a look at everything is asked for.
+
+        One that a hook asks for has hooks of its own only if it changes something: else they would go on for ever.
+        """
+        self._echoes = self._is_running
 
     def learn(self, event: Event) -> None:
         """Take note of what happens in the sync that is under way. Never waits, never raises."""
@@ -77,7 +89,8 @@ class Hooks:
     async def before(self) -> None:
         """Run `presynchook`. For syncs of all folders only: what was pushed is not to wait."""
         self._arrivals = Arrivals(self._account.name)
-        if self._account.presynchook:
+        self._is_echo, self._echoes = self._echoes, False
+        if self._account.presynchook and not self._is_echo:
             await self._shell(BEFORE, self._account.presynchook, Facts(self._account.name))
 
     async def after(self, everything: bool, outcome: Outcome | None, seconds: float) -> None:
@@ -85,6 +98,7 @@ class Hooks:
 
         `postsynchook` is for what changed, and for syncs of all folders that did not fail.
         """
+        everything, self._is_echo = everything and not self._is_echo, False
         facts = self._facts(everything, outcome, seconds)
         if facts.unread:
             await self._new_mail(facts)
@@ -114,7 +128,12 @@ class Hooks:
     async def _shell(self, hook: str, command: str, facts: Facts) -> None:
         environment = {**self._environment, **facts.environment(hook)}
         within = self._account.hooktimeout
-        self._tell(hook, await run_command(command, environment, facts.as_json(hook), within=within))
+        self._is_running = True
+        try:
+            ran = await run_command(command, environment, facts.as_json(hook), within=within)
+        finally:
+            self._is_running = False
+        self._tell(hook, ran)
 
     def _tell(self, hook: str, ran: Ran) -> None:
         self._publish(HookRan(self._account.name, hook, ran.status, ran.seconds, ran.output))

@@ -127,10 +127,12 @@ class Keeper:
         """Sync at once: these folders, named as events name them, or all. Passwords are looked for anew."""
         self.parts.passwords.forget()
         wires = self._wire_names(folders) if folders else None
-        if wires is None:
-            self._agenda.ask()
-        else:
+        if wires is not None:
             self._agenda.ask_for(wires)
+        else:
+            self._agenda.ask()
+            if self._hooks is not None:
+                self._hooks.asked()
         self._alarm.set()
 
     def refuse_unknown(self, folders: Iterable[str]) -> None:

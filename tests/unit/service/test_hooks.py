@@ -18,6 +18,7 @@ from postboat.service.outcome import Outcome
 NEW = MessagesArrived("A", "INBOX", ("/m/new/1",))
 CHANGED = FolderFinished("A", "INBOX", Counts(reflagged=1))
 WELL = Outcome()
+HOOKS = ("presynchook", "postsynchook", "newmail_hook")
 
 
 class Told:
@@ -69,6 +70,25 @@ async def test_a_pushed_change_runs_the_hook_after_it_only_if_it_changed_anythin
     assert told.ran == []
     await told.cycle(CHANGED, everything=False, outcome=Outcome(failed=1))
     assert told.ran == ["post idle done 3"]
+
+
+@pytest.mark.parametrize("hook", ["presynchook", "postsynchook"])
+async def test_a_look_that_a_hook_asked_for_has_no_hooks_unless_it_changes_something(told, hook):
+    told = told(**dict.fromkeys(HOOKS, None) | {hook: "until test -e asked; do sleep 0.01; done"})
+    cycle = asyncio.create_task(told.cycle())
+    while not told.hooks._is_running:
+        await asyncio.sleep(0)
+    told.hooks.asked()
+    (told.home / "asked").touch()
+    await cycle
+    assert len(told.events) == 1
+    await told.cycle()
+    assert len(told.events) == 1, "that one was asked for by the hook"
+    await told.cycle()
+    assert len(told.events) == 2, "and this one is a refresh"
+    told.hooks.asked()
+    await told.cycle()
+    assert len(told.events) == 3, "and this one the user's"
 
 
 async def test_new_mail_runs_its_hook_first_and_once(told):
