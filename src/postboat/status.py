@@ -241,7 +241,12 @@ def _take_note(account: AccountStatus, event: AccountEvent) -> None:
         case HookRan(hook=hook, status=0):
             account.hooks.pop(hook, None)
         case HookRan(hook=hook, status=status, output=output):
-            account.hooks[hook] = output if status is None else f"ended with status {status}"
+            account.hooks[hook] = _last_line(output) if status is None else f"ended with status {status}"
+
+
+def _last_line(output: str) -> str:
+    """Why a hook failed: that stands below whatever it printed."""
+    return next(reversed(output.rstrip().splitlines()), "did not run")
 
 
 def _finish(account: AccountStatus, finished: AccountFinished, now: float) -> None:

@@ -172,7 +172,7 @@ def test_watches_and_hooks_are_as_they_were_told_last() -> None:
         ServerWatched("A", "idle", ("INBOX",)),
         DiskWatched("A", "poll", "NFS"),
         HookRan("A", "presynchook", 1, 0.1),
-        HookRan("A", "postsynchook", None, 60.0, "took too long"),
+        HookRan("A", "postsynchook", None, 60.0, "much\nand more\ntook too long"),
         HookRan("A", "presynchook", 0, 0.1),
     )
     assert (known.host, known.server, known.server_folders) == ("imap.example.org", "idle", ("INBOX",))

@@ -141,7 +141,8 @@ def _hook_failed(event: HookRan) -> tuple[str, ...]:
     name = f"{words.clean(event.account)}: {event.hook}"
     printed = [words.clean(line) for line in event.output.splitlines() if line.strip()][-LINES:]
     if event.status is None:
-        return (f"{name} failed: {'; '.join(printed) or 'it did not run'}",)
+        *before, why = printed or ["it did not run"]
+        return (f"{name} failed: {why}", *(f"  {line}" for line in before))
     how = f"ended with status {event.status}" if event.status > 0 else f"was ended by signal {-event.status}"
     return (f"{name} {how} after {words.seconds(event.seconds)}", *(f"  {line}" for line in printed))
 

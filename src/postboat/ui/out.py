@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import queue
 import select
@@ -11,6 +12,9 @@ from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""A log file that cannot grow may be able to later: what does not fit is lost, and no more."""
 
 
 class Out:
@@ -86,8 +90,8 @@ class Out:
                 self._stream.flush()
             else:
                 _write_all(self._fd, text.encode(self._encoding, "replace"))
-        except (OSError, ValueError):  # ValueError: the stream was closed under us
-            self.closed = True
+        except (OSError, ValueError) as error:  # ValueError: the stream was closed under us
+            self.closed = getattr(error, "errno", None) not in FULL
 
     def _work(self) -> None:
         while True:

@@ -263,6 +263,11 @@ async def test_a_hook_that_took_too_long_says_so_in_one_line() -> None:
     assert err == ["MyMail: newmail_hook failed: took longer than 60 s"]
 
 
+async def test_what_a_hook_printed_before_it_took_too_long_stands_below() -> None:
+    _, err = await basic(HookRan("MyMail", "postsynchook", None, 60.0, "indexing\ntook longer than 60 s"))
+    assert err == ["MyMail: postsynchook failed: took longer than 60 s", "  indexing"]
+
+
 # --- what lasts ---------------------------------------------------------------------------------------------------
 
 

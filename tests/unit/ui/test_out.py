@@ -30,6 +30,15 @@ async def test_a_reader_who_left_is_no_error() -> None:
         await out.write("nobody\n")
 
 
+async def test_a_full_disk_costs_the_lines_for_which_there_is_no_room(tmp_path: Path) -> None:
+    with open("/dev/full", "w") as stream, (tmp_path / "out").open("w") as disk:
+        out = Out(stream)
+        await out.write("lost\n")
+        os.dup2(disk.fileno(), stream.fileno())
+        await out.write("kept\n")
+    assert (tmp_path / "out").read_text() == "kept\n"
+
+
 async def test_a_reader_who_stands_still_does_not_stop_the_loop() -> None:
     reading, writing = os.pipe()
     with open(writing, "w") as stream, open(reading, "rb") as reader:
