@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import imaplib
 import json
 import shutil
 import signal
@@ -34,8 +35,8 @@ class Skipper(User):
         self.configure("autorefresh = 60")
         self.process = self.start("-u", "basic")
 
-    def configure(self, account: str) -> None:
-        self.write(".offlineimaprc", offlineimaprc(self.at, account=account))
+    def configure(self, account: str, remote: str = "") -> None:
+        self.write(".offlineimaprc", offlineimaprc(self.at, account=account, remote=remote))
 
     def status(self) -> dict[str, Any]:
         account: dict[str, Any] = json.loads(self.run("status", "--json").out)["accounts"][0]
@@ -78,7 +79,7 @@ def test_a_day_with_a_run_that_goes_on(skipper: Skipper) -> None:
     skipper.until("state", "idle")
     assert skipper.run("now", "--wait", "MyMail:INBOX").code == 0
     refused = skipper.run("now", "MyMail:INBOXX")
-    assert (refused.code, "has no folder INBOXX; did you mean INBOX?" in refused.err) == (2, True)
+    assert (refused.code, "syncs no folder INBOXX; did you mean INBOX?" in refused.err) == (2, True)
     assert skipper.run("sync", "-o").code == 0, "one run by hand works beside it"
 
     second = skipper.run()
@@ -90,6 +91,30 @@ def test_a_day_with_a_run_that_goes_on(skipper: Skipper) -> None:
     assert time.monotonic() - began < 6
     assert skipper.end() == 0
     assert skipper.run("status").code == 3
+
+
+def test_what_is_decided_beside_it_shows_at_once(skipper: Skipper) -> None:
+    skipper.until("state", "idle")
+    dropped = [skipper.drop(message(number), name=f"{number}.local") for number in range(5)]
+    assert skipper.run("now", "--wait").code == 0
+    for path in dropped:
+        for file in path.parent.parent.rglob(f"{path.name.partition(':')[0]}*"):
+            file.unlink()
+    skipper.until("held", 5)
+    assert skipper.run("restore", "MyMail").code == 0
+    skipper.until("held", 0)
+
+
+def test_a_folder_that_is_left_out_is_not_synced_though_it_is_asked_for(skipper: Skipper) -> None:
+    with imaplib.IMAP4(skipper.at.host, skipper.at.port) as phone:
+        phone.login(skipper.at.user, skipper.at.password)
+        phone.create("Work")
+    skipper.until("folders", 2)
+    skipper.configure("autorefresh = 60", remote="folderfilter = lambda name: name != 'Work'")
+    assert skipper.run("reload").code == 0
+    skipper.until("folders", 1)
+    refused = skipper.run("now", "--wait", "MyMail:Work")
+    assert (refused.code, "syncs no folder Work" in refused.err) == (2, True)
 
 
 def test_a_new_configuration_is_used_unless_it_is_wrong(skipper: Skipper) -> None:

@@ -136,11 +136,15 @@ class Keeper:
         self._alarm.set()
 
     def refuse_unknown(self, folders: Iterable[str]) -> None:
-        """Raise `ConfigError` for folders that were not on the server when all were last looked at."""
-        known = set() if self._tree is None else self._tree.wire_names.keys()
-        if unknown := [name for name in folders if known and name not in known]:
-            hint = did_you_mean(unknown[0], known) or "; `postboat folders` lists all there are"
-            raise ConfigError([f"{self.name}:{unknown[0]}: account {self.name} has no folder {unknown[0]}{hint}"])
+        """Raise `ConfigError` for folders that were not synced when all were last looked at."""
+        synced = set() if self._tree is None else self._tree.synced_names
+        for name in folders:
+            if synced and name not in synced:
+                hint = (
+                    did_you_mean(name, synced)
+                    or "; `postboat folders` lists all there are, and why some are not synced"
+                )
+                raise ConfigError([f"{self.name}:{name}: account {self.name} syncs no folder {name}{hint}"])
 
     def pause(self) -> None:
         """Rest until `resume`, but for what is asked."""

@@ -86,6 +86,11 @@ class Tree:
         """Wire names of the remote folders, by the names that events use."""
         return {self.names.remote_text(folder.name): folder.wire for folder in self.remote.folders}
 
+    @property
+    def synced_names(self) -> Collection[str]:
+        """Names that events use of the folders that are synced."""
+        return {self.names.remote_text(task.remote) for task in self.plan.tasks}
+
     def halves(self, names: Collection[str]) -> Iterator[str | FolderName]:
         """Wire names and local names of the folders that events call so."""
         yield from (wire for name, wire in self.wire_names.items() if name in names)

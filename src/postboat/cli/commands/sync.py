@@ -79,7 +79,21 @@ async def show_sync(usage: Usage, config: Config, debug: Debug, first: First | N
         if first is not None and not accounts:
             bus.publish(RunFinished(0))
             return 0
-        return await supervise(config, _options(usage, accounts), bus.publish, prompter)
+        code = await supervise(config, _options(usage, accounts), bus.publish, prompter)
+    if first is not None:
+        tell_service(usage, accounts)
+    return code
+
+
+def tell_service(usage: Usage, accounts: tuple[str, ...]) -> None:
+    """Let a run that goes on, if there is one, look at what was decided beside it: it may still tell what was held."""
+    from contextlib import suppress
+
+    from postboat.cli.client import ask
+    from postboat.errors import PostboatError
+
+    with suppress(PostboatError):
+        ask(usage, "now", targets=list(accounts))
 
 
 def goes_on(usage: Usage, config: Config) -> bool:
