@@ -12,7 +12,15 @@ from tests.real.voyage import Voyage, message
 from tests.servers.dovecot import DovecotServer
 from tests.servers.proxy import Proxy
 
-from postboat.events import AccountFinished, AccountRests, AccountWaits, FolderFailed, PlanHeld
+from postboat.events import (
+    AccountFinished,
+    AccountRests,
+    AccountWaits,
+    FolderFailed,
+    FolderFinished,
+    FolderPlanned,
+    PlanHeld,
+)
 from postboat.maildir.watch import DiskWatch
 from postboat.model import Limits
 from postboat.service.pace import Pace
@@ -155,3 +163,14 @@ async def test_an_account_that_waits_for_its_turn_is_neither_stuck_nor_keeps_the
         assert first.is_stuck and not second.is_stuck
         async with asyncio.timeout(1):
             await second.doze()
+
+
+async def test_it_ends_at_once_in_the_middle_of_a_large_message_on_a_line_that_stands_still(voyage, line, monkeypatch):
+    voyage.deliver(message(2, size=30_000_000))
+    async with kept(monkeypatch, [voyage]) as postboat:
+        await postboat.told(FolderPlanned)
+        await postboat.until(lambda: line.bytes_down > 2_000_000)
+        line.stall()
+        postboat.daemon.stop()
+        await postboat.ended()
+        assert not postboat.of(FolderFinished)

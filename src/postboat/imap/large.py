@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, aclosing
-from typing import TYPE_CHECKING
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Self
 
 from postboat.errors import CommandFailed, ConnectionLost, MessageError
 from postboat.imap.bodies import Bodies, fetch_all
@@ -45,7 +45,7 @@ async def read_large(
     if about is None:
         yield Gone(str(uid))
         return
-    async with aclosing(_Stream(session, uid, alone=alone)) as stream:
+    async with _Stream(session, uid, alone=alone) as stream:
         try:
             size = await stream.open()
         except CommandFailed as failure:
@@ -69,7 +69,10 @@ async def _read_alone(session: Session, uid: int, bodies: Bodies) -> Content | G
 
 
 class _Stream:
-    """A message's octets, which may be asked for more than once: the second time the server sends them anew."""
+    """A message's octets, which may be asked for more than once: the second time the server sends them anew.
+
+    What is still to come when the block ends is read and thrown away; when it fails or is left, the connection is cut.
+    """
 
     def __init__(self, session: Session, uid: int, *, alone: bool) -> None:
         self._session, self._uid, self._alone = session, uid, alone
@@ -78,7 +81,7 @@ class _Stream:
 
     async def open(self) -> int | None:
         """Begin to receive; tells the exact size in octets, or None when the server sends nothing."""
-        await self.aclose()
+        await self._stop()
         try:
             size, self._parts = await self._stack.enter_async_context(self._session.stream(self._uid))
         except LookupError:
@@ -99,8 +102,14 @@ class _Stream:
                 raise MessageError(f"{BREAKS}: {lost}", passing=True) from lost
             raise
 
-    async def aclose(self) -> None:
-        """Stop receiving; what is still to come is thrown away."""
+    async def _stop(self) -> None:
         self._parts = None
         await self._stack.aclose()
         self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: Any) -> None:
+        self._parts = None
+        await self._stack.__aexit__(*exc)
