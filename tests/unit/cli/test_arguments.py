@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from postboat.cli.arguments import parse, split_command, split_list
+from postboat.cli.commands.sync import read
+from postboat.cli.debug import Debug
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,20 @@ def test_all_options_of_sync_arrive() -> None:
     assert usage.dry_run
     assert usage.json
     assert usage.wait
+
+
+@pytest.mark.parametrize(("words", "quick"), [(["-q"], -1), ([], 3)])
+def test_quick_goes_for_all_refreshes_of_a_run_that_goes_on(tmp_path: Path, words: list[str], quick: int) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        "[general]\naccounts = ['A']\n"
+        "[account.A]\nlocalrepository = 'L'\nremoterepository = 'R'\nautorefresh = 5\nquick = 3\n"
+        "[repository.L]\ntype = 'Maildir'\nlocalfolders = '/m'\n"
+        "[repository.R]\ntype = 'IMAP'\nremotehost = 'localhost'\nremoteuser = 'me'\n"
+    )
+    usage = parse(["-c", str(config), *words])
+    with Debug.from_usage(usage) as debug:
+        assert [account.quick for account in read(usage, debug).accounts] == [quick]
 
 
 def test_nothing_asked_for_is_nothing_set() -> None:

@@ -54,9 +54,19 @@ def add_showing(parser: argparse.ArgumentParser) -> None:
 
 async def run(usage: Usage, debug: Debug) -> int:
     """Sync, showing it by the chosen face."""
+    return await show_sync(usage, read(usage, debug), debug)
+
+
+def read(usage: Usage, debug: Debug) -> Config:
+    """Read the configuration; with `--quick`, all syncs of a run that goes on are quick. Raises `ConfigError`."""
+    from dataclasses import replace
+
     from postboat.cli.run import load
 
-    return await show_sync(usage, load(usage, debug), debug)
+    config = load(usage, debug)
+    if not usage.quick:
+        return config
+    return replace(config, accounts=tuple(replace(account, quick=-1) for account in config.accounts))
 
 
 async def show_sync(usage: Usage, config: Config, debug: Debug, first: First | None = None) -> int:
@@ -109,14 +119,14 @@ async def _go_on(usage: Usage, config: Config, debug: Debug, bus: Bus, prompter:
     import os
     import signal
 
-    from postboat.cli.run import load, on_signal
+    from postboat.cli.run import on_signal
     from postboat.config.paths import control_socket
     from postboat.service.daemon import Daemon
     from postboat.service.systemd import Notifier
     from postboat.ui.bar import plain
 
     socket, notifier = control_socket(config.source), Notifier.from_environment(os.environ)
-    daemon = Daemon(config, bus, lambda: load(usage, debug), prompter, socket=socket, notifier=notifier, in_short=plain)
+    daemon = Daemon(config, bus, lambda: read(usage, debug), prompter, socket=socket, notifier=notifier, in_short=plain)
     reloading: set[asyncio.Task[object]] = set()
 
     def reload() -> None:
