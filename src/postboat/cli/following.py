@@ -94,7 +94,7 @@ def _is_about(target: str, account: str) -> bool:
 def updated(status: ServiceStatus, news: Iterable[dict[str, Any]]) -> ServiceStatus:
     """Fold what was told into the status, or take the one that was sent anew."""
     for line in news:
-        if "status" in line:
+        if "event" not in line and "status" in line:  # events have facts of that name, too
             status = from_json(line["status"])
         elif (event := decode(line)) is not None:
             learn(status, event, datetime.fromisoformat(line["time"]).timestamp())

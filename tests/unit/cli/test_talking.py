@@ -25,6 +25,7 @@ from postboat.events import (
     AccountStarted,
     AccountWaits,
     Counts,
+    HookRan,
     PlanHeld,
     ServiceStarted,
 )
@@ -160,6 +161,7 @@ DONE = AccountFinished("A", Counts(), 1, 0, 0.1)
         ((AccountStarted("A"), AccountWaits("A", "refused", 4, 0.0)), 4),
         ((AccountStarted("A"), PlanHeld("A", "I", "remote", "emptied", 1, 1), DONE), 6),
         ((AccountWaits("A", "unreachable", 4, 0.0),), 4),
+        ((HookRan("A", "presynchook", 1, 0.1), AccountStarted("A"), DONE), 0),
         ((AccountStarted("B"), AccountWaits("B", "refused", 4, 0.0), AccountStarted("A"), DONE), 0),
     ],
 )
