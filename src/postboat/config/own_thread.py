@@ -1,16 +1,18 @@
-"""Runs what a configuration says in Python: it may take for ever, and must not keep the program from its end."""
+"""Runs what may take for ever and cannot be interrupted, so that it does not keep the program from its end."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+T = TypeVar("T")
 
-async def in_own_thread(function: Callable[[], object], name: str) -> object:
+
+async def in_own_thread(function: Callable[[], T], name: str) -> T:
     """Run a function in a thread of its own, which does not keep the program alive if it never ends."""
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[object] = loop.create_future()
@@ -34,4 +36,4 @@ async def in_own_thread(function: Callable[[], object], name: str) -> object:
             pass  # the loop is closed: nobody waits any more
 
     threading.Thread(target=work, name=name, daemon=True).start()
-    return await outcome
+    return cast("T", await outcome)

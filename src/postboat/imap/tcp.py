@@ -8,8 +8,11 @@ import os
 import socket
 import ssl
 from collections import deque
+from functools import partial
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any
+
+from postboat.config.own_thread import in_own_thread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,10 +38,15 @@ Address = tuple[int, Any]
 async def reach(host: str, port: int) -> socket.socket:
     """Connect to `host`. Raises OSError (`socket.gaierror` for an unknown name) when no address answers."""
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await in_own_thread(partial(_addresses, host, port), "resolver")
     except UnicodeError as error:
         raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
-    return await _race(deque(interleaved([(family, address) for family, _, _, _, address in found])))
+    return await _race(deque(interleaved(found)))
+
+
+def _addresses(host: str, port: int) -> list[Address]:
+    """Ask the resolver, which cannot be interrupted: the loop's own way would keep the program from its end."""
+    return [(family, address) for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 def interleaved(addresses: Sequence[Address]) -> list[Address]:

@@ -3,6 +3,8 @@ import errno
 import gc
 import socket
 import ssl
+import subprocess
+import sys
 
 import pytest
 
@@ -40,10 +42,8 @@ async def listening():
 
 
 def resolving_to(monkeypatch, *addresses):
-    async def getaddrinfo(*_, **__):
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
 
 
 async def test_an_address_that_refuses_makes_room_for_the_next_at_once(listening, monkeypatch):
@@ -153,3 +153,31 @@ async def test_two_cancellations_in_a_row_leave_no_socket_open(listening, turns)
     for _ in range(5):
         await asyncio.sleep(0)
     gc.collect()  # warnings are errors: a socket that is open raises ResourceWarning
+
+
+SLOW = """
+import asyncio, socket, threading
+from postboat.imap import tcp
+
+asked = threading.Event()
+
+def getaddrinfo(*_, **__):
+    asked.set()
+    threading.Event().wait()
+
+async def ask():
+    asking = asyncio.ensure_future(tcp.reach("host", 0))
+    while not asked.is_set():
+        await asyncio.sleep(0.01)
+    asking.cancel()
+    await asyncio.wait([asking])
+
+socket.getaddrinfo = getaddrinfo
+with asyncio.Runner(loop_factory=LOOP) as runner:
+    runner.run(ask())
+"""
+
+
+@pytest.mark.parametrize("loop", ["asyncio.new_event_loop", "__import__('uvloop').new_event_loop"])
+def test_a_resolver_that_never_answers_does_not_keep_the_program_from_its_end(loop):
+    subprocess.run([sys.executable, "-c", SLOW.replace("LOOP", loop)], check=True, timeout=10)
