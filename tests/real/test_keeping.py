@@ -12,6 +12,7 @@ from tests.real.voyage import Voyage, message
 from tests.servers.dovecot import DovecotServer
 from tests.servers.proxy import Proxy
 
+from postboat.errors import FolderError
 from postboat.events import (
     AccountFinished,
     AccountRests,
@@ -20,7 +21,9 @@ from postboat.events import (
     FolderFinished,
     FolderPlanned,
     PlanHeld,
+    ServerWatched,
 )
+from postboat.imap.session import Session
 from postboat.maildir.watch import DiskWatch
 from postboat.model import Limits
 from postboat.service.pace import Pace
@@ -174,3 +177,42 @@ async def test_it_ends_at_once_in_the_middle_of_a_large_message_on_a_line_that_s
         postboat.daemon.stop()
         await postboat.ended()
         assert not postboat.of(FolderFinished)
+
+
+async def test_a_folder_that_is_made_later_is_watched_from_the_second_look_at_everything_on(tmp_path, monkeypatch):
+    with DovecotServer(capability=IDLE_ONLY) as server:
+        voyage = Voyage(tmp_path, server.account())
+        voyage.vary(idlefolders=("INBOX", "Later"))
+        async with kept(monkeypatch, [voyage]) as postboat:
+            await postboat.told(AccountRests)
+            voyage.create("Later")
+            for looks in (2, 3):
+                postboat.daemon.now([])
+                await postboat.told(AccountFinished, times=looks)
+            watched = postboat.of(ServerWatched)
+            assert watched[0].folders == ("INBOX",) and set(watched[-1].folders) == {"INBOX", "Later"}
+            voyage.deliver(message(1), folder="Later")
+            await postboat.until(lambda: voyage.files("Later"))
+            connections = len(watched)
+            postboat.daemon.now([])
+            await postboat.told(AccountFinished, times=5)
+            assert len(postboat.of(ServerWatched)) == connections, "what is watched as wanted is left in peace"
+
+
+async def test_a_folder_that_cannot_be_watched_is_not_tried_again_and_again(tmp_path, monkeypatch):
+    async def refuse(session: Session, name: str, **options: bool) -> object:
+        if name == "Odd" and options.get("read_only"):
+            raise FolderError("not now")
+        return await select(session, name, **options)
+
+    select = Session.select
+    monkeypatch.setattr(Session, "select", refuse)
+    with DovecotServer(capability=IDLE_ONLY) as server:
+        voyage = Voyage(tmp_path, server.account())
+        voyage.create("Odd", "Work")
+        voyage.vary(idlefolders=("INBOX", "Work", "Odd"), maxconnections=5)
+        async with kept(monkeypatch, [voyage]) as postboat:
+            await postboat.told(AccountRests)
+            await asyncio.sleep(1)
+            assert len(postboat.of(AccountFinished)) <= 3
+            assert set(postboat.of(ServerWatched)[-1].folders) == {"INBOX", "Work"}

@@ -334,7 +334,8 @@ class Keeper:
         from postboat.service.account import sync_everything
 
         if self._holds:
-            await self._server.stand()  # before the list, so that nothing falls between
+            existing = () if self._tree is None else self._tree.wire_names.values()
+            await self._server.stand(existing)  # before the list, so that nothing falls between
         options = self._quick.options(asked=work.asked)
         outcome = await sync_everything(
             self.parts, options, self._tell, listed=lambda tree: self._listed(tree, disk), guard=guard

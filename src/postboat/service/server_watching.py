@@ -10,10 +10,13 @@ from postboat.imap.watch import ServerWatch
 from postboat.imap.wire import utf7
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from postboat.events import Publish
     from postboat.service.assemble import AccountParts
+
+AGAIN = 300.0
+"""Seconds for which a mailbox that could not be watched is left alone: most that are refused stay so."""
 
 
 class ServerWatching:
@@ -36,28 +39,43 @@ class ServerWatching:
         self._parts, self._tell = parts, tell
         self._heard, self._gap, self._ended = heard, gap, ended
         remote = parts.config.remote
-        names = [_wire(name, utf8=remote.rules.utf8foldernames) for name in remote.idlefolders]
-        self._watch = ServerWatch(parts.pool, names, self, keepalive=keepalive)
+        self._names = [_wire(name, utf8=remote.rules.utf8foldernames) for name in remote.idlefolders]
+        self._watch = ServerWatch(parts.pool, self._names, self, keepalive=keepalive)
         self._task: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
         """Watches that were told to end."""
         self._stands = asyncio.Event()
         self._told: ServerWatched | None = None
+        self._began = 0.0
+        self._existing: frozenset[str] = frozenset()
+        """Mailboxes that were known to exist when the watch was last to stand."""
 
-    async def stand(self) -> None:
-        """Return when the server tells, from now on, what it can tell.
+    async def stand(self, existing: Collection[str] = ()) -> None:
+        """Return when the server tells, from now on, what it can tell of mailboxes, some of which are known to exist.
 
         Raises what connecting does: `AccountError`, `ConnectionLost`. A watch that is ended meanwhile, since the
-        machine woke or is on another network, is begun anew.
+        machine woke or is on another network, is begun anew. So is one that leaves out a mailbox, which may have been
+        made or have become usable since.
         """
+        if self._leaves_out_any(existing):
+            self.cancel()
+        self._existing = frozenset(existing)
         while not await self._is_begun():
             pass
+
+    def _leaves_out_any(self, existing: Collection[str]) -> bool:
+        if self._told is None or self._told.how == "notify":
+            return False
+        was_refused = asyncio.get_running_loop().time() - self._began < AGAIN
+        wanted = frozenset(self._names[: max(1, self._parts.pool.size - 1)]).difference(self._told.folders)
+        return not wanted.isdisjoint(frozenset(existing) - self._existing if was_refused else existing)
 
     async def _is_begun(self) -> bool:
         """Begin the watch if it is over, and wait until it stands; False when `cancel` ended it meanwhile."""
         if self._task is None or self._task.done():
             await asyncio.gather(*self._ending, return_exceptions=True)
             self._stands.clear()
+            self._began = asyncio.get_running_loop().time()
             self._task = asyncio.create_task(self._watch.run(), name=f"server watch of {self._parts.name}")
             self._task.add_done_callback(self._done)
         task, standing = self._task, asyncio.create_task(self._stands.wait())
