@@ -24,6 +24,8 @@ from postboat.events import (
     ServerWatched,
 )
 from postboat.imap.session import Session
+from postboat.ledger.files import lock_file
+from postboat.ledger.lock import lock_account
 from postboat.maildir.watch import DiskWatch
 from postboat.model import Limits
 from postboat.service.pace import Pace
@@ -166,6 +168,17 @@ async def test_an_account_that_waits_for_its_turn_is_neither_stuck_nor_keeps_the
         assert first.is_stuck and not second.is_stuck
         async with asyncio.timeout(1):
             await second.doze()
+
+
+async def test_an_account_that_another_run_has_keeps_no_turn_from_the_others(voyage, tmp_path, dovecot, monkeypatch):
+    other = Voyage(tmp_path, dovecot.account(), name="Other")
+    voyage.state.mkdir(mode=0o700)
+    async with kept(monkeypatch, [voyage, other], maxsyncaccounts=1) as postboat:
+        async with lock_account(lock_file(voyage.state, "Test"), wait=True):
+            await postboat.told(AccountRests)
+            assert {told.account for told in postboat.of(AccountFinished)} == {"Other"}
+            assert postboat.daemon.is_healthy
+        await postboat.told(AccountRests, times=2)
 
 
 async def test_it_ends_at_once_in_the_middle_of_a_large_message_on_a_line_that_stands_still(voyage, line, monkeypatch):

@@ -77,3 +77,9 @@ def _held_by(descriptor: int) -> str:
     pid = os.pread(descriptor, 32, 0).strip()
     who = f" (process {pid.decode()})" if pid.isdigit() else ""
     return f"another run of Postboat{who} is at work on this account"
+
+
+async def unlocked(path: Path) -> None:
+    """Return when nobody else has the lock, for a moment at least. Raises as `lock_account`."""
+    async with lock_account(path, wait=True):
+        pass

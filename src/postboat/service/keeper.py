@@ -26,6 +26,7 @@ from postboat.events import (
     AccountWaits,
     FolderFailed,
 )
+from postboat.ledger.lock import unlocked
 from postboat.model import Side
 from postboat.service.agenda import Agenda, Work
 from postboat.service.backoff import Backoff
@@ -97,7 +98,7 @@ class Keeper:
         self._alarm = asyncio.Event()
         self._errands: set[asyncio.Future[None]] = set()
         self._finishing = False
-        self._turns = Turns(surroundings.slots)
+        self._turns = Turns(surroundings.slots, lambda: unlocked(parts.lock_path))
         self._needs_user = False
         """Whether what failed last is for the user to mend."""
         self._is_told = False
@@ -393,7 +394,5 @@ class Keeper:
 
     def _wire_names(self, folders: Sequence[str]) -> frozenset[str] | None:
         """Wire names of folders named as events name them; None when one is not known."""
-        if self._tree is None:
-            return None
-        names = self._tree.wire_names
+        names = {} if self._tree is None else self._tree.wire_names
         return frozenset(names[name] for name in folders) if names.keys() >= set(folders) else None

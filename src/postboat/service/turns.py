@@ -7,14 +7,17 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 
 class Turns:
-    """The turns of one account. Who waits for a slot is at rest, for however long others need theirs."""
+    """The turns of one account. Who waits for a slot is at rest, for however long others need theirs.
 
-    def __init__(self, slots: asyncio.Semaphore) -> None:
-        self._slots = slots
+    `free` returns when no other program is at work on the account: that is waited for without a slot.
+    """
+
+    def __init__(self, slots: asyncio.Semaphore, free: Callable[[], Awaitable[None]]) -> None:
+        self._slots, self._free = slots, free
         self.awake = asyncio.Event()
         """Whether anything may begin."""
         self.awake.set()
@@ -43,6 +46,7 @@ class Turns:
     async def _take(self) -> None:
         self.at_rest.set()
         try:
+            await self._free()
             await self._slots.acquire()
             while not self.awake.is_set():
                 self._slots.release()

@@ -14,11 +14,15 @@ async def _syncs(turns: Turns, begun: asyncio.Event, over: asyncio.Event) -> Non
             await over.wait()
 
 
+async def _at_once() -> None:
+    """Nobody else is at work on the account."""
+
+
 class Account:
     """One that wants to sync."""
 
     def __init__(self, slots: asyncio.Semaphore) -> None:
-        self.turns, self.begun, self.over = Turns(slots), asyncio.Event(), asyncio.Event()
+        self.turns, self.begun, self.over = Turns(slots, _at_once), asyncio.Event(), asyncio.Event()
         self.task = asyncio.create_task(_syncs(self.turns, self.begun, self.over))
 
 
