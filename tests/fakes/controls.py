@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from postboat.service.bus import Bus
-from postboat.service.control import serving
+from postboat.service.control.server import serving
 from postboat.status import ServiceStatus, learn
 
 if TYPE_CHECKING:
@@ -39,9 +39,11 @@ class FakeControls:
         self.bus.publish(event)
 
     def tell(self, event: Event) -> None:
-        """Publish from another thread than the one that serves."""
+        """Publish from another thread than the one that serves; when this returns it is done."""
         assert self.loop is not None
-        self.loop.call_soon_threadsafe(self.publish, event)
+        published = threading.Event()
+        self.loop.call_soon_threadsafe(lambda: (self.publish(event), published.set()))
+        assert published.wait(10)
 
     def _note(self, *asked: Any) -> None:
         self.asked.append(asked)

@@ -11,7 +11,7 @@ from tests.real.voyage import Sailed, Voyage, digest
 from tests.servers.process import Account
 
 from postboat.model import SEEN
-from postboat.service.supervisor import RunOptions
+from postboat.service.run_options import RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

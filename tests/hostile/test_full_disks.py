@@ -16,7 +16,7 @@ from tests.hostile.small_disk import MIB, small_disk
 from tests.real.voyage import digest
 
 from postboat.events import AccountFailed, FolderFailed, MessageFailed
-from postboat.service.supervisor import RunOptions
+from postboat.service.run_options import RunOptions
 
 CAPABILITIES = "IMAP4REV1 UIDPLUS LITERAL+ NAMESPACE CONDSTORE"
 

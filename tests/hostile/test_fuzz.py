@@ -28,7 +28,7 @@ from postboat.imap.connection import Connection
 from postboat.imap.wire import commands
 from postboat.imap.wire.framer import Framer, Limits, LiteralBegan, LiteralData, ProtocolViolation, Reply
 from postboat.imap.wire.parser import parse, parse_unfinished
-from postboat.service.supervisor import RunOptions
+from postboat.service.run_options import RunOptions
 
 EXAMPLES = int(os.environ.get("POSTBOAT_FUZZ", "60"))
 pytestmark = pytest.mark.timeout(120 if EXAMPLES <= 100 else EXAMPLES)

@@ -14,7 +14,7 @@ from tests.unit.imap.looks.test_lies import LIES
 
 from postboat.events import FolderMatchedAnew
 from postboat.imap.looks import esearch
-from postboat.service.supervisor import RunOptions
+from postboat.service.run_options import RunOptions
 
 TOLD_ALL = ("qresync", "condstore", "plain")
 

@@ -15,7 +15,7 @@ from tests.real.voyage import digest
 
 from postboat.events import FolderFailed, MessageFailed, Warned
 from postboat.maildir import reader
-from postboat.service.supervisor import RunOptions
+from postboat.service.run_options import RunOptions
 
 SECRET = b"From: root@localhost\r\nSubject: secret\r\n\r\nof another\r\n"
 

@@ -13,7 +13,7 @@ from tests.hostile.siege import altered, before, behind, besieged, instead, mail
 from tests.real.voyage import digest
 
 from postboat.events import MessageFailed
-from postboat.service.supervisor import RunOptions
+from postboat.service.run_options import RunOptions
 
 MOST = ("qresync", "condstore", "plain")
 AGAIN = RunOptions(retry=True)

@@ -19,7 +19,7 @@ from postboat.config.schema import RemoteConfig, Secret
 from postboat.imap.dial import connect
 from postboat.imap.pool import Pool
 from postboat.model import NO_FLAGS, SEEN, Content
-from postboat.service.supervisor import RunOptions
+from postboat.service.run_options import RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

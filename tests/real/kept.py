@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from tests.real.voyage import configuration
 
-from postboat.service import daemon as daemon_module
-from postboat.service.daemon import Daemon
-from postboat.service.dbus import NoBus
-from postboat.service.pace import Pace
-from postboat.service.sleep import SleepWatch
+from postboat.service.machine.dbus import NoBus
+from postboat.service.machine.sleep import SleepWatch
+from postboat.service.staying import daemon as daemon_module
+from postboat.service.staying.daemon import Daemon
+from postboat.service.staying.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from tests.real.voyage import LETTERS, Sailed, Voyage, digest, message, wire
 
 from postboat.events import AccountFailed, FolderFailed, MessageFailed
-from postboat.service.supervisor import RunOptions, run
+from postboat.service.run_options import RunOptions
+from postboat.service.supervisor import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ import asyncio
 import json
 import subprocess
 
-from postboat.service.network import NetworkNews, NetworkWatch
+from postboat.service.machine.network import NetworkNews, NetworkWatch
 
 STEPS = {
     "wifi": (

@@ -18,7 +18,7 @@ from tests.servers.recorder import Recorder
 
 from postboat.events import FolderPlanned, FolderProgressed, FolderStarted, Warned
 from postboat.service.inspect import check
-from postboat.service.supervisor import RunOptions
+from postboat.service.run_options import RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

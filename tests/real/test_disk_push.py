@@ -18,8 +18,8 @@ from tests.unit.maildir.shore import AgreedOn
 
 from postboat.events import AccountFinished, AccountRests, AccountWaits, FolderFailed, MessageFailed
 from postboat.maildir.folders import MaildirStore
-from postboat.service.daemon import Daemon
-from postboat.service.pace import Pace
+from postboat.service.staying.daemon import Daemon
+from postboat.service.staying.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -6,7 +6,7 @@ import pytest
 from tests.real.voyage import Voyage, digest, message
 from tests.servers.dovecot import DovecotServer
 
-from postboat.service.supervisor import RunOptions
+from postboat.service.run_options import RunOptions
 
 pytestmark = pytest.mark.real
 

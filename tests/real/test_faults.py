@@ -30,7 +30,7 @@ from tests.servers.proxy import LineOver, Proxy
 
 from postboat.events import FolderFailed, FolderPlanned, MessageFailed, MessagesAside, PlanHeld
 from postboat.maildir import writer
-from postboat.service.supervisor import RunOptions
+from postboat.service.run_options import RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from tests.real.voyage import Voyage, digest, digests, message, sail
 from postboat.config.schema import FolderRules
 from postboat.events import AccountConnected, AccountFailed, FolderCreated, FolderMatchedAnew, PlanHeld, PlanShown
 from postboat.maildir import scan, system
-from postboat.service.supervisor import RunOptions
+from postboat.service.run_options import RunOptions
 
 pytestmark = pytest.mark.real
 

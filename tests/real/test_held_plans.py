@@ -14,7 +14,7 @@ from postboat.events import AccountConnected, FolderCreated, PlanHeld, PlanShown
 from postboat.ledger.files import ledger_file
 from postboat.ledger.ledger import AccountLedger
 from postboat.model import FolderName, Limits, Side, Verdict
-from postboat.service.supervisor import RunOptions
+from postboat.service.run_options import RunOptions
 
 if TYPE_CHECKING:
     from tests.real.voyage import Sailed

@@ -13,7 +13,8 @@ from tests.real.voyage import Voyage, configuration, message
 
 from postboat.config.schema import MailboxNames
 from postboat.events import AccountFailed, HookRan, MessagesArrived, Warned
-from postboat.service.supervisor import RunOptions, run
+from postboat.service.run_options import RunOptions
+from postboat.service.supervisor import run
 
 pytestmark = pytest.mark.real
 

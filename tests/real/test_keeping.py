@@ -28,7 +28,7 @@ from postboat.ledger.files import lock_file
 from postboat.ledger.lock import lock_account
 from postboat.maildir.watch import DiskWatch
 from postboat.model import Limits
-from postboat.service.pace import Pace
+from postboat.service.staying.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -16,7 +16,7 @@ from tests.servers.recorder import Recorder
 
 from postboat.events import AccountFinished, MessageFailed, MessagesAside
 from postboat.service import changed_folders
-from postboat.service.supervisor import RunOptions
+from postboat.service.run_options import RunOptions
 from postboat.sync.aside import WAITS
 from postboat.sync.folder_pair import FolderPair
 

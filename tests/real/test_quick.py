@@ -11,7 +11,7 @@ from tests.real.voyage import Voyage, message
 from tests.servers.dovecot import DovecotServer
 from tests.servers.recorder import Recorder
 
-from postboat.service.supervisor import RunOptions
+from postboat.service.run_options import RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -13,7 +13,8 @@ from postboat.config.schema import AccountConfig, Config, LocalConfig, PasswordS
 from postboat.events import AccountFinished, Counts, FolderFailed, MessageFailed
 from postboat.imap.wire import utf7
 from postboat.model import ANSWERED, DELETED, DRAFT, FLAGGED, FORWARDED, SEEN
-from postboat.service.supervisor import RunOptions, run
+from postboat.service.run_options import RunOptions
+from postboat.service.supervisor import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

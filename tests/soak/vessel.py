@@ -14,13 +14,13 @@ from tests.soak.scene import HOST
 
 from postboat.config.schema import PasswordSources
 from postboat.imap import pulse
-from postboat.service import daemon as daemon_module
-from postboat.service.clocks import Clocks
-from postboat.service.daemon import Daemon
-from postboat.service.dbus import NoBus
-from postboat.service.network import NetworkNews
-from postboat.service.pace import Pace
-from postboat.service.sleep import SleepWatch
+from postboat.service.machine.clocks import Clocks
+from postboat.service.machine.dbus import NoBus
+from postboat.service.machine.network import NetworkNews
+from postboat.service.machine.sleep import SleepWatch
+from postboat.service.staying import daemon as daemon_module
+from postboat.service.staying.daemon import Daemon
+from postboat.service.staying.pace import Pace
 from postboat.service.supervisor import INTERNAL_ERROR
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ HOMES = {
     "aioimaplib": "imap/protocol.py",
     "aiofiles": "maildir/writer.py",
     "asyncinotify": "maildir/watch.py",
-    "dbus_fast": "service/dbus.py",
+    "dbus_fast": "service/machine/dbus.py",
     "platformdirs": "config/paths.py",
     "sqlite3": "ledger/database.py",
     "uvloop": "cli/main.py",

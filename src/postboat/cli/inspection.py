@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from postboat.cli.run import load, say
 from postboat.cli.show import terminal_for
-from postboat.service.supervisor import RunOptions
+from postboat.service.run_options import RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from postboat.events import Publish
     from postboat.imap.memory import ServerMemory
     from postboat.service.assemble import AccountParts
-    from postboat.service.supervisor import RunOptions
+    from postboat.service.run_options import RunOptions
     from postboat.service.tree import Tree
     from postboat.sync.guard import Guard
 

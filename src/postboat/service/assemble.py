@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from postboat.config.secrets import Prompter
     from postboat.events import Publish
     from postboat.imap.session import Session
-    from postboat.service.mbnames import MailboxList
+    from postboat.service.hooks.mbnames import MailboxList
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def assemble(
 def _mailbox_list(config: Config) -> MailboxList | None:
     if config.mbnames is None:
         return None
-    from postboat.service.mbnames import MailboxList  # here, since few want it
+    from postboat.service.hooks.mbnames import MailboxList  # here, since few want it
 
     return MailboxList(config.mbnames, config.metadata)
 

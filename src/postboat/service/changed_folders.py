@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from postboat.ledger.ledger import AccountLedger
     from postboat.maildir.touched import Touched
     from postboat.service.assemble import AccountParts
-    from postboat.service.supervisor import RunOptions
+    from postboat.service.run_options import RunOptions
     from postboat.service.tree import Tree
     from postboat.sync.folder_tree import FolderTask
 

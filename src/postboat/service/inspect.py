@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from postboat.imap.folders import RemoteFolder
     from postboat.model import FolderName
     from postboat.service.assemble import AccountParts
-    from postboat.service.supervisor import RunOptions
+    from postboat.service.run_options import RunOptions
     from postboat.service.tree import Tree
 
 

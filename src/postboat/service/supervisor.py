@@ -10,33 +10,17 @@ from postboat.errors import PostboatError
 from postboat.events import AccountFailed, RunFinished
 from postboat.service.account import sync_account
 from postboat.service.assemble import assemble
-from postboat.service.exit_codes import gravest as gravest
-from postboat.values import dataclass
+from postboat.service.exit_codes import gravest
 
 if TYPE_CHECKING:
     from postboat.config.schema import AccountConfig, Config
     from postboat.config.secrets import Prompter
     from postboat.events import Publish
+    from postboat.service.run_options import RunOptions
 
 log = logging.getLogger("postboat.service")
 DEFECT = "internal error, which is a defect of Postboat (run again with -d all for its traceback)"
 INTERNAL_ERROR = 1
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What the command line asks of one run."""
-
-    accounts: tuple[str, ...] = ()
-    folders: tuple[str, ...] = ()
-    """Remote folder names as the server spells them; empty: all that the rules want."""
-    dry_run: bool = False
-    quick: bool = False
-    """Where only a look at each folder would show changed flags, do without that look."""
-    retry: bool = False
-    """Try messages that failed before again, though they are not due."""
-    wait: bool = False
-    """Wait for another run to end instead of failing with `LedgerLocked`."""
 
 
 async def run(config: Config, options: RunOptions, publish: Publish, prompter: Prompter | None) -> int:
@@ -68,7 +52,7 @@ async def _sync_or_tell(
     try:
         parts = assemble(account, config, publish, prompter, prompting, dry_run=options.dry_run)
         if account.has_hooks and not options.dry_run:
-            from postboat.service.hooks import sync_with_hooks  # here, since few have any
+            from postboat.service.hooks.hooks import sync_with_hooks  # here, since few have any
 
             return await sync_with_hooks(parts, options, publish)
         return (await sync_account(parts, options, publish)).exit_code

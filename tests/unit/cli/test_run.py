@@ -90,7 +90,7 @@ def test_a_run_goes_on_when_an_account_is_to_be_refreshed(program: Program, monk
         async def run(self) -> int:
             return 0
 
-    monkeypatch.setattr("postboat.service.daemon.Daemon", Daemon)
+    monkeypatch.setattr("postboat.service.staying.daemon.Daemon", Daemon)
     assert program("-k", REFRESHED, *words) == 0
     assert len(began) == 1
 

@@ -171,7 +171,7 @@ def test_now_can_wait_for_the_end_and_tell_how_it_was(talk: Talk, events: tuple[
 
 
 def test_the_end_of_a_sync_that_was_under_way_is_not_the_end_of_the_one_that_was_asked_for(talk: Talk) -> None:
-    talk.controls.tell([AccountStarted("A")])
+    talk.controls.tell(AccountStarted("A"))
     talk.controls.then["now"] = (DONE, AccountWaits("A", "password", 5))
     assert talk("now", "A", "--wait") == 5
 
@@ -224,7 +224,7 @@ SERVICE = """
     import asyncio, signal, sys, time
     from pathlib import Path
     from postboat.config.paths import control_socket
-    from postboat.service.control import serving
+    from postboat.service.control.server import serving
     from tests.fakes.controls import FakeControls
 
     async def main():

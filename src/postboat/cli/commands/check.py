@@ -20,7 +20,7 @@ async def run(usage: Usage, debug: Debug) -> int:
     """Check every account and tell what was found; the exit code is the gravest account's."""
     from postboat.cli.inspection import inspected
     from postboat.service import inspect
-    from postboat.service.supervisor import gravest
+    from postboat.service.exit_codes import gravest
     from postboat.ui.report import as_json, checked
 
     reports = await inspected(usage, debug, inspect.check)

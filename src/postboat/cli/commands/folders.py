@@ -21,7 +21,7 @@ async def run(usage: Usage, debug: Debug) -> int:
     from postboat.cli.inspection import inspected
     from postboat.cli.run import say
     from postboat.service import inspect
-    from postboat.service.supervisor import gravest
+    from postboat.service.exit_codes import gravest
     from postboat.ui.report import as_json, listed
     from postboat.ui.words import clean
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from postboat.cli.arguments import Usage
     from postboat.cli.debug import Debug
-    from postboat.service.units import Kind, UnitFiles
+    from postboat.service.systemd.units import Kind, UnitFiles
 
 NOT_RUNNING = 3
 SHOWN = "UnitFileState ActiveState SubState Result StatusText NRestarts"
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(usage: Usage, debug: Debug) -> int:
     """Do to the user's units what the command line says."""
     from postboat.config.paths import unit_dir
-    from postboat.service.units import UnitFiles
+    from postboat.service.systemd.units import UnitFiles
 
     files = UnitFiles(unit_dir())
     if usage.action == "install":
@@ -45,8 +45,8 @@ async def run(usage: Usage, debug: Debug) -> int:
 
 
 async def _install(usage: Usage, debug: Debug, files: UnitFiles) -> int:
-    from postboat.service.systemctl import systemctl
-    from postboat.service.units import LASTING, TIMER
+    from postboat.service.systemd.systemctl import systemctl
+    from postboat.service.systemd.units import LASTING, TIMER
 
     kind = TIMER if usage.timer else LASTING
     _prove(usage, debug)
@@ -133,7 +133,7 @@ def _tell_what_follows(kind: Kind, *, started: bool) -> None:
 
 async def _uninstall(usage: Usage, files: UnitFiles) -> int:
     from postboat.cli.run import say
-    from postboat.service.systemctl import systemctl
+    from postboat.service.systemd.systemctl import systemctl
 
     if (kind := files.installed()) is None:
         return say(0, f"postboat: there is nothing of it in {files.directory}")
@@ -148,7 +148,7 @@ async def _uninstall(usage: Usage, files: UnitFiles) -> int:
 
 
 async def _status(files: UnitFiles) -> int:
-    from postboat.service.systemctl import systemctl
+    from postboat.service.systemd.systemctl import systemctl
 
     if (kind := files.installed()) is None:
         print(f"not installed: there is nothing of it in {files.directory} (postboat service install)")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from postboat.config.secrets import Prompter
     from postboat.events import Publish, Warned
     from postboat.service.bus import Bus
-    from postboat.service.supervisor import RunOptions
+    from postboat.service.run_options import RunOptions
     from postboat.ui.faces import Choice
 
     First = Callable[[Publish], Awaitable[tuple[str, ...]]]
@@ -121,8 +121,8 @@ async def _go_on(usage: Usage, config: Config, debug: Debug, bus: Bus, prompter:
 
     from postboat.cli.run import on_signal
     from postboat.config.paths import control_socket
-    from postboat.service.daemon import Daemon
-    from postboat.service.systemd import Notifier
+    from postboat.service.staying.daemon import Daemon
+    from postboat.service.systemd.notifier import Notifier
     from postboat.ui.bar import plain
 
     socket, notifier = control_socket(config.source), Notifier.from_environment(os.environ)
@@ -142,7 +142,7 @@ async def _go_on(usage: Usage, config: Config, debug: Debug, bus: Bus, prompter:
 
 def _options(usage: Usage, accounts: tuple[str, ...]) -> RunOptions:
     """What the command asks of the run; those that have something to say first wait for another run, as they did."""
-    from postboat.service.supervisor import RunOptions
+    from postboat.service.run_options import RunOptions
 
     if usage.command != "sync":
         return RunOptions(accounts, wait=True)

@@ -1,0 +1,1 @@
+"""What happens to the machine: sleep, clocks that are set, other networks; and its buses."""

@@ -1,0 +1,1 @@
+"""Being a service of a user: what the service manager is told, and its units."""
