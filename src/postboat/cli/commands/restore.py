@@ -61,8 +61,8 @@ async def _list(usage: Usage, debug: Debug) -> int:
     from postboat.cli.run import load, say
     from postboat.cli.show import manner
     from postboat.errors import ConfigError
-    from postboat.service.restore import restorable
     from postboat.service.exit_codes import gravest
+    from postboat.service.restore import restorable
     from postboat.ui.restorable import as_json, listed
 
     if usage.deleted is not None:
