@@ -95,6 +95,21 @@ async def test_many_messages_moved_where_nothing_is_heard_of_are_moved_and_not_h
         voyage.assert_same("INBOX", "Archive")
 
 
+async def test_a_message_moved_where_nothing_is_heard_of_is_moved_at_once(tmp_path, monkeypatch):
+    with DovecotServer(capability=IDLE_ONLY) as server:
+        voyage = Voyage(tmp_path, server.account())
+        voyage.create("Archive")
+        voyage.deliver(message(1), message(2))
+        async with kept(monkeypatch, [voyage]) as postboat:
+            await postboat.told(AccountRests)
+            number = voyage.file_of(message(1)).stat().st_ino
+            with voyage.phone("INBOX") as phone:
+                assert phone.uid("MOVE", "1", "Archive")[0] == "OK"
+            await postboat.until(lambda: len(voyage.files("Archive")) == 1)
+            assert voyage.file_of(message(1), "Archive").stat().st_ino == number, "renamed, and not fetched again"
+        voyage.assert_same("INBOX", "Archive")
+
+
 async def test_many_messages_deleted_are_held_though_only_one_folder_was_heard_of(voyage, monkeypatch):
     voyage.deliver(*map(message, range(2, MANY)))
     voyage.config = replace(voyage.config, limits=Limits())
@@ -133,6 +148,20 @@ async def test_of_two_reloads_at_once_the_later_one_counts_and_each_account_is_k
         assert postboat.daemon._keepers["Test"].parts.config.remote.timeout == 22
 
 
+async def test_an_account_that_was_paused_is_so_after_a_reload(voyage, monkeypatch):
+    async with kept(monkeypatch, [voyage]) as postboat:
+        await postboat.told(AccountRests)
+        postboat.daemon.pause([])
+        varied(postboat, 21)
+        await postboat.daemon.reload()
+        await postboat.until(lambda: [k.parts.config.remote.timeout for k in postboat.daemon._keepers.values()] == [21])
+        assert postboat.daemon._keepers["Test"].paused
+        assert postboat.daemon.status.accounts["Test"].paused
+        postboat.daemon.resume([])
+        voyage.deliver(message(2))
+        await postboat.until(lambda: len(voyage.files()) == 2)
+
+
 @pytest.mark.parametrize("finish", [False, True])
 async def test_stopped_during_a_reload_it_ends(voyage, monkeypatch, finish):
     async with kept(monkeypatch, [voyage]) as postboat:
@@ -154,6 +183,24 @@ async def test_an_account_that_rests_after_a_defect_ends_with_the_others(voyage,
         await postboat.told(AccountWaits)
         postboat.daemon.stop(finish=True)
         await postboat.ended()
+
+
+async def test_an_account_that_rests_after_a_defect_begins_anew_when_it_is_asked_for(voyage, monkeypatch):
+    runs, sound = [], DiskWatch.run
+
+    async def defective_once(self: DiskWatch) -> None:
+        runs.append(self)
+        if len(runs) == 1:
+            raise RuntimeError("a defect")
+        await sound(self)
+
+    monkeypatch.setattr(DiskWatch, "run", defective_once)
+    async with kept(monkeypatch, [voyage]) as postboat:
+        await postboat.told(AccountWaits)
+        await postboat.until(lambda: postboat.daemon._resting)
+        postboat.daemon.now([])
+        await postboat.told(AccountRests)
+    voyage.assert_same()
 
 
 async def test_an_account_that_waits_for_its_turn_is_neither_stuck_nor_keeps_the_machine_awake(

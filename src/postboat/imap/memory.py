@@ -90,6 +90,11 @@ class ServerMemory:
             self._lesson = replace(self._lesson, **changes)
 
     @property
+    def keeps_modseq(self) -> bool:
+        """Whether the server's numbers most likely prove which mailboxes are unchanged, so that none need be opened."""
+        return self._lesson is not None and not self._lesson.capabilities.isdisjoint({"CONDSTORE", "QRESYNC"})
+
+    @property
     def lists_all(self) -> bool:
         """Whether an extended LIST may be believed to be complete."""
         return self._lesson is None or self._lesson.lists_all

@@ -37,7 +37,7 @@ class ChangedFolders:
 
     A `guard` that is given remembers what was deleted before; else only what is deleted by one call of `sync` counts.
     `touched` says what happened in local folders since they were last looked at, where that is known, and that these
-    are not all folders: `sync` raises `HoldsMore` as `all_folders.sync_all` says.
+    are not all folders, `unheard` that nobody tells of the others: `sync` raises `NotEnough` as `sync_all` says.
     """
 
     def __init__(
@@ -50,14 +50,15 @@ class ChangedFolders:
         *,
         guard: Guard | None = None,
         touched: Mapping[FolderTask, Touched | None] | None = None,
+        unheard: bool = False,
     ) -> None:
         self._parts, self._ledger, self._tree, self._publish = parts, ledger, tree, publish
         self._dry_run, self._retry = options.dry_run, options.retry
-        self._guard, self._touched = guard, touched
+        self._guard, self._touched, self._unheard = guard, touched, unheard
         self._transfers = Budget()
 
     async def sync(self, tasks: Sequence[FolderTask]) -> Outcome:
-        """Sync folders; what stops one stops no other. Raises `AccountError` for what stops all, and `HoldsMore`."""
+        """Sync folders; what stops one stops no other. Raises `AccountError` for what stops all, and `NotEnough`."""
         for task in tasks:
             if task.afresh:
                 await self._ledger.folder(task.remote, task.local).start_over()
@@ -69,7 +70,8 @@ class ChangedFolders:
         if self._dry_run:
             await show_all(known, fresh, guard, width=width)
         else:
-            await sync_all(known, fresh, guard, width=width, some=self._touched is not None)
+            some = self._touched is not None
+            await sync_all(known, fresh, guard, width=width, some=some, unheard=self._unheard)
         return sum((_outcome(run) for run in runs.values()), Outcome())
 
     def _run(self, task: FolderTask) -> FolderRun:

@@ -24,17 +24,24 @@ _LeftBehind = tuple["Move", FolderRun, FolderRun]
 """A move that was not made, or made by copying, with the folder that the message left and the one it went to."""
 
 
-class HoldsMore(Exception):
+class NotEnough(Exception):
     """Some of an account's folders are not enough to judge by."""
 
 
 async def sync_all(
-    known: Sequence[FolderRun], fresh: Sequence[FolderRun], guard: Guard, *, width: int, some: bool = False
+    known: Sequence[FolderRun],
+    fresh: Sequence[FolderRun],
+    guard: Guard,
+    *,
+    width: int,
+    some: bool = False,
+    unheard: bool = False,
 ) -> None:
     """Sync folders, `width` at a time; `known` were synced before. Each tells its own fate; `AccountError` passes.
 
-    With `some`, there are others: what is gone from these may have been moved there. Raises `HoldsMore` then, instead
-    of holding what was not held before, and before any is settled.
+    With `some`, there are others: what is gone from these may have been moved there. Raises `NotEnough` then, instead
+    of holding what was not held before, and before any is settled. With `unheard`, nobody told of the server's other
+    folders, so it does that also instead of deleting here what is gone there.
     """
     runs = [*known, *fresh]
     await each(known, FolderRun.look, width=width)
@@ -43,8 +50,8 @@ async def sync_all(
         await each(fresh, FolderRun.look, width=width)
         left_behind = await _move(runs)
         await _refuse_accidents(runs, guard)
-        if some and any(run.holds_more for run in known):
-            raise HoldsMore
+        if some and any(run.holds_more or (unheard and run.deletes_locally) for run in known):
+            raise NotEnough
     await each(runs, lambda run: run.settle(guard), width=width)
     await _delete_left_behind(left_behind)
 

@@ -15,6 +15,7 @@ from postboat.events import (
     PlanHeld,
     PlanShown,
 )
+from postboat.model import Side
 from postboat.sync.execute import delete_left_behind
 from postboat.sync.folder_pair import look, plan, settle
 from postboat.sync.hold import tell_held
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from postboat.events import Event, Publish
-    from postboat.model import Key, Pairing, Side
+    from postboat.model import Key, Pairing
     from postboat.operations import Delete, Move, Operation
     from postboat.sync.folder_pair import FolderPair
     from postboat.sync.folder_tree import FolderTask
@@ -72,6 +73,11 @@ class FolderRun:
         held = {} if self._judged is None else self._judged.held
         before = {} if self._judged is None else self._judged.before
         return any(one.keys - (before[side].keys if side in before else frozenset()) for side, one in held.items())
+
+    @property
+    def deletes_locally(self) -> bool:
+        """Whether the guard lets messages go from the local side that are gone from the remote one."""
+        return self._judged is not None and any(delete.on is Side.LOCAL for delete in self._judged.plan.deletes)
 
     def now_seen(self, observed: Observed) -> None:
         """Take something else for what was found: messages were moved meanwhile."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import random
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from postboat import __version__
@@ -81,6 +81,10 @@ class Daemon:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group = asyncio.TaskGroup()
         self._over = asyncio.Event()
+        self._paused: set[str] = set()
+        """Accounts that rest because the user wants so, whatever becomes of their keepers."""
+        self._resting: dict[str, asyncio.Event] = {}
+        """Accounts that wait after a defect; set to end that."""
         self._ending = asyncio.Event()
         """Whether no account is begun any more."""
         self._adopting = asyncio.Lock()
@@ -167,9 +171,18 @@ class Daemon:
                 log.error("account %s ended by a defect", account.name, exc_info=defect)
                 until = self._clocks.wall() + self._pace.longest_retry
                 self.publish(AccountWaits(account.name, f"{DEFECT}: {defect!r}", INTERNAL_ERROR, until))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._pace.longest_retry):
-                    await self._ending.wait()
+            await self._rested(account.name)
+
+    async def _rested(self, name: str) -> None:
+        """Wait until an account that ended by a defect is to begin anew: after a while, or when it is asked for."""
+        self._resting[name] = asyncio.Event()
+        waiting = [asyncio.ensure_future(event.wait()) for event in (self._ending, self._resting[name])]
+        try:
+            await asyncio.wait(waiting, timeout=self._pace.longest_retry, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            del self._resting[name]
+            for event in waiting:
+                event.cancel()
 
     def _keeper(self, account: AccountConfig) -> Keeper:
         parts = assemble(account, self._config, self.publish, self._prompter, self._prompting, dry_run=False)
@@ -177,6 +190,8 @@ class Daemon:
             self.publish, self._slots, self._pace, self._clocks.boot, self._clocks.wall, self._chance
         )
         keeper = self._keepers[account.name] = Keeper(parts, surroundings, _hooks(account, self.publish))
+        if account.name in self._paused:
+            keeper.pause()
         return keeper
 
     def _named(self, accounts: Iterable[str]) -> list[Keeper]:
@@ -196,15 +211,19 @@ class Daemon:
         for keeper in self._named(folders):
             named = folders.get(keeper.name, [""])
             keeper.sync_now(() if "" in named else named)
+            if keeper.name in self._resting:
+                self._resting[keeper.name].set()
 
     def pause(self, accounts: Sequence[str]) -> None:
         """Let accounts rest once their sync under way is done; none named means all."""
         for keeper in self._named(accounts):
+            self._paused.add(keeper.name)
             keeper.pause()
 
     def resume(self, accounts: Sequence[str]) -> None:
         """Let accounts go on; none named means all."""
         for keeper in self._named(accounts):
+            self._paused.discard(keeper.name)
             keeper.resume()
 
     async def confirm(self, targets: Sequence[Target], verdict: Verdict) -> Sequence[str]:

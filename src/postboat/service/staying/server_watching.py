@@ -89,6 +89,11 @@ class ServerWatching:
             task.result()
         return True
 
+    @property
+    def hears_all(self) -> bool:
+        """Whether the server tells of all folders."""
+        return self._told is not None and self._told.how == "notify"
+
     def cancel(self) -> None:
         """End the watch; nobody is told."""
         task, self._task = self._task, None

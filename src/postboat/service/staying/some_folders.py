@@ -16,7 +16,7 @@ from postboat.service.account import opened, tell_finished
 from postboat.service.changed_folders import ChangedFolders
 from postboat.service.outcome import Outcome
 from postboat.service.recorded import read_recorded
-from postboat.sync.all_folders import HoldsMore
+from postboat.sync.all_folders import NotEnough
 from postboat.sync.tasks import each
 from postboat.values import dataclass
 
@@ -76,10 +76,12 @@ async def sync_some(
     *,
     guard: Guard,
     untouched: Callable[[FolderName], Touched | None],
+    hears_all: bool = True,
 ) -> Outcome | None:
     """Sync what the work is about; None when that takes a look at everything. Raises as `account.sync_account`.
 
-    `untouched` says what to look at in a local folder of which the disk told nothing.
+    `untouched` says what to look at in a local folder of which the disk told nothing. Unless the server tells of all
+    folders (`hears_all`), what is gone from one is looked for in the others, where that takes no look into each.
     """
     chosen = choose(tree, work)
     if chosen is None:
@@ -96,10 +98,11 @@ async def sync_some(
             return Outcome()
         publish(AccountStarted(parts.name))
         now = replace(tree, recorded=recorded, known=known, remote=_as_recorded(tree, changed, known), on_disk={})
-        folders = ChangedFolders(parts, ledger, now, publish, options, guard=guard, touched=changed)
+        unheard = not hears_all and parts.memory.keeps_modseq
+        folders = ChangedFolders(parts, ledger, now, publish, options, guard=guard, touched=changed, unheard=unheard)
         try:
             outcome = await folders.sync([replace(task, create=None, afresh=False) for task in changed])
-        except HoldsMore:
+        except NotEnough:
             return None
     tell_finished(parts, outcome, len(changed), time.monotonic() - began, publish)
     return outcome

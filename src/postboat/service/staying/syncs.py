@@ -70,8 +70,16 @@ class Syncs:
         from postboat.service.staying.some_folders import sync_some
 
         options = self._quick.options(asked=True)
-        untouched = self._disk.untouched
-        return await sync_some(self._parts, options, self._tell, tree, work, guard=guard, untouched=untouched)
+        return await sync_some(
+            self._parts,
+            options,
+            self._tell,
+            tree,
+            work,
+            guard=guard,
+            untouched=self._disk.untouched,
+            hears_all=self._server is not None and self._server.hears_all,
+        )
 
     async def _everything(self, work: Work, guard: Guard) -> Outcome:
         from postboat.service.account import sync_everything
