@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +28,13 @@ ON_CI = os.environ.get("CI") == "true"
 # What the tests start inherits which signals are ignored: by nohup, or by a shell that runs them in the background.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def runtime() -> Iterator[Path]:
+    """Return a directory for sockets, whose names the system wants to be short."""
+    with tempfile.TemporaryDirectory(prefix="pb-") as directory:
+        yield Path(directory)
 
 
 @pytest.fixture(scope="session")

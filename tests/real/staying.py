@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
@@ -46,19 +47,18 @@ starttls = false
 class Staying:
     """A Postboat under way, in a process of its own."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self, process: asyncio.subprocess.Process, run: tempfile.TemporaryDirectory[str]) -> None:
+        self._process, self._run = process, run
         self.events: list[dict[str, Any]] = []
         self._news = asyncio.Condition()
         self._reading = asyncio.create_task(self._read(), name="events of a Postboat that stays")
 
     @classmethod
     async def start(cls, config: Path, *words: str, **environment: str) -> Self:
-        """Start it with a configuration; its runtime directory is beside that."""
+        """Start it with a configuration, and a runtime directory of its own."""
         home = config.parent
-        run = home / "run"
-        run.mkdir(mode=0o700, exist_ok=True)
-        env = {"HOME": str(home), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "XDG_RUNTIME_DIR": str(run)}
+        run = tempfile.TemporaryDirectory(prefix="pb-")  # the name of a socket must be short
+        env = {"HOME": str(home), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "XDG_RUNTIME_DIR": run.name}
         process = await asyncio.create_subprocess_exec(
             *(*PROGRAM, "-c", str(config), "--json", *words),
             env=env | environment,
@@ -68,7 +68,7 @@ class Staying:
             stderr=asyncio.subprocess.PIPE,
             limit=1 << 22,
         )
-        return cls(process)
+        return cls(process, run)
 
     @property
     def pid(self) -> int:
@@ -133,6 +133,7 @@ class Staying:
         self._reading.cancel()
         with suppress(asyncio.CancelledError):
             await self._reading
+        self._run.cleanup()
 
 
 def configure(

@@ -52,9 +52,9 @@ class Talk:
 
 
 @pytest.fixture
-def alone(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Talk:
+def alone(tmp_path: Path, runtime: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Talk:
     """Without such a run."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     config = tmp_path / "config.toml"
     config.write_text("this is read by nobody")
     return Talk(config, capfd)
