@@ -132,6 +132,17 @@ class FolderProgressed(FolderEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class FolderScanned(FolderEvent):
+    """How far a long look at one side of a folder has come; short ones are not told of."""
+
+    side: str
+    """The side ("remote" or "local") that is looked at."""
+    done: int
+    of: int
+    """How many messages there are to look at; 0 while that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class MessageFailed(FolderEvent):
     """One message was set aside; the rest goes on."""
 
@@ -300,6 +311,27 @@ class DiskWatched(AccountEvent):
     """`inotify` or `poll`."""
     reason: str = ""
     """Why it is polled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """What one connection is used for."""
+
+    doing: str
+    """`free`, `connecting`, `waiting` (for the server to tell), `folders` (their list or numbers), `opening`,
+    `listing` (messages), `copying` (from the server), `sending`, `flagging` or `deleting`."""
+    folder: str = ""
+    """Wire name of the mailbox that is selected."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionsSeen(AccountEvent):
+    """What an account's connections are used for at this moment; told only while somebody looks."""
+
+    lights: tuple[Light, ...]
+    received: int
+    """Octets that came from the server since the run began."""
+    sent: int
 
 
 @dataclass(frozen=True, slots=True)
