@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from postboat import events
 from postboat.event_json import decode, encode
-from postboat.events import Counts, Event
+from postboat.events import ConnectionsSeen, Counts, Event, FolderPlanned, Light
 
 WHEN = datetime(2026, 2, 3, 4, 5, 6, 789_000, tzinfo=UTC)
 
@@ -25,6 +25,7 @@ VALUES: dict[object, st.SearchStrategy[object]] = {
     bool: st.booleans(),
     float: st.floats(allow_nan=False, allow_infinity=False),
     Counts: st.builds(Counts, down=st.integers(), failed=st.integers()),
+    tuple[Light, ...]: st.lists(st.builds(Light, TEXTS, TEXTS), max_size=3).map(tuple),
     tuple[str, ...]: st.lists(TEXTS, max_size=3).map(tuple),
     tuple[dict[str, object], ...]: st.lists(st.dictionaries(TEXTS, TEXTS, max_size=2), max_size=2).map(tuple),
     int | None: st.none() | st.integers(),
@@ -57,3 +58,52 @@ def test_what_is_no_event_known_here_is_passed_over(strange: dict[str, object]) 
 
 def test_what_a_newer_program_adds_to_an_event_is_passed_over() -> None:
     assert decode({"event": "AccountStarted", "account": "A", "colour": "blue"}) == events.AccountStarted("A")
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        {"event": "AccountStarted", "account": 7},
+        {"event": "AccountStarted", "account": None},
+        {"event": "FoldersListed", "account": "A", "pairs": True},
+        {"event": "FoldersListed", "account": "A", "pairs": 1.0},
+        {"event": "AccountRests", "account": "A", "until": "soon"},
+        {"event": "AccountRests", "account": "A", "until": float("nan")},
+        {"event": "AccountRests", "account": "A", "until": 10**400},
+        {"event": "FolderPlanned", "account": "A", "folder": "F", "counts": {"down": "many"}},
+        {"event": "FolderPlanned", "account": "A", "folder": "F", "counts": [1]},
+        {"event": "ConnectionsSeen", "account": "A", "lights": ["free"], "received": 1, "sent": 1},
+        {"event": "ConnectionsSeen", "account": "A", "lights": [{}], "received": 1, "sent": 1},
+        {"event": "ConnectionsSeen", "account": "A", "lights": {"doing": "free"}, "received": 1, "sent": 1},
+        {"event": "ServiceStarted", "accounts": "AB"},
+        {"event": ["ServiceStarted"]},
+    ],
+)
+def test_what_is_not_in_the_form_of_its_event_is_passed_over(malformed: dict[str, object]) -> None:
+    assert decode(malformed) is None
+
+
+@given(
+    kind=st.sampled_from([kind.__name__ for kind in KINDS]),
+    facts=st.dictionaries(
+        st.sampled_from(sorted({name for kind in KINDS for name in get_type_hints(kind)})),
+        st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | TEXTS, st.lists, max_leaves=4),
+    ),
+)
+@settings(max_examples=200, deadline=None)
+def test_nothing_that_json_can_say_is_more_than_passed_over(kind: str, facts: dict[str, object]) -> None:
+    decode({"event": kind, **facts})
+
+
+def test_values_within_an_event_are_values_again() -> None:
+    counts = {"event": "FolderPlanned", "account": "A", "folder": "F", "counts": {"down": 3, "sideways": 1}}
+    assert decode(counts) == FolderPlanned("A", "F", Counts(down=3))
+    light = {"doing": "copying", "folder": "F", "colour": "blue"}
+    seen = {"event": "ConnectionsSeen", "account": "A", "lights": [light, {"doing": "free"}], "received": 1, "sent": 2}
+    assert decode(seen) == ConnectionsSeen("A", (Light("copying", "F"), Light("free")), 1, 2)
+
+
+def test_a_time_in_whole_seconds_is_a_time() -> None:
+    event = decode({"event": "AccountRests", "account": "A", "until": 5})
+    assert isinstance(event, events.AccountRests)
+    assert isinstance(event.until, float)
