@@ -249,6 +249,18 @@ class Warned(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class StepReached(AccountEvent):
+    """How far work on an account has come that is no sync: a look at it, or messages put back."""
+
+    step: str
+    """`connecting`, `listing` (folders), `counting` (messages, folder by folder), `waiting` (for another run),
+    `reading` (what is kept, run by run) or `restoring` (messages); "" when it is over."""
+    done: int = 0
+    of: int = 0
+    """How many there are to work on; 0 while that is not known, or where it makes no sense."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlanShown(FolderEvent):
     """A dry run's plan for a folder: one entry for each operation, ready for people and for JSON."""
 
