@@ -1,9 +1,12 @@
-"""Which face shows a run: by the names asked for, the terminal and the environment."""
+"""Which face shows a run: the first of those asked for that can, where the program runs."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from postboat.config.faces import NAMES as NAMES
+from postboat.config.faces import face_called, no_face
 from postboat.errors import ConfigError
 from postboat.values import dataclass
 
@@ -13,25 +16,12 @@ if TYPE_CHECKING:
     from postboat.events import Event
     from postboat.ui.words import Manner
 
-NAMES: Mapping[str, str] = {
-    "tty": "tty",
-    "ttyui": "tty",
-    "tty.ttyui": "tty",
-    "basic": "basic",
-    "noninteractive.basic": "basic",
-    "quiet": "quiet",
-    "noninteractive.quiet": "quiet",
-    "jsonl": "jsonl",
-    "json": "jsonl",
-    "ndjson": "jsonl",
-}
-"""Faces by every name they answer to, OfflineIMAP's old and new ones among them, in lower case."""
-
-NOT_HERE = frozenset(
-    {"blinkenlights", "curses.blinkenlights", "tk", "tk.blinkenlights", "tk.vblinkenlights", "syslog"}
-    | {"machineui", "machine.machineui"}
-)
-"""Faces of OfflineIMAP that a list may name and that are passed over."""
+PLAIN = ("tty", "basic", "quiet", "jsonl", "machineui")
+"""Faces that can run anywhere: they write lines, or draw where they can and write lines elsewhere."""
+APART = frozenset({"blinkenlights", "tk"})
+"""Faces that draw in a process of their own."""
+ASKING = frozenset({"tty", "blinkenlights", "tk", "machineui"})
+"""Faces that ask for passwords, as far as somebody is there to answer."""
 
 
 class Face(Protocol):
@@ -43,6 +33,24 @@ class Face(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a program runs that shows something."""
+
+    env: Mapping[str, str]
+    stdin: bool = False
+    """Whether standard input is a terminal."""
+    stdout: bool = False
+    """Whether standard output is a terminal."""
+    debug: bool = False
+    """Whether details for `-d` are written to standard error, among whatever is shown."""
+
+    @property
+    def can_redraw(self) -> bool:
+        """Whether the terminal, if there is one, understands more than lines."""
+        return self.stdout and self.env.get("TERM", "") not in {"", "dumb"}
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """The face to use and how."""
 
@@ -50,31 +58,66 @@ class Choice:
     live: bool = False
     """Whether lines may be redrawn in place."""
     colour: bool = False
+    rest: tuple[str, ...] = ()
+    """What to try next should this one not start."""
+    passed: tuple[str, ...] = ()
+    """Why those before cannot run here, each with its name."""
+    place: Place = Place({})
+
+    @property
+    def apart(self) -> bool:
+        """Whether the face runs in a process of its own, whose start may fail."""
+        return self.name in APART
+
+    def instead(self, reason: str) -> Choice:
+        """The next face that can run here, as this one did not start. Raises `ConfigError` when there is none."""
+        return _first_of(self.rest, self.place, (*self.passed, f"{self.name}: {reason}"))
 
 
-def choose(names: Sequence[str], *, isatty: bool, env: Mapping[str, str], asked: bool = False) -> Choice:
-    """Take the first name whose face can run here; with none, the terminal's.
+def choose(
+    names: Sequence[str],
+    *,
+    place: Place | None = None,
+    isatty: bool = False,
+    env: Mapping[str, str] | None = None,
+    asked: bool = False,
+) -> Choice:
+    """Take the first name whose face can run at `place`; where none is given, the terminal's.
 
-    `asked` says that the names come from the command line: then one of them has to be usable.
-    Raises `ConfigError` when it is not.
+    `asked` says that the names come from `-u`. Raises `ConfigError` with every reason when none can run, and for a
+    name that is none.
     """
-    wanted = [name.strip().lower() for name in names if name.strip()]
-    unknown = [name for name in wanted if name not in NAMES and name not in NOT_HERE]
-    usable = [NAMES[name] for name in wanted if name in NAMES]
-    if asked and (unknown or not usable):
-        raise ConfigError([_refusal(name) for name in unknown or wanted])
-    terminal = isatty and env.get("TERM", "") not in {"", "dumb"}
-    name = usable[0] if usable else "tty"
-    return Choice(name, live=terminal and name == "tty", colour=terminal and not env.get("NO_COLOR"))
+    place = place or Place(env or {}, stdin=isatty, stdout=isatty)
+    wanted = [name for name in names if name.strip()]
+    if unknown := [name for name in wanted if face_called(name) is None]:
+        option = "-u" if asked else "ui"
+        raise ConfigError([f"{option}: {no_face(name)}" for name in unknown])
+    faces = dict.fromkeys(name for word in wanted if (name := face_called(word)))
+    return _first_of(tuple(faces) or ("tty",), place, ())
 
 
-def _refusal(name: str) -> str:
-    why = "is not here yet" if name in NOT_HERE else "is no user interface"
-    return f"-u: {name} {why}; there are tty, basic, quiet and jsonl"
+def _first_of(names: tuple[str, ...], place: Place, passed: tuple[str, ...]) -> Choice:
+    for index, name in enumerate(names):
+        reason = "" if name in PLAIN else _reason(name, place)
+        if not reason:
+            choice = Choice(name, rest=names[index + 1 :], passed=passed, place=place)
+            colour = place.can_redraw and not place.env.get("NO_COLOR")
+            return replace(choice, live=place.can_redraw and name == "tty" and not place.debug, colour=colour)
+        passed = (*passed, f"{name}: {reason}")
+    heading = "no user interface that is asked for can run here:"
+    raise ConfigError(
+        [heading, *(f"  {line}" for line in passed), f"{', '.join(PLAIN)} run anywhere: add one, or use -u"]
+    )
+
+
+def _reason(name: str, place: Place) -> str:
+    from postboat.ui import usable  # here, since most runs are shown in lines
+
+    return usable.reason(name, place)
 
 
 def make(choice: Choice, manner: Manner) -> Face:
-    """Make the chosen face, importing no other."""
+    """Make the chosen face, importing no other; one that runs apart is not made here."""
     match choice.name:
         case "quiet":
             from postboat.ui.quiet import Quiet

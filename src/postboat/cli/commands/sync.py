@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable, Iterator
+    from typing import TextIO
 
     from postboat.cli.arguments import Usage
     from postboat.cli.debug import Debug
@@ -152,18 +153,21 @@ def _options(usage: Usage, accounts: tuple[str, ...]) -> RunOptions:
 
 
 def choose_face(usage: Usage, config: Config, debug: Debug) -> Choice:
-    """Choose by `--json`, `-u`, the configuration and the terminal. Raises `ConfigError` for an impossible `-u`."""
+    """Choose by `--json`, `-u`, the configuration and where the output goes. Raises `ConfigError` if none can run."""
     import os
     import sys
-    from dataclasses import replace
 
-    from postboat.ui.faces import choose
+    from postboat.ui.faces import Place, choose
 
-    isatty = sys.stdout.isatty()
+    place = Place(os.environ, is_terminal(sys.stdin), is_terminal(sys.stdout), debug=debug.on_stderr)
     if usage.json:
-        return choose(["jsonl"], isatty=isatty, env=os.environ)
-    choice = choose(usage.ui or config.ui, isatty=isatty, env=os.environ, asked=usage.ui is not None)
-    return replace(choice, live=choice.live and not debug.on_stderr)
+        return choose(["jsonl"], place=place)
+    return choose(usage.ui or config.ui, place=place, asked=usage.ui is not None)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person is at the other end; a stream that was closed before the program began is None."""
+    return stream is not None and not stream.closed and stream.isatty()
 
 
 def warnings(config: Config) -> Iterator[Warned]:
