@@ -1,8 +1,8 @@
-"""What a run that goes on is at: its events folded into a snapshot that can be sent and shown. Pure."""
+"""What a run that goes on is at: its events folded into a snapshot that can be sent (`status_json`) and shown. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from postboat.events import (
@@ -37,7 +37,7 @@ from postboat.events import (
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
 STARTING, SYNCING, IDLE, WAITING, NEEDS_USER, PAUSED = "starting", "syncing", "idle", "waiting", "needs-user", "paused"
 USERS_TURN = frozenset({2, 5})
@@ -300,48 +300,3 @@ def _note_trouble(account: AccountStatus, folder: str, **facts: Any) -> None:
         account.troubles[folder] = trouble
     else:
         account.troubles.pop(folder, None)
-
-
-# --- as it is sent ------------------------------------------------------------------------------------------------
-
-
-def as_json(status: ServiceStatus) -> dict[str, Any]:
-    """Write the status as an object ready for JSON: what is kept, and what follows from it."""
-    facts = {name: value for name, value in asdict(status).items() if name != "accounts"}
-    return facts | {"accounts": [_account_as_json(account) for account in status.accounts.values()]}
-
-
-def _account_as_json(account: AccountStatus) -> dict[str, Any]:
-    facts = {name: value for name, value in asdict(account).items() if name not in ("touched", "troubles")}
-    counts = {name: getattr(account, name) for name in ("state", "failed_folders", "failed", "aside", "held")}
-    troubles = [{"folder": name, **asdict(trouble)} for name, trouble in account.troubles.items()]
-    return facts | counts | {"troubles": troubles}
-
-
-def from_json(facts: Mapping[str, Any]) -> ServiceStatus:
-    """Read what `as_json` wrote, be it an older or a newer program's: what is unknown is passed over.
-
-    Raises KeyError, TypeError or ValueError when it is no status at all.
-    """
-    status = ServiceStatus(int(facts["pid"]), str(facts["version"]), float(facts["started"]), str(facts["config"]))
-    _set(status, facts, ("stopping", "problems", "woke"))
-    for told in facts["accounts"]:
-        account = status.accounts[str(told["name"])] = AccountStatus(str(told["name"]))
-        _set(account, told, _PLAIN)
-        for trouble in told.get("troubles", ()):
-            known = account.troubles[str(trouble["folder"])] = FolderTrouble()
-            _set(known, trouble, ("reason", "failed", "aside", "held"))
-    return status
-
-
-_PLAIN = (
-    *("phase", "since", "paused", "reason", "exit_code", "until", "host", "server", "server_folders", "disk"),
-    *("disk_reason", "last_sync", "next_sync", "folders", "folders_done", "listed", "arrived", "hooks"),
-)
-
-
-def _set(goal: object, facts: Mapping[str, Any], names: Collection[str]) -> None:
-    for name in names:
-        if name in facts:
-            value = facts[name]
-            setattr(goal, name, tuple(value) if isinstance(value, list) else value)

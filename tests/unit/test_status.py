@@ -6,8 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from postboat.events import (
     AccountConnected,
@@ -36,7 +34,8 @@ from postboat.events import (
     ServiceStarted,
     ServiceStopping,
 )
-from postboat.status import AccountStatus, ServiceStatus, as_json, from_json, learn
+from postboat.status import AccountStatus, ServiceStatus, learn
+from postboat.status_json import as_json
 
 if TYPE_CHECKING:
     from postboat import events
@@ -202,36 +201,3 @@ def test_weeks_leave_no_more_behind_than_a_day() -> None:
         return len(json.dumps(as_json(status)))
 
     assert kept(10_000) <= kept(10) + 100
-
-
-ACCOUNT_EVENTS = [
-    *everything(HELD, FolderFailed("A", "B", "why"), FolderFinished("A", "INBOX", Counts(failed=1, aside=2))),
-    *(AccountWaits("A", "no", 5, 9.0), AccountWaits("A", "no", 4), AccountRests("A", 50.0), AccountPaused("A")),
-    *(ServerWatched("A", "idle", ("INBOX", "Sent")), DiskWatched("A", "poll", "NFS"), HookRan("A", "x", 1, 0.1)),
-    *(ServiceStarted(("A", "B")), ConfigReloaded(("x",)), MachineSlept(5.0), MessagesArrived("A", "I", ("1",))),
-]
-
-
-@given(st.lists(st.sampled_from(ACCOUNT_EVENTS), max_size=30))
-@settings(max_examples=60, deadline=None)
-def test_a_status_is_read_as_it_was_sent(told: list[events.Event]) -> None:
-    sent = fold(*told)
-    got = from_json(json.loads(json.dumps(as_json(sent))))
-    for each in sent.accounts.values():
-        each.touched.clear()  # of use only where the events are heard
-    assert got == sent
-
-
-def test_an_older_or_newer_programs_status_can_be_read() -> None:
-    sent = as_json(fold(*everything(HELD)))
-    sent["colour"] = sent["accounts"][0]["colour"] = "blue"
-    del sent["woke"], sent["accounts"][0]["hooks"]
-    assert from_json(sent).accounts["A"].held == 12
-
-
-@pytest.mark.parametrize(
-    "rubbish", [{}, {"pid": "x"}, {"pid": 1, "version": "", "started": 0, "config": "", "accounts": 3}]
-)
-def test_what_is_no_status_is_refused(rubbish: dict[str, object]) -> None:
-    with pytest.raises((KeyError, TypeError, ValueError)):
-        from_json(rubbish)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from postboat.cli.client import Ended, NotRunning, Service, socket_for
 from postboat.event_json import decode
 from postboat.service.exit_codes import gravest
-from postboat.status import SYNCING, from_json, learn
+from postboat.status import SYNCING, learn
+from postboat.status_json import from_json
 from postboat.ui.words import fit
 
 if TYPE_CHECKING:

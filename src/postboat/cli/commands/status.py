@@ -36,7 +36,7 @@ def talk(usage: Usage) -> int:
 
     from postboat.cli.client import NotRunning, ask
     from postboat.cli.saying import say
-    from postboat.status import from_json
+    from postboat.status_json import from_json
     from postboat.ui.status import not_running
 
     form = "json" if usage.json else usage.format

@@ -17,7 +17,7 @@ from postboat.errors import PostboatError
 from postboat.event_json import encode
 from postboat.service.control.request import Request, understand
 from postboat.service.control.socket import claimed
-from postboat.status import as_json
+from postboat.status_json import as_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

@@ -18,7 +18,7 @@ from postboat.events import Counts as C
 from postboat.service.control import server as control
 from postboat.service.control.request import VERBS, Request, understand
 from postboat.service.control.server import serving
-from postboat.status import from_json
+from postboat.status_json import from_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
