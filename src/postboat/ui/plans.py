@@ -5,13 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from postboat.events import Counts
 from postboat.ui import words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from postboat.events import PlanShown
     from postboat.ui.words import Manner
+
+
+def would(operations: Iterable[Mapping[str, object]]) -> Counts:
+    """Count what a dry run found to do in a folder."""
+    kinds = Counter((operation.get("do"), operation.get("on") or operation.get("to")) for operation in operations)
+    return Counts(
+        down=kinds["copy", "local"],
+        up=kinds["copy", "remote"],
+        reflagged=sum(count for (do, _), count in kinds.items() if do == "reflag"),
+        deleted_remote=kinds["delete", "remote"],
+        deleted_local=kinds["delete", "local"],
+        moved=kinds["move", "local"] + kinds["move", "remote"],
+        adopted=kinds["adopt", None],
+    )
 
 
 def planned(event: PlanShown, manner: Manner) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ time either: each sync of an account begins anew, and what outlasts it is `life.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -40,15 +39,16 @@ from postboat.events import (
     PlanShown,
     RunFinished,
     ServiceStarted,
+    StepReached,
     Warned,
 )
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from typing import Literal
 
     from postboat.ui.life import Life
+    from postboat.ui.steps import Step
 
     Heard = Literal["new", "again", "mended"]
 
@@ -64,6 +64,32 @@ KEPT = 200
 
 
 @dataclass(slots=True)
+class Pace:
+    """How fast something comes along of late."""
+
+    samples: list[tuple[float, *tuple[int, ...]]] = field(default_factory=list)
+    """Time and amounts, oldest first."""
+
+    def note(self, now: float, *amounts: int) -> None:
+        """Note what is done by now, so that rates can be told later."""
+        if not self.samples or now - self.samples[-1][0] >= STEP:
+            self.samples.append((now, *amounts))
+        while len(self.samples) > 2 and now - self.samples[1][0] > WINDOW:
+            del self.samples[0]
+
+    def rate(self, now: float, amount: int, nth: int = 0) -> float:
+        """Tell how much comes in a second, if the `nth` amount is this by now; 0.0 while it cannot be told."""
+        if not self.samples or now - self.samples[0][0] < STEP:
+            return 0.0
+        return max(0.0, (amount - self.samples[0][1 + nth]) / (now - self.samples[0][0]))
+
+    def eta(self, now: float, done: int, of: int) -> float | None:
+        """Tell the seconds to go until the first amount is `of`; None while it cannot be told."""
+        rate = self.rate(now, done)
+        return (of - done) / rate if rate > 0 and of >= done else None
+
+
+@dataclass(slots=True)
 class FolderView:
     """A folder while it is worked on, and afterwards if there is something to tell of it."""
 
@@ -75,8 +101,8 @@ class FolderView:
     messages_failed: int = 0
     failure: str = ""
     """Why the folder as a whole failed."""
-    samples: list[tuple[float, int, int]] = field(default_factory=list)
-    """Time, messages and octets done, oldest first: what the rates are made of."""
+    pace: Pace = field(default_factory=Pace)
+    """Of messages and octets."""
 
     @property
     def total(self) -> int:
@@ -90,29 +116,19 @@ class FolderView:
 
     def rate(self, now: float) -> float:
         """Messages per second of late; 0.0 while it cannot be told."""
-        return self._slope(now, 1, self.done.changes)
+        return self.pace.rate(now, self.done.changes)
 
     def octet_rate(self, now: float) -> float:
         """Octets per second of late; 0.0 while it cannot be told."""
-        return self._slope(now, 2, self.octets)
+        return self.pace.rate(now, self.octets, nth=1)
 
     def eta(self, now: float) -> float | None:
         """Seconds to go at the present rate; None while it cannot be told."""
-        rate = self.rate(now)
-        remaining = self.total - self.done.changes
-        return remaining / rate if rate > 0 and remaining >= 0 else None
+        return self.pace.eta(now, self.done.changes, self.total)
 
-    def sample(self, now: float) -> None:
+    def note(self, now: float) -> None:
         """Note what is done by now, so that rates can be told later."""
-        if not self.samples or now - self.samples[-1][0] >= STEP:
-            self.samples.append((now, self.done.changes, self.octets))
-        while len(self.samples) > 2 and now - self.samples[1][0] > WINDOW:
-            del self.samples[0]
-
-    def _slope(self, now: float, column: int, value: int) -> float:
-        if not self.samples or now - self.samples[0][0] < STEP:
-            return 0.0
-        return max(0.0, (value - self.samples[0][column]) / (now - self.samples[0][0]))
+        self.pace.note(now, self.done.changes, self.octets)
 
 
 @dataclass(slots=True)
@@ -183,6 +199,8 @@ class View:
     """A run so far, as every face sees it. Only `fold` changes it."""
 
     accounts: dict[str, AccountView] = field(default_factory=dict)
+    steps: dict[str, Step] = field(default_factory=dict)
+    """By account: work that is no sync."""
     failures: list[MessageFailed | FolderFailed | AccountFailed] = field(default_factory=list)
     warnings: list[Warned] = field(default_factory=list)
     exit_code: int | None = None
@@ -212,6 +230,10 @@ def fold(view: View, event: Event, now: float) -> View:
     match event:
         case FolderEvent():
             _fold_folder(view, view.account(event.account, now), event, now)
+        case StepReached():
+            from postboat.ui.steps import learn  # no sync pays for it
+
+            learn(view.steps, event, now)
         case AccountEvent():
             _fold_account(view, view.account(event.account, now), event, now)
         case Warned():
@@ -253,7 +275,9 @@ def _fold_folder(view: View, account: AccountView, event: FolderEvent, now: floa
         case PlanShown(operations=operations):
             account.working.pop(event.folder, None)
             account.folders_done += 1
-            account.would += _would(operations)
+            from postboat.ui.plans import would  # only dry runs pay for it
+
+            account.would += would(operations)
             return
         case FolderStarted():
             account.working[event.folder] = FolderView(event.folder, started=now)
@@ -301,10 +325,10 @@ def _progress(view: View, account: AccountView, folder: FolderView, event: Folde
     match event:
         case FolderPlanned(counts=counts):
             folder.planned = counts
-            folder.sample(now)
+            folder.note(now)
         case FolderProgressed(done=done):
             folder.done = done
-            folder.sample(now)
+            folder.note(now)
         case MessageFailed():
             folder.messages_failed += 1
             _keep(view.failures, event)
@@ -320,7 +344,7 @@ def _settle(account: AccountView, folder: FolderView) -> None:
     account.settled += folder.done
     if account.life is not None:
         account.life.total += folder.done
-    folder.samples.clear()
+    folder.pace.samples.clear()
     if folder.failure or folder.done.changes or folder.done.adopted or folder.done.failed or folder.messages_failed:
         account.told.append(folder)
 
@@ -328,16 +352,3 @@ def _settle(account: AccountView, folder: FolderView) -> None:
 def _keep(kept: list[_T], item: _T) -> None:
     if len(kept) < KEPT:
         kept.append(item)
-
-
-def _would(operations: Iterable[Mapping[str, object]]) -> Counts:
-    kinds = Counter((operation.get("do"), operation.get("on") or operation.get("to")) for operation in operations)
-    return Counts(
-        down=kinds["copy", "local"],
-        up=kinds["copy", "remote"],
-        reflagged=sum(count for (do, _), count in kinds.items() if do == "reflag"),
-        deleted_remote=kinds["delete", "remote"],
-        deleted_local=kinds["delete", "local"],
-        moved=kinds["move", "local"] + kinds["move", "remote"],
-        adopted=kinds["adopt", None],
-    )
