@@ -133,7 +133,6 @@ def test_the_options_that_boost_performance_are_accepted(user, dovecot):
 @pytest.mark.parametrize(
     ("face", "talks"),
     [
-        ("Curses.Blinkenlights", True),
         ("Noninteractive.Basic", True),
         ("TTY.TTYUI", True),
         ("Noninteractive.Quiet", False),
@@ -147,6 +146,14 @@ def test_the_names_of_faces_are_understood(user, dovecot, face, talks):
     if face.startswith("Noninteractive"):
         configure(user, account)
         assert bool(sync(user, "-u", face).assert_in_sync().out) == talks
+
+
+def test_a_face_that_needs_a_terminal_says_so_where_there_is_none(user, dovecot):
+    configure(user, dovecot.account(), general="ui = Curses.Blinkenlights")
+    ran = sync(user)
+    assert (ran.code, ran.out) == (2, "")
+    assert "blinkenlights: standard output is no terminal" in ran.err
+    assert sync(user, "-u", "basic").assert_in_sync().out
 
 
 @pytest.mark.parametrize(

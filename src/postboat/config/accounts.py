@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from postboat.config import paths
 from postboat.config.document import Place, Section, did_you_mean
+from postboat.config.faces import face_called, no_face
 from postboat.config.options import Options
 from postboat.config.python_options import PythonNames
 from postboat.config.repositories import is_local, local_repository, remote_repository
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
     from postboat.config.document import Document, Problems
     from postboat.config.schema import LocalConfig, MailboxNames, RemoteConfig
 
-FACES = ("tk", "blinkenlights", "tty", "basic", "quiet", "jsonl")
-OFFLINEIMAP_FACES = (
-    *("ttyui", "syslog", "machineui"),
-    *("Tk.Blinkenlights", "Curses.Blinkenlights", "TTY.TTYUI", "Noninteractive.Basic", "Noninteractive.Quiet"),
-)
 _TIMEOUT = 60.0
 _HOOK_TIMEOUT = 60.0
 
@@ -173,10 +169,9 @@ class Builder:
 
     def _faces(self) -> tuple[str, ...]:
         faces = self._general.words("ui")
-        known = (*FACES, *OFFLINEIMAP_FACES)
-        for face in faces:
-            if face.casefold() not in map(str.casefold, known):
-                self._general.warn("ui", f"{face} is not known and has no effect{did_you_mean(face, known)}")
+        for word in faces:
+            if face_called(word) is None:  # another face in its place would be a surprise
+                self._general.wrong("ui", no_face(word))
         return faces
 
     def _check_maildirs(self, accounts: list[AccountConfig]) -> None:

@@ -84,7 +84,7 @@ def test_installing_writes_the_unit_and_says_how_to_go_on(home):
     assert home.install() == (0, ["daemon-reload"])
     assert home.out.startswith(f"wrote {home.units}/postboat.service\n")
     assert "systemctl --user enable --now postboat.service" in home.out
-    assert started_by(home).endswith(f'/postboat -c "{home.config}"')
+    assert started_by(home).endswith(f'/postboat -c "{home.config}" -u basic')
     assert Path(started_by(home).split()[0]).is_file()
 
 
@@ -109,7 +109,7 @@ def test_options_are_handed_on_and_paths_made_absolute(home, monkeypatch):
     code, _ = home("install", "-c", "con fig.toml", "-a", "A", "-l", "~/log file", "-d", "imap,sync")
     assert code == 0
     assert started_by(home).partition(" ")[2] == (
-        f'-c "{home.path}/con fig.toml" -a A -l "{home.path}/log file" -d imap -d sync'
+        f'-c "{home.path}/con fig.toml" -u basic -a A -l "{home.path}/log file" -d imap -d sync'
     )
     assert f"\nEnvironment=XDG_STATE_HOME={home.path}/state\n" in (home.units / "postboat.service").read_text()
 

@@ -641,16 +641,29 @@ def test_a_password_that_others_can_read_is_warned_about(home):
     assert load(path).warnings == ()
 
 
+def test_a_misspelt_face_is_refused_where_it_is_written(problems):
+    (told,) = problems(general="ui = ['blinkenlights', 'ttyy']")
+    assert told.startswith("config.toml:3: general.ui: 'ttyy' is no user interface; there are tty, basic, quiet, ")
+    assert told.endswith("; did you mean tty?")
+
+
+@pytest.mark.parametrize(
+    "names", ["ttyui", "Tk.Blinkenlights, blinkenlights,\n  TTY.TTYUI", "Machine.MachineUI, syslog"]
+)
+def test_offlineimaps_names_of_faces_are_known(read, home, names):
+    text = ini_of(home).replace("[general]", f"[general]\nui = {names}", 1)
+    assert list(read(text, name="rc").ui) == [name.strip() for name in names.split(",")]
+
+
 def test_options_that_come_later_are_named(read):
     config = read(
-        general="ignore-readonly = true\nsocktimeout = 0\nui = ['ttyy']",
+        general="ignore-readonly = true\nsocktimeout = 0",
         account="maxage = 3",
         remote="usecompression = true\nauth_mechanisms = ['GSSAPI', 'PLAIN']",
     )
     assert [warning.split(": ", 1)[1] for warning in config.warnings] == [
         "general.ignore-readonly: has no effect yet",
         "general.socktimeout: 0 would wait for ever; 60 seconds are used",
-        "general.ui: ttyy is not known and has no effect; did you mean tty?",
         "account.A.maxage: has no effect yet",
         "repository.R.usecompression: has no effect yet",
         "repository.R.auth_mechanisms: GSSAPI has no effect yet",

@@ -78,7 +78,7 @@ def _commands(usage: Usage) -> dict[str, list[str]]:
     start = _program()
     if usage.config is not None:
         start += ["-c", str(usage.config.expanduser().absolute())]
-    more = ["-o"] if usage.timer else []
+    more = ["-u", "basic", *(["-o"] if usage.timer else [])]  # what `ui` names may need a terminal
     for name in usage.accounts:
         more += ["-a", name.replace(",", "\\,")]
     if usage.logfile is not None:
