@@ -73,6 +73,10 @@ class Over:
 Line = Snapshot | Happened | Question | Withdrawn | Answered | Lost | Over
 
 
+class CannotShow(Exception):
+    """A face cannot run here; the text says why, as the end of a sentence that names the face."""
+
+
 class Link(Protocol):
     """A run as a face sees it. All of it is called from the face's own thread, and none of it waits."""
 
@@ -109,4 +113,27 @@ class Link(Protocol):
 
     def close(self) -> None:
         """End the link, and nothing else."""
+        ...
+
+
+class Recorded(Link, Protocol):
+    """A link whose `replay` is true: a recording that plays."""
+
+    speed: float
+    """How much faster than it was it plays."""
+    halted: bool
+    """Whether it stands still, because the user wants so or because it is at its end."""
+    ended: bool
+    """Whether all of it was played."""
+
+    def halt(self) -> None:
+        """Stand still, or go on."""
+        ...
+
+    def faster(self) -> None:
+        """Play at twice the speed."""
+        ...
+
+    def slower(self) -> None:
+        """Play at half the speed."""
         ...
