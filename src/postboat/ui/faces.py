@@ -127,6 +127,10 @@ def make(choice: Choice, manner: Manner) -> Face:
             from postboat.ui.jsonl import JsonLines
 
             return JsonLines()
+        case "syslog":
+            from postboat.ui.syslog import Syslog
+
+            return Syslog(manner)
         case "tty" if choice.live:
             from postboat.ui.tty import Tty
 
