@@ -62,6 +62,10 @@ def _exactly(kind: type, value: object) -> Any:
     return value
 
 
+def _in_order(values: object) -> Any:
+    return values if type(values) is tuple else _exactly(list, values)
+
+
 def _number(value: object) -> float:
     try:
         number = float(value) if type(value) is int else _exactly(float, value)
@@ -85,14 +89,14 @@ def _either(reads: list[Read]) -> Read:
 
 
 def _several(kind: Callable[[list[Any]], Any], read: Read) -> Read:
-    return lambda values: kind([read(value) for value in _exactly(list, values)])
+    return lambda values: kind([read(value) for value in _in_order(values)])
 
 
 def _one_each(reads: list[Read]) -> Read:
     def of_fixed_length(values: object) -> object:
-        if len(_exactly(list, values)) != len(reads):
+        if len(given := _in_order(values)) != len(reads):
             raise TypeError(f"{values!r} are not {len(reads)} values")
-        return tuple([read(value) for read, value in zip(reads, _exactly(list, values), strict=True)])
+        return tuple([read(value) for read, value in zip(reads, given, strict=True)])
 
     return of_fixed_length
 

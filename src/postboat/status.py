@@ -5,6 +5,19 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from postboat.account_status import (
+    IDLE,
+    NEEDS_USER,
+    PAUSED,
+    STARTING,
+    SYNCING,
+    USERS_TURN,
+    WAITING,
+    AccountStatus,
+    FolderTrouble,
+    HeldPlan,
+    Work,
+)
 from postboat.events import (
     AccountConnected,
     AccountEvent,
@@ -22,6 +35,9 @@ from postboat.events import (
     FolderEvent,
     FolderFailed,
     FolderFinished,
+    FolderPlanned,
+    FolderProgressed,
+    FolderScanned,
     FoldersListed,
     FolderStarted,
     FoldersUnchanged,
@@ -30,6 +46,7 @@ from postboat.events import (
     MessagesArrived,
     PlanDecided,
     PlanHeld,
+    PlanShown,
     ServerWatched,
     ServiceStarted,
     ServiceStopping,
@@ -39,114 +56,25 @@ from postboat.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-STARTING, SYNCING, IDLE, WAITING, NEEDS_USER, PAUSED = "starting", "syncing", "idle", "waiting", "needs-user", "paused"
-USERS_TURN = frozenset({2, 5})
-"""Exit codes of failures that trying again does not mend: configuration and sign-in."""
+__all__ = [
+    "IDLE",
+    "NEEDS_USER",
+    "PAUSED",
+    "STARTING",
+    "SYNCING",
+    "USERS_TURN",
+    "WAITING",
+    "AccountStatus",
+    "FolderTrouble",
+    "HeldPlan",
+    "ServiceStatus",
+    "Work",
+    "learn",
+]
 
-
-@dataclass(slots=True)
-class FolderTrouble:
-    """What of a folder is not in step."""
-
-    reason: str = ""
-    """Why the folder as a whole failed."""
-    failed: int = 0
-    """Messages that failed in the last sync."""
-    aside: int = 0
-    """Messages that failed earlier and are not due yet."""
-    held: int = 0
-    """Messages whose deletion waits for the user's word."""
-
-    @property
-    def is_any(self) -> bool:
-        """Whether there is any."""
-        return bool(self.reason or self.failed or self.aside or self.held)
-
-
-@dataclass(slots=True)
-class AccountStatus:
-    """What an account is at. Times are seconds since the epoch."""
-
-    name: str
-    phase: str = STARTING
-    """As `state`, but for `paused`."""
-    since: float = 0.0
-    """When the phase began."""
-    paused: bool = False
-    """Whether it rests until the user says otherwise; what he asks for is done all the same."""
-    reason: str = ""
-    """Why it could not be synced of late; "" when it could."""
-    exit_code: int = 0
-    """What a single run would have ended with for that reason."""
-    until: float | None = None
-    """When it is tried again, while it waits; None: not before the user acts."""
-    host: str = ""
-    """The server it is signed in to."""
-    server: str = ""
-    """How changes on the server are noticed: `notify`, `idle`, `poll`, or "" while they are not."""
-    server_folders: tuple[str, ...] = ()
-    """With `idle`: of which folders."""
-    disk: str = ""
-    """How changes on disk are noticed: `inotify`, `poll`, or "" while they are not."""
-    disk_reason: str = ""
-    """Why the disk is polled."""
-    last_sync: float | None = None
-    """When a sync last came to its end."""
-    next_sync: float | None = None
-    """When the next refresh is due though nothing is heard."""
-    folders: int = 0
-    """How many there are to sync."""
-    folders_done: int = 0
-    """How many of them the sync under way, or else the last one, is through with."""
-    arrived: int = 0
-    """New messages since the start; those of a first sync, junk and trash do not count."""
-    troubles: dict[str, FolderTrouble] = field(default_factory=dict)
-    """By folder; "" stands for all of them."""
-    hooks: dict[str, str] = field(default_factory=dict)
-    """What went wrong with a command of the user's, by option."""
-    touched: set[str] = field(default_factory=set)
-    """Folders of which something was told since the sync under way, or else the last one, began."""
-    listed: bool = False
-    """Whether that sync is one of all folders."""
-
-    @property
-    def state(self) -> str:
-        """One of `starting`, `syncing`, `idle`, `waiting`, `needs-user` and `paused`."""
-        return PAUSED if self.paused and self.phase != SYNCING else self.phase
-
-    @property
-    def failed_folders(self) -> int:
-        """How many folders could not be synced."""
-        return sum(bool(trouble.reason) for trouble in self.troubles.values())
-
-    @property
-    def failed(self) -> int:
-        """How many messages failed in the last sync of their folders."""
-        return sum(trouble.failed for trouble in self.troubles.values())
-
-    @property
-    def aside(self) -> int:
-        """How many messages failed earlier and are not due yet."""
-        return sum(trouble.aside for trouble in self.troubles.values())
-
-    @property
-    def held(self) -> int:
-        """How many messages' deletion waits for the user's word."""
-        return sum(trouble.held for trouble in self.troubles.values())
-
-    @property
-    def verdict(self) -> int:
-        """What a single run that found all this would end with: an exit code."""
-        if self.exit_code:
-            return self.exit_code
-        if self.held:
-            return 6
-        return 3 if self.failed_folders or self.failed or self.aside else 0
-
-    def enter(self, phase: str, now: float) -> None:
-        """Begin a phase, unless it goes on."""
-        if phase != self.phase:
-            self.phase, self.since = phase, now
+SUBJECTS_KEPT = 5
+PLANS_KEPT = 200
+"""What waits beyond that in an account is counted only."""
 
 
 @dataclass(slots=True)
@@ -203,6 +131,7 @@ def _learn_of_account(account: AccountStatus, event: AccountEvent, now: float) -
             account.enter(SYNCING, now)
             account.folders_done, account.listed = 0, False
             account.touched.clear()
+            account.working.clear()
         case AccountFinished():
             _finish(account, event, now)
         case AccountFailed(reason=reason, exit_code=code):
@@ -251,8 +180,10 @@ def _last_line(output: str) -> str:
 
 def _finish(account: AccountStatus, finished: AccountFinished, now: float) -> None:
     """Note the end of a sync. One of all folders that did not mention a folder's trouble knows that it is over."""
+    account.working.clear()
     if account.listed:
         account.troubles = {name: known for name, known in account.troubles.items() if name in account.touched}
+        account.plans = [plan for plan in account.plans if plan.folder in account.troubles]
     if finished.failed_folders < max(1, finished.folders):
         account.last_sync = now
         _mend(account, now)
@@ -266,28 +197,64 @@ def _mend(account: AccountStatus, now: float) -> None:
 
 
 def _fail(account: AccountStatus, reason: str, code: int, until: float | None, now: float) -> None:
+    account.working.clear()
     account.reason, account.exit_code, account.until = reason, code, until
     account.enter(NEEDS_USER if code in USERS_TURN else WAITING, now)
 
 
 def _learn_of_folder(account: AccountStatus, event: FolderEvent) -> None:
     match event:
+        case FolderPlanned() | FolderProgressed() | FolderScanned():
+            _go_on(account.working.setdefault(event.folder, Work()), event)
         case FolderStarted():
             account.troubles.pop(event.folder, None)
+            _forget_plans(account, event.folder)
+            account.working[event.folder] = Work()
         case FolderFinished(done=done):
-            account.folders_done += 1
+            _end_work(account, event.folder)
             _note_trouble(account, event.folder, reason="", failed=done.failed, aside=done.aside)
+        case PlanShown():
+            _end_work(account, event.folder)
         case FolderFailed(reason=reason):
-            account.folders_done += 1
+            _end_work(account, event.folder)
             _note_trouble(account, event.folder, reason=reason)
-        case PlanHeld(count=count):
-            before = account.troubles.get(event.folder)
-            also = before.held if before is not None and event.folder in account.touched else 0
-            _note_trouble(account, event.folder, held=also + count)
+        case PlanHeld():
+            _hold(account, event)
         case PlanDecided():
+            _forget_plans(account, event.folder)
             _note_trouble(account, event.folder, held=0)
         case MessagesArrived(paths=paths, first=False, unwanted=False):
             account.arrived += len(paths)
+
+
+def _go_on(work: Work, event: FolderPlanned | FolderProgressed | FolderScanned) -> None:
+    match event:
+        case FolderPlanned(counts=counts):
+            work.planned, work.scanned = counts, None
+        case FolderProgressed(done=done):
+            work.done = done
+        case FolderScanned(done=done, of=of):
+            work.scanned = done, of
+
+
+def _end_work(account: AccountStatus, folder: str) -> None:
+    account.working.pop(folder, None)
+    account.folders_done += 1
+
+
+def _hold(account: AccountStatus, held: PlanHeld) -> None:
+    """Note what waits in a folder. What an earlier sync told of it is told anew, if it still waits."""
+    before = account.troubles.get(held.folder) if held.folder in account.touched else None
+    if before is None:
+        _forget_plans(account, held.folder)
+    _note_trouble(account, held.folder, held=(before.held if before else 0) + held.count)
+    if len(account.plans) < PLANS_KEPT:
+        subjects = held.subjects[:SUBJECTS_KEPT]
+        account.plans.append(HeldPlan(held.folder, held.on, held.suspicion, held.count, held.of, subjects))
+
+
+def _forget_plans(account: AccountStatus, folder: str) -> None:
+    account.plans = [plan for plan in account.plans if plan.folder != folder]
 
 
 def _note_trouble(account: AccountStatus, folder: str, **facts: Any) -> None:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from postboat.declared import read_field
 from postboat.status import AccountStatus, FolderTrouble, ServiceStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
+_T = TypeVar("_T")
+
+_SERVICE = ("stopping", "problems", "woke")
+_ACCOUNT = (
+    *("phase", "since", "paused", "reason", "exit_code", "until", "host", "server", "server_folders", "disk"),
+    *("disk_reason", "last_sync", "next_sync", "folders", "folders_done", "listed", "arrived", "working", "plans"),
+    "hooks",
+)
+_TROUBLE = ("reason", "failed", "aside", "held")
 
 
 def as_json(status: ServiceStatus) -> dict[str, Any]:
@@ -30,24 +41,20 @@ def from_json(facts: Mapping[str, Any]) -> ServiceStatus:
     Raises KeyError, TypeError or ValueError when it is no status at all.
     """
     status = ServiceStatus(int(facts["pid"]), str(facts["version"]), float(facts["started"]), str(facts["config"]))
-    _set(status, facts, ("stopping", "problems", "woke"))
+    _set(status, facts, _SERVICE)
     for told in facts["accounts"]:
-        account = status.accounts[str(told["name"])] = AccountStatus(str(told["name"]))
-        _set(account, told, _PLAIN)
+        account = status.accounts[str(told["name"])] = _set(AccountStatus(str(told["name"])), told, _ACCOUNT)
         for trouble in told.get("troubles", ()):
-            known = account.troubles[str(trouble["folder"])] = FolderTrouble()
-            _set(known, trouble, ("reason", "failed", "aside", "held"))
+            account.troubles[str(trouble["folder"])] = _set(FolderTrouble(), trouble, _TROUBLE)
     return status
 
 
-_PLAIN = (
-    *("phase", "since", "paused", "reason", "exit_code", "until", "host", "server", "server_folders", "disk"),
-    *("disk_reason", "last_sync", "next_sync", "folders", "folders_done", "listed", "arrived", "hooks"),
-)
-
-
-def _set(goal: object, facts: Mapping[str, Any], names: Collection[str]) -> None:
+def _set(goal: _T, facts: Mapping[str, Any], names: Collection[str]) -> _T:
+    """Take over the facts of these names; what is not in the form known here stays as it is."""
     for name in names:
         if name in facts:
-            value = facts[name]
-            setattr(goal, name, tuple(value) if isinstance(value, list) else value)
+            try:
+                setattr(goal, name, read_field(type(goal), name, facts[name]))
+            except TypeError:
+                pass
+    return goal

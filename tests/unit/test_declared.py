@@ -37,6 +37,7 @@ FITTING = [
     ("time", None, None),
     ("yes", True, True),
     ("pair", [1, 2], (1, 2)),
+    ("pair", (1, 2), (1, 2)),
     ("several", [{"number": 1}, {"number": 2, "more": 3}], (Inner(1), Inner(2, 3))),
     ("listed", [{"number": 1}], [Inner(1)]),
     ("named", {"a": {"number": 1}}, {"a": Inner(1)}),

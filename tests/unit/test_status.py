@@ -22,6 +22,9 @@ from postboat.events import (
     DiskWatched,
     FolderFailed,
     FolderFinished,
+    FolderPlanned,
+    FolderProgressed,
+    FolderScanned,
     FoldersListed,
     FolderStarted,
     FoldersUnchanged,
@@ -30,11 +33,12 @@ from postboat.events import (
     MessagesArrived,
     PlanDecided,
     PlanHeld,
+    PlanShown,
     ServerWatched,
     ServiceStarted,
     ServiceStopping,
 )
-from postboat.status import AccountStatus, ServiceStatus, learn
+from postboat.status import AccountStatus, HeldPlan, ServiceStatus, Work, learn
 from postboat.status_json import as_json
 
 if TYPE_CHECKING:
@@ -127,6 +131,65 @@ def test_deletions_of_both_sides_wait_together() -> None:
     both = (HELD, PlanHeld("A", "Archive", "local", "emptied", 3, 3), FolderFinished("A", "Archive", Counts()))
     assert account(*everything(FolderStarted("A", "Archive"), *both)).held == 15
     assert account(*everything(*both), *everything(*both)).held == 15
+
+
+def test_what_waits_is_known_with_its_reason() -> None:
+    held = PlanHeld("A", "Archive", "remote", "emptied", 12, 14, tuple("abcdefgh"))
+    (plan,) = account(*everything(held)).plans
+    assert plan == HeldPlan("Archive", "remote", "emptied", 12, 14, ("a", "b", "c", "d", "e"))
+
+
+def test_what_waits_is_known_as_it_was_told_last() -> None:
+    local = PlanHeld("A", "Archive", "local", "emptied", 3, 3)
+    archive = (FolderStarted("A", "Archive"), HELD, local)
+    assert [plan.on for plan in account(*everything(*archive), *everything(*archive)).plans] == ["remote", "local"]
+    assert [plan.on for plan in account(*everything(HELD, local), *everything(HELD)).plans] == ["remote"]
+    assert [plan.count for plan in account(*everything(*archive), *some(FolderStarted("A", "B"))).plans] == [12, 3]
+
+
+def test_what_no_longer_waits_is_forgotten() -> None:
+    assert account(*everything(HELD), *everything()).plans == []
+    assert account(*everything(HELD), FolderStarted("A", "Archive")).plans == []
+    assert account(*everything(HELD), PlanDecided("A", "Archive", "remote", "confirmed", 12)).plans == []
+    gone = PlanHeld("A", "", "remote", "all-gone", 90, 90)
+    assert account(*everything(gone), PlanDecided("A", "", "remote", "confirmed", 90)).plans == []
+
+
+def test_work_under_way_is_known_as_far_as_it_is() -> None:
+    told = [
+        FolderStarted("A", "INBOX"),
+        FolderScanned("A", "INBOX", "local", 2000, 9000),
+        FolderPlanned("A", "INBOX", Counts(down=7)),
+        FolderProgressed("A", "INBOX", Counts(down=4)),
+    ]
+    seen = [account(AccountStarted("A"), *told[:many]).working.get("INBOX") for many in range(5)]
+    scanned = Work(scanned=(2000, 9000))
+    planned = Work(planned=Counts(down=7))
+    assert seen == [None, Work(), scanned, planned, Work(planned=Counts(down=7), done=Counts(down=4))]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        FolderFinished("A", "INBOX", Counts(down=7)),
+        FolderFailed("A", "INBOX", "why"),
+        PlanShown("A", "INBOX"),
+        DONE,
+        AccountFailed("A", "why", 4),
+        AccountWaits("A", "why", 4, 200.0),
+        AccountStarted("A"),
+    ],
+)
+def test_no_work_is_left_behind(end: events.Event) -> None:
+    begun = (FolderStarted("A", "INBOX"), FolderPlanned("A", "INBOX", Counts(down=7)))
+    assert account(AccountStarted("A"), *begun, end).working == {}
+
+
+def test_as_many_plans_are_kept_as_anybody_looks_at() -> None:
+    many = [PlanHeld("A", f"F{number}", "remote", "emptied", 2, 2) for number in range(1000)]
+    kept = account(*everything(*many))
+    assert len(kept.plans) < 300
+    assert kept.held == 2000
 
 
 def test_a_sync_of_some_folders_says_nothing_of_the_others() -> None:

@@ -20,7 +20,11 @@ from postboat.events import (
     DiskWatched,
     FolderFailed,
     FolderFinished,
+    FolderPlanned,
+    FolderProgressed,
+    FolderScanned,
     FoldersListed,
+    FolderStarted,
     HookRan,
     MachineSlept,
     MessagesArrived,
@@ -54,6 +58,8 @@ def everything(*told: events.Event) -> tuple[events.Event, ...]:
 ACCOUNT_EVENTS = [
     *everything(HELD, FolderFailed("A", "B", "why"), FolderFinished("A", "INBOX", Counts(failed=1, aside=2))),
     *(AccountWaits("A", "no", 5, 9.0), AccountWaits("A", "no", 4), AccountRests("A", 50.0), AccountPaused("A")),
+    *(FolderStarted("A", "I"), FolderPlanned("A", "I", Counts(down=3)), FolderScanned("A", "I", "local", 1, 2)),
+    *(PlanHeld("A", "B", "local", "emptied", 3, 4, ("x",)), FolderProgressed("A", "I", Counts(down=2))),
     *(ServerWatched("A", "idle", ("INBOX", "Sent")), DiskWatched("A", "poll", "NFS"), HookRan("A", "x", 1, 0.1)),
     *(ServiceStarted(("A", "B")), ConfigReloaded(("x",)), MachineSlept(5.0), MessagesArrived("A", "I", ("1",))),
 ]
@@ -74,6 +80,15 @@ def test_an_older_or_newer_programs_status_can_be_read() -> None:
     sent["colour"] = sent["accounts"][0]["colour"] = "blue"
     del sent["woke"], sent["accounts"][0]["hooks"]
     assert from_json(sent).accounts["A"].held == 12
+
+
+def test_what_has_another_form_than_here_is_as_if_it_had_not_been_said() -> None:
+    told = as_json(fold(*everything(HELD), AccountStarted("A"), FolderStarted("A", "I")))
+    told |= {"problems": "line 3", "woke": "today"}
+    told["accounts"][0] |= {"working": {"I": {"done": 3}}, "plans": [{"folder": "Archive"}], "since": "today"}
+    got = from_json(told)
+    assert (got.problems, got.woke, got.accounts["A"].held) == ((), None, 12)
+    assert (got.accounts["A"].working, got.accounts["A"].plans, got.accounts["A"].since) == ({}, [], 0.0)
 
 
 @pytest.mark.parametrize(
