@@ -11,6 +11,7 @@ install: $(STAMP)
 ## make servers   the IMAP servers the tests talk to, unpacked in .servers (nothing is installed on the machine)
 servers:
 	@python3 -m tests.servers.install
+	@python3 -m tests.servers.python_tk
 
 ## make check     format, lint, types and layers
 check: $(STAMP)

@@ -28,11 +28,15 @@ SANDBOX = ("-o", "APT::Sandbox::User=root")
 
 @dataclass(frozen=True)
 class Recipe:
-    """One server: its packages, the programs the tests run, and paths compiled into them that have to change."""
+    """One server: its packages, the programs the tests run, and paths compiled into them that have to change.
+
+    Libraries named by `without` are not fetched, nor what they need.
+    """
 
     packages: tuple[str, ...]
     programs: tuple[str, ...]
     rewritten: tuple[tuple[bytes, bytes], ...] = ()
+    without: tuple[str, ...] = ()
 
 
 # Dovecot looks for its modules and for doveconf at compiled-in paths. They become paths of the same length below the
@@ -41,6 +45,9 @@ DOVECOT_PATHS = (
     (b"/usr/lib/dovecot", b"/proc/self/cwd/m"),
     (b"/usr/bin/doveconf", b"/proc/self/cwd/dc"),
 )
+
+# Xvfb runs xkbcomp from a compiled-in directory, which becomes one below its working directory: see display.py.
+XKBCOMP_PATH = ((b"\0/usr/bin\0", b"\0./xkbbin\0"),)
 
 RECIPES = {
     "dovecot": Recipe(
@@ -78,6 +85,16 @@ RECIPES = {
     "groff": Recipe(  # no server: renders the man pages
         packages=("groff-base",),
         programs=("usr/bin/groff", "usr/bin/troff", "usr/bin/grotty"),
+    ),
+    "tmux": Recipe(  # a terminal to look at
+        packages=("tmux",),
+        programs=("usr/bin/tmux",),
+    ),
+    "display": Recipe(  # a screen in memory, and hands for its mouse and keyboard
+        packages=("xvfb", "x11-xkb-utils", "xkb-data", "xdotool", "fonts-dejavu-core"),
+        programs=("usr/bin/Xvfb", "usr/bin/xkbcomp", "usr/bin/xdotool"),
+        rewritten=XKBCOMP_PATH,
+        without=("libglx-mesa0",),  # 50 MB that draw in three dimensions
     ),
 }
 
@@ -134,7 +151,7 @@ def fetch_and_unpack(recipe: Recipe, scratch: Path, unpacked: Path) -> None:
     """Download the packages and the libraries they lack here, and unpack all of them into one tree."""
     debs = scratch / "debs"
     debs.mkdir()
-    Apt(SERVERS / "apt").download_here(recipe.packages, debs)
+    Apt(SERVERS / "apt", recipe.without).download_here(recipe.packages, debs)
     for deb in sorted(debs.glob("*.deb")):
         run("dpkg", "-x", str(deb), str(unpacked))
 
@@ -142,8 +159,8 @@ def fetch_and_unpack(recipe: Recipe, scratch: Path, unpacked: Path) -> None:
 class Apt:
     """Asks apt about packages, with package lists of our own once the machine's prove useless."""
 
-    def __init__(self, own: Path) -> None:
-        self._own = own
+    def __init__(self, own: Path, without: tuple[str, ...] = ()) -> None:
+        self._own, self._without = own, without
         self._options: tuple[str, ...] = SANDBOX
         if (own / "lists").is_dir():
             self._use_own_lists()
@@ -173,7 +190,7 @@ class Apt:
         asked: tuple[str, ...] = packages
         while asked:
             depends = run("apt-cache", *self._options, "depends", "--important", *asked)
-            named = set(re.findall(r"Depends: (lib[^\s:<>]+)", depends)) - found - set(packages)
+            named = set(re.findall(r"Depends: (lib[^\s:<>]+)", depends)) - found - {*packages, *self._without}
             asked = tuple(sorted(package for package in named if not is_installed(package)))
             found.update(asked)
         return tuple(sorted(found))
