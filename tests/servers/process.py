@@ -165,7 +165,9 @@ class Home:
 class Daemon:
     """A server process in the foreground, up once its port sends a greeting."""
 
-    def __init__(self, command: list[str], *, cwd: Path, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, command: list[str], *, cwd: Path, env: dict[str, str] | None = None, pass_fds: tuple[int, ...] = ()
+    ) -> None:
         self._console = tempfile.TemporaryFile()  # noqa: SIM115 - closed by kill()
         self._process = subprocess.Popen(
             command,
@@ -175,6 +177,7 @@ class Daemon:
             stdout=self._console,
             stderr=self._console,
             start_new_session=True,
+            pass_fds=pass_fds,
         )
 
     def wait_for_greeting(self, port: int) -> None:
