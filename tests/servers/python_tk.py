@@ -27,6 +27,7 @@ LOADER = '''\
 """Stands in for the extension module of this name: loads it with the libraries that lie beside it."""
 
 import ctypes, importlib.machinery, importlib.util, os, sys
+from pathlib import Path
 
 root = Path({home!r})
 scripts = root / "usr/share/tcltk"
