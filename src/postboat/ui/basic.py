@@ -53,11 +53,15 @@ class Basic:
     async def show(self, events: AsyncIterable[Event]) -> None:
         """Tell every event until there are no more."""
         async for event in events:
-            fold(self.view, event, self.clock())
-            trouble = told_trouble(event, self.view, self.manner)
-            await self.err.lines(self.dated(trouble, self.err, WARNING))
-            await self.tell(told_news(event, self.view, self.manner))
+            await self.take(event)
         await self.tell(told_stopped(self.view, self.manner))
+
+    async def take(self, event: Event) -> None:
+        """Tell one event."""
+        fold(self.view, event, self.clock())
+        trouble = told_trouble(event, self.view, self.manner)
+        await self.err.lines(self.dated(trouble, self.err, WARNING))
+        await self.tell(told_news(event, self.view, self.manner))
 
     async def tell(self, lines: Iterable[str]) -> None:
         """Write what goes as it should."""
