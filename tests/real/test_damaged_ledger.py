@@ -259,7 +259,7 @@ async def test_a_ledger_that_cannot_be_used_is_told_and_nothing_is_touched(voyag
 
 async def test_the_inspection_tells_of_it_too(voyage):
     overwritten(ledger_of(voyage))
-    (report,) = await check(voyage.whole, RunOptions(), None)
+    (report,) = await check(voyage.whole, RunOptions(), None, lambda _event: None)
     assert report.ok and any("damaged" in problem for problem in report.problems)
     assert ledger_of(voyage).read_bytes().startswith(b"this was")
 

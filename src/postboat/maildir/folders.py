@@ -14,7 +14,7 @@ from postboat.errors import FolderError, StoreMissing
 from postboat.maildir.glimpses import glimpses
 from postboat.maildir.layout import DEEPEST, SUBDIRECTORIES, Layout
 from postboat.maildir.names import NameMaker, printable
-from postboat.maildir.place import BELOW, Place, folder_error, in_thread, open_below
+from postboat.maildir.place import BELOW, Place, folder_error, in_thread, open_below, untold
 from postboat.maildir.removing import Removal, disown, remove_folder
 from postboat.maildir.standing import standing
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from postboat.maildir.delivery import Post
     from postboat.maildir.mailbox import MaildirMailbox, Warn
+    from postboat.maildir.place import Told
     from postboat.maildir.quarantine import Kept, Quarantine
     from postboat.maildir.touched import Touched
     from postboat.model import FolderName, Glimpse
@@ -152,11 +153,11 @@ class MaildirStore:
             self._found.pop(name, None)
         return removal.is_gone
 
-    async def kept(self) -> Sequence[Kept]:
-        """What earlier runs removed and is kept in the quarantine, oldest first. Raises `FolderError`."""
-        return [] if self._quarantine is None else await in_thread(self._quarantine.kept)
+    async def kept(self, told: Told = untold) -> Sequence[Kept]:
+        """What earlier runs removed and is kept, oldest first; `told` hears of each run. Raises `FolderError`."""
+        return [] if self._quarantine is None else await in_thread(self._quarantine.kept, told)
 
-    async def put_back(self, kept: Kept) -> int:
+    async def put_back(self, kept: Kept, told: Told = untold) -> int:
         """Move what is kept of a folder back into it, as new messages; returns how many.
 
         A folder that is gone is made anew. Raises `FolderError`; what was put back by then stays there.
@@ -169,7 +170,7 @@ class MaildirStore:
         if not await in_thread(place.exists):
             await self.disown(kept.folder)
             await self.create(kept.folder)
-        return await in_thread(put_back, self._quarantine.root, kept, place, self._names, fsync=self._fsync)
+        return await in_thread(put_back, self._quarantine.root, kept, place, self._names, told, fsync=self._fsync)
 
     async def prune(self) -> None:
         """Empty the quarantine of what was kept for long enough; what cannot be removed is told as a warning."""

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    Told = Callable[[int, int], object]
+    """Hears, in the thread that works, how much of long work is done, of how much."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -116,6 +119,10 @@ def folder_error(error: OSError, path: Path) -> FolderError:
     if code in (errno.EACCES, errno.EPERM, errno.EROFS):
         return FolderError(f"{path}: {error.strerror}; Postboat needs to read and write there")
     return FolderError(f"{path}: {error.strerror or error}")
+
+
+def untold(done: int, of: int) -> None:
+    """Tell nobody how far long work has come."""
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

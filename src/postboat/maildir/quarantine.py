@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from postboat.maildir.place import BELOW, folder_error
+from postboat.maildir.place import BELOW, folder_error, untold
 from postboat.model import FolderName
 from postboat.values import dataclass
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from postboat.maildir.place import Told
     from postboat.maildir.shelf import Shelf
 
 _DAY = 24 * 60 * 60
@@ -65,11 +66,13 @@ class Quarantine:
 
         return Shelf(self.root, self._batch_now(), steps(folder), self._durable, fsync=self._fsync)
 
-    def kept(self) -> list[Kept]:
-        """All that is kept, oldest first. Raises `FolderError`."""
+    def kept(self, told: Told = untold) -> list[Kept]:
+        """All that is kept, oldest first; `told` hears how many batches were read. Raises `FolderError`."""
         found: list[Kept] = []
         try:
-            for batch in self._batches():
+            batches = self._batches()
+            for done, batch in enumerate(batches):
+                told(done, len(batches))
                 fd = os.open(self.root / batch, BELOW)
                 try:
                     folders = [(name, files) for name, files in _folders(fd) if files]

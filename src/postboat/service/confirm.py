@@ -12,6 +12,7 @@ from postboat.ledger.ledger import AccountLedger
 from postboat.ledger.lock import lock_account
 from postboat.model import Verdict
 from postboat.service.known_folders import KnownFolders
+from postboat.service.steps import Steps
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -94,11 +95,17 @@ async def _opened(config: Config, account: str, publish: Publish) -> AsyncIterat
 @asynccontextmanager
 async def locked(config: Config, account: str, publish: Publish) -> AsyncIterator[None]:
     """Hold an account's lock. Another run is waited for, and the user told why nothing happens."""
-    waiting = Warned("another run is at work on this account; its end is waited for", account)
-    telling = asyncio.get_running_loop().call_later(SILENCE, publish, waiting)
-    try:
-        async with lock_account(lock_file(config.metadata, account), wait=True):
+    steps = Steps(account, publish)
+
+    def tell() -> None:
+        publish(Warned("another run is at work on this account; its end is waited for", account))
+        steps.reach("waiting")
+
+    telling = asyncio.get_running_loop().call_later(SILENCE, tell)
+    async with AsyncExitStack() as stack:
+        try:
+            with steps.telling():
+                await stack.enter_async_context(lock_account(lock_file(config.metadata, account), wait=True))
+        finally:
             telling.cancel()
-            yield
-    finally:
-        telling.cancel()
+        yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from itertools import count as numbers
 from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed, FolderRulesRefused, PostboatError
@@ -12,16 +13,17 @@ from postboat.imap.listing import status
 from postboat.ledger.ledger import AccountLedger
 from postboat.model import Side, Verdict
 from postboat.service.assemble import assemble
+from postboat.service.steps import Steps
 from postboat.service.tree import read_tree
 from postboat.sync.tasks import each
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from postboat.config.schema import AccountConfig, Config, FolderRules
     from postboat.config.secrets import Prompter
-    from postboat.events import Event
+    from postboat.events import Publish
     from postboat.imap.folders import RemoteFolder
     from postboat.model import FolderName
     from postboat.service.assemble import AccountParts
@@ -72,37 +74,49 @@ class AccountReport:
         return self.exit_code == 0
 
 
-async def check(config: Config, options: RunOptions, prompter: Prompter | None) -> list[AccountReport]:
-    """Connect to every account and report what a sync would meet there, with the number of messages."""
-    return await _inspect(config, options, prompter, count=True)
+async def check(
+    config: Config, options: RunOptions, prompter: Prompter | None, publish: Publish
+) -> list[AccountReport]:
+    """Connect to every account and report what a sync would meet there, with the number of messages.
+
+    Nothing is published but how far that has come.
+    """
+    return await _inspect(config, options, prompter, publish, count=True)
 
 
-async def folders(config: Config, options: RunOptions, prompter: Prompter | None) -> list[AccountReport]:
-    """The folders of every account in both namings, without counting messages."""
-    return await _inspect(config, options, prompter, count=False)
+async def folders(
+    config: Config, options: RunOptions, prompter: Prompter | None, publish: Publish
+) -> list[AccountReport]:
+    """The folders of every account in both namings, without counting messages; publishes as `check` does."""
+    return await _inspect(config, options, prompter, publish, count=False)
 
 
 async def _inspect(
-    config: Config, options: RunOptions, prompter: Prompter | None, *, count: bool
+    config: Config, options: RunOptions, prompter: Prompter | None, publish: Publish, *, count: bool
 ) -> list[AccountReport]:
     chosen = [account for account in config.accounts if not options.accounts or account.name in options.accounts]
     prompting = asyncio.Lock()
+
+    async def look(account: AccountConfig) -> AccountReport:
+        parts = assemble(account, config, lambda _event: None, prompter, prompting, dry_run=True)
+        with Steps(account.name, publish).telling() as steps:
+            return await _account(parts, steps, count=count)
+
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_account(a, config, prompter, prompting, count=count)) for a in chosen]
+        tasks = [group.create_task(look(account)) for account in chosen]
     return [task.result() for task in tasks]
 
 
-async def _account(
-    account: AccountConfig, config: Config, prompter: Prompter | None, prompting: asyncio.Lock, *, count: bool
-) -> AccountReport:
-    report = AccountReport(account.name)
-    told: list[Event] = []
-    parts = assemble(account, config, told.append, prompter, prompting, dry_run=True)
+async def _account(parts: AccountParts, steps: Steps, *, count: bool) -> AccountReport:
+    report = AccountReport(parts.name)
     try:
+        steps.reach("connecting")
         report = await _server(parts, report)
+        steps.reach("listing")
         tree, notes = await _tree(parts)
-        report = replace(report, folders=await _folders(parts, tree, count=count))
-        return replace(report, problems=(*notes, *_waiting(tree), *tree.problems, *_unused(account, tree)))
+        counts = await _counts(parts, tree, steps) if count else {}
+        report = replace(report, folders=_folders(tree, counts))
+        return replace(report, problems=(*notes, *_waiting(tree), *tree.problems, *_unused(parts.config, tree)))
     except FolderRulesRefused as refused:
         return replace(report, problems=tuple(str(refused).splitlines()), exit_code=refused.exit_code)
     except PostboatError as failure:
@@ -131,9 +145,8 @@ async def _tree(parts: AccountParts) -> tuple[Tree, Sequence[str]]:
         await ledger.close()
 
 
-async def _folders(parts: AccountParts, tree: Tree, *, count: bool) -> tuple[FolderReport, ...]:
+def _folders(tree: Tree, counts: Mapping[FolderName, int]) -> tuple[FolderReport, ...]:
     """Folders to sync in the order of work, then those left alone."""
-    counts = await _counts(parts, tree) if count else {}
     names = tree.names
     told: list[FolderReport] = []
     for task in tree.plan.tasks:
@@ -158,10 +171,12 @@ def _why_not(folder: RemoteFolder) -> str:
     return "the folder rules leave it out" if folder.subscribed else "not subscribed to (subscribedonly)"
 
 
-async def _counts(parts: AccountParts, tree: Tree) -> dict[FolderName, int]:
+async def _counts(parts: AccountParts, tree: Tree, steps: Steps) -> dict[FolderName, int]:
     """How many messages each folder holds on the server; a folder that does not tell is left out."""
     counts: dict[FolderName, int] = {}
     wires = {folder.name: folder.wire for folder in tree.remote.folders}
+    names = [task.remote for task in tree.plan.tasks if task.remote in wires]
+    answers = numbers(1)
 
     async def ask(name: FolderName) -> None:
         async with parts.pool.session() as session:
@@ -169,10 +184,10 @@ async def _counts(parts: AccountParts, tree: Tree) -> dict[FolderName, int]:
                 counts[name] = (await status(session, wires[name], ("MESSAGES",)))["MESSAGES"]
             except (CommandFailed, KeyError):
                 pass
+        steps.reach("counting", next(answers), len(names))
 
-    await each(
-        [task.remote for task in tree.plan.tasks if task.remote in wires], ask, width=parts.config.remote.maxconnections
-    )
+    steps.reach("counting", 0, len(names))
+    await each(names, ask, width=parts.config.remote.maxconnections)
     return counts
 
 

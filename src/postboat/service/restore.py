@@ -18,6 +18,7 @@ from postboat.ledger.ledger import AccountLedger
 from postboat.service.assemble import assemble
 from postboat.service.confirm import locked
 from postboat.service.known_folders import KnownFolders
+from postboat.service.steps import Steps
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -75,17 +76,21 @@ class Restorable:
     exit_code: int = 0
 
 
-async def restorable(config: Config) -> list[Restorable]:
-    """Look at every account."""
-    return [await _look(account, config) for account in config.accounts]
+async def restorable(config: Config, publish: Publish) -> list[Restorable]:
+    """Look at every account, publishing nothing but how far that has come."""
+    found = []
+    for account in config.accounts:
+        with Steps(account.name, publish).telling() as steps:
+            found.append(await _look(account, config, steps))
+    return found
 
 
-async def _look(account: AccountConfig, config: Config) -> Restorable:
+async def _look(account: AccountConfig, config: Config, steps: Steps) -> Restorable:
     days = account.local.keepdeleted
     try:
         async with _read(account.name, config) as (folders, ledger):
             holds, notes = await ledger.holds(), tuple(ledger.notes)
-        kept = await _assembled(account, config, lambda _: None).store.kept()
+        kept = await _assembled(account, config, lambda _: None).store.kept(steps.begun("reading"))
     except PostboatError as failure:
         return Restorable(account.name, days=days, problems=(str(failure),), exit_code=failure.exit_code)
     return Restorable(
@@ -135,7 +140,8 @@ async def _put_back(account: AccountConfig, config: Config, target: Target, when
             for note in ledger.notes:
                 publish(Warned(note, account.name))
             used = [known.local for known in await ledger.known() if known.has_pairings]
-        all_kept = await parts.store.kept()
+        with Steps(account.name, publish).telling() as steps:
+            all_kept = await parts.store.kept(steps.begun("reading"))
         wanted = _local_name(folders, target, all_kept) if target.folder else None
         kept = [each for each in all_kept if wanted in (None, each.folder)]
         if not kept:
@@ -143,10 +149,17 @@ async def _put_back(account: AccountConfig, config: Config, target: Target, when
             return False
         kept = chosen(kept, when, time.time())
         await _look_at_disk(parts, used, known=bool(folders.local))
-        for each in kept:
-            count = await parts.store.put_back(each)
-            publish(MessagesPutBack(account.name, folders.text(folders.remote(each.folder)), count))
+        await _put_back_all(parts, kept, folders, publish)
     return True
+
+
+async def _put_back_all(parts: AccountParts, kept: Sequence[Kept], folders: KnownFolders, publish: Publish) -> None:
+    done, of = 0, sum(len(each.files) for each in kept)
+    with Steps(parts.name, publish).telling() as steps:
+        for each in kept:
+            count = await parts.store.put_back(each, steps.begun("restoring", done, of))
+            done += len(each.files)
+            publish(MessagesPutBack(parts.name, folders.text(folders.remote(each.folder)), count))
 
 
 def chosen(kept: Sequence[Kept], when: str, now: float) -> list[Kept]:

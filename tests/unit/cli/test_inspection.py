@@ -20,7 +20,7 @@ REPORTS = [
 
 @pytest.fixture(autouse=True)
 def found(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def inspect(config: Any, options: Any, prompter: Any) -> list[AccountReport]:
+    async def inspect(config: Any, options: Any, prompter: Any, publish: Any) -> list[AccountReport]:
         assert prompter is None
         return [report for report in REPORTS if not options.accounts or report.account in options.accounts]
 

@@ -58,6 +58,7 @@ async def run(usage: Usage, debug: Debug) -> int:
 
 
 async def _list(usage: Usage, debug: Debug) -> int:
+    from postboat.cli.inspection import progress_of
     from postboat.cli.run import load, say
     from postboat.cli.show import manner
     from postboat.errors import ConfigError
@@ -69,7 +70,9 @@ async def _list(usage: Usage, debug: Debug) -> int:
         raise ConfigError(["--deleted: needs an account or folder, such as MyMail:Archive"])
     config = load(usage, debug)
     say(0, *config.warnings)
-    reports = await restorable(config)
+    progress = progress_of(usage, debug)
+    async with progress.shown():
+        reports = await restorable(config, progress.publish)
     for report in reports:
         for line in as_json(report) if usage.json else listed(report, manner(usage, many_accounts=True)):
             print(line)
