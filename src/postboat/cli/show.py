@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from postboat.cli.arguments import Usage
+    from postboat.config.schema import Config
     from postboat.config.secrets import Prompter
     from postboat.service.bus import Bus, Subscription
     from postboat.ui.faces import Choice, Face
@@ -26,9 +27,9 @@ FAREWELL = 1.0
 """Seconds that faces get to end after a stopped run; a reader that stands still must not hold it up."""
 
 
-def faces_for(choice: Choice, logfile: TextIO | None, manner: Manner) -> list[Face]:
+def faces_for(choice: Choice, logfile: TextIO | None, manner: Manner, config: Config | None = None) -> list[Face]:
     """Make the chosen face and, with `-l`, the log file's beside it."""
-    faces = [ui.make(choice, manner)]
+    faces = [ui.make(choice, manner, config)]
     if logfile is not None:
         from postboat.ui.logfile import LogFile
 
@@ -44,8 +45,12 @@ def manner(usage: Usage, *, many_accounts: bool) -> Manner:
 
 
 def prompter_for(choice: Choice, faces: Sequence[Face]) -> Prompter | None:
-    """Make what asks for passwords: only the face for terminals does, and only where a person can answer."""
-    return terminal_for(faces) if choice.name == "tty" and sys.stdin.isatty() else None
+    """Make what asks for passwords, if the face does and there is somebody to answer."""
+    if choice.name == "machineui":
+        from postboat.ui.machineui import MachineUi
+
+        return next((face.ask for face in faces if isinstance(face, MachineUi)), None)
+    return terminal_for(faces) if choice.name == "tty" and choice.place.stdin else None
 
 
 def terminal_for(faces: Sequence[Face]) -> Prompter:

@@ -7,7 +7,7 @@ import os
 import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from weakref import WeakKeyDictionary, WeakSet
 
 from postboat.config.netrc import find_login
@@ -19,6 +19,23 @@ if TYPE_CHECKING:
 
 Prompter = Callable[[str], Awaitable[Secret | None]]
 """Asks the user without echo; None when there is nobody to ask, or no answer."""
+
+
+class Question(str):
+    """What a person is asked for a password, with its parts for a face that words it in its own way."""
+
+    __slots__ = ("account", "refusal", "user")
+    account: str
+    user: str
+    refusal: str
+
+    def __new__(cls, account: str, user: str, host: str, refusal: str) -> Self:
+        """Word the question; `refusal` is what the server said to the password before, or ""."""
+        asked = f"Password for {user} on {host} (account {account}): "
+        self = super().__new__(cls, f"{refusal}\n{asked}" if refusal else asked)
+        self.account, self.user, self.refusal = account, user, refusal
+        return self
+
 
 EVAL_SECONDS = 60.0
 """How long `remotepasseval` may take."""
@@ -80,11 +97,12 @@ class PasswordGiver:
             secret = await self._ask(user, "")
         if secret is not None:
             return user, secret
-        how = "run it on a terminal"
+        how = "run it on a terminal, with a user interface that asks (tty, blinkenlights, tk)"
         if "INVOCATION_ID" in os.environ:  # systemd's mark on a service, which has none
             how = f"give the service a credential postboat.{self._account} (LoadCredential=)"
         how = f"set remotepass, remotepassfile or remotepasseval, add an entry to ~/.netrc, or {how}"
-        raise SignInRefused(f"no password for {user} on {self._host}: {how}")
+        none = "no password" if self._prompter is None else "no password was given"
+        raise SignInRefused(f"{none} for {user} on {self._host}: {how}")
 
     async def _next(self, refusal: str, task: asyncio.Task[object]) -> Credentials | None:
         """What to try after a refusal. Each sign-in looks again once, so that it ends whatever the source gives."""
@@ -131,9 +149,7 @@ class PasswordGiver:
     async def _ask(self, user: str, refusal: str) -> Secret | None:
         if self._prompter is None:
             return None
-        question = f"Password for {user} on {self._host} (account {self._account}): "
-        if refusal:
-            question = f"{_printable(refusal)}\n{question}"
+        question = Question(self._account, user, self._host, _printable(refusal))
         async with self._prompting:
             answer = await self._prompter(question)
         return answer if answer is not None and answer.reveal() else None

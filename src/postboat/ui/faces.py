@@ -13,6 +13,7 @@ from postboat.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Mapping, Sequence
 
+    from postboat.config.schema import Config
     from postboat.events import Event
     from postboat.ui.words import Manner
 
@@ -116,8 +117,11 @@ def _reason(name: str, place: Place) -> str:
     return usable.reason(name, place)
 
 
-def make(choice: Choice, manner: Manner) -> Face:
-    """Make the chosen face, importing no other; one that runs apart is not made here."""
+def make(choice: Choice, manner: Manner, config: Config | None = None) -> Face:
+    """Make the chosen face, importing no other; one that runs apart is not made here.
+
+    Of the configuration, `machineui` tells what OfflineIMAP's protocol has and events have not.
+    """
     match choice.name:
         case "quiet":
             from postboat.ui.quiet import Quiet
@@ -131,6 +135,10 @@ def make(choice: Choice, manner: Manner) -> Face:
             from postboat.ui.syslog import Syslog
 
             return Syslog(manner)
+        case "machineui":
+            from postboat.ui.machineui import MachineUi
+
+            return MachineUi(manner, config)
         case "tty" if choice.live:
             from postboat.ui.tty import Tty
 

@@ -227,8 +227,17 @@ async def test_the_prompt_is_repeated_with_the_refusal_until_it_gives_nothing():
 
 
 async def test_an_empty_answer_is_none():
-    with pytest.raises(SignInRefused):
+    with pytest.raises(SignInRefused, match="no password was given for me on"):
         await giver(Prompt(""))(None)
+
+
+async def test_a_face_may_word_the_question_in_its_own_way():
+    prompt = Prompt("first", "second")
+    give = giver(prompt)
+    await give(None)
+    await give("not\nso")
+    parts = [(asked.account, asked.user, asked.refusal) for asked in prompt.questions]
+    assert parts == [("A", "me", ""), ("A", "me", "not so")]
 
 
 async def test_no_password_at_all_tells_how_to_give_one():
@@ -240,7 +249,7 @@ async def test_no_password_at_all_tells_how_to_give_one():
 
 async def test_a_service_without_a_password_is_told_of_credentials(monkeypatch):
     monkeypatch.delenv("INVOCATION_ID", raising=False)
-    with pytest.raises(SignInRefused, match=r"run it on a terminal$"):
+    with pytest.raises(SignInRefused, match=r"run it on a terminal, with a user interface that asks"):
         await giver(None)(None)
     monkeypatch.setenv("INVOCATION_ID", "0")
     with pytest.raises(SignInRefused, match=r"give the service a credential postboat\.A \(LoadCredential=\)$"):

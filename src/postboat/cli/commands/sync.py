@@ -78,7 +78,7 @@ async def show_sync(usage: Usage, config: Config, debug: Debug, first: First | N
     from postboat.service.supervisor import run as supervise
 
     choice = choose_face(usage, config, debug)
-    faces = faces_for(choice, debug.logfile, manner(usage, many_accounts=len(config.accounts) > 1))
+    faces = faces_for(choice, debug.logfile, manner(usage, many_accounts=len(config.accounts) > 1), config)
     bus = Bus()
     async with showing(bus, faces):
         for warning in warnings(config):
