@@ -37,7 +37,7 @@ def screen(status: ServiceStatus, now: float, manner: Manner) -> Iterator[str]:
     for account in status.accounts.values():
         yield ""
         yield f"{words.clean(account.name)}: {state_of(account, now, manner)}"
-        for label, fact in _facts(account, now, manner):
+        for label, fact in facts(account, now, manner):
             yield f"  {label:<{LABEL}}{fact}"
 
 
@@ -79,7 +79,8 @@ def held(account: AccountStatus) -> str:
     return f"{words.plural(account.held, 'deletion')} wait{'s' if account.held == 1 else ''} for your word"
 
 
-def _facts(account: AccountStatus, now: float, manner: Manner) -> Iterator[tuple[str, str]]:
+def facts(account: AccountStatus, now: float, manner: Manner) -> Iterator[tuple[str, str]]:
+    """Tell what there is to know of an account: a label and a fact each."""
     yield from _why(account, now, manner)
     yield "synced", _synced(account, now)
     if account.arrived:

@@ -32,6 +32,11 @@ def clock(then: float, now: float) -> str:
     return _at(then, now).removeprefix("at ")
 
 
+def time_of_day(then: float) -> str:
+    """Write a moment as a clock on the wall shows it, in eight columns: "14:05:09"."""
+    return time.strftime("%H:%M:%S", time.localtime(then))
+
+
 def _at(then: float, now: float) -> str:
     day, today = time.localtime(then), time.localtime(now)
     at = time.strftime("at %H:%M", day)
