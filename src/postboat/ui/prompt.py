@@ -31,20 +31,27 @@ class Terminal:
         self._asking = asyncio.Lock()
 
     async def __call__(self, question: str) -> Secret | None:
-        """Ask for one line; None when there is no terminal or it gives no answer (end of file).
+        """Ask for one line; None when there is no terminal, or it gives no answer (end of file) or goes away.
 
         A task that is cancelled while it asks leaves the terminal echoing as before.
         """
         async with self._asking, self._pause():
             try:
-                fd = os.open(self._device, os.O_RDWR | os.O_NOCTTY)
-            except OSError:
+                with _opened(self._device) as fd, _silenced(fd):
+                    os.write(fd, "\n".join(map(clean, question.split("\n"))).encode(errors="replace"))
+                    answer = await _line(fd)
+            except (OSError, termios.error):
                 return None
-            with _silenced(fd):
-                os.write(fd, "\n".join(map(clean, question.split("\n"))).encode(errors="replace"))
-                answer = await _line(fd)
-            os.close(fd)
         return Secret(os.fsdecode(answer.rstrip(b"\r\n"))) if answer else None
+
+
+@contextlib.contextmanager
+def _opened(device: str) -> Iterator[int]:
+    fd = os.open(device, os.O_RDWR | os.O_NOCTTY)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 @contextlib.contextmanager
@@ -64,6 +71,7 @@ async def _line(fd: int) -> bytes:
     """Wait for a line in a daemon thread: one that still waits when the program is told to stop is left behind."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[bytes] = loop.create_future()
+    own = os.dup(fd)  # the number of the other may be somebody else's by the time a thread left behind looks at it
 
     def hand_over(line: bytes) -> None:
         if not answer.done():
@@ -71,9 +79,10 @@ async def _line(fd: int) -> bytes:
 
     def wait() -> None:
         try:
-            line = os.read(fd, LONGEST_LINE)
+            line = os.read(own, LONGEST_LINE)
         except OSError:  # the terminal went away
             line = b""
+        os.close(own)
         with contextlib.suppress(RuntimeError):  # the loop may have ended meanwhile
             loop.call_soon_threadsafe(hand_over, line)
 

@@ -62,6 +62,15 @@ async def test_without_a_terminal_there_is_no_answer() -> None:
     assert await Terminal(device="/nonexistent/tty")("Password: ") is None
 
 
+async def test_a_terminal_that_goes_away_gives_no_answer() -> None:
+    ours, theirs = pty.openpty()
+    asking = asyncio.create_task(Terminal(device=os.ttyname(theirs))("Password: "))
+    await shown(ours, b": ")
+    os.close(theirs)
+    os.close(ours)
+    assert await asking is None
+
+
 async def test_a_cancelled_question_leaves_the_terminal_echoing(line: tuple[int, int, str]) -> None:
     ours, theirs, name = line
     asking = asyncio.create_task(Terminal(device=name)("Password: "))

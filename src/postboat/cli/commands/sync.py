@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable, Iterator
-    from typing import TextIO
 
     from postboat.cli.arguments import Usage
     from postboat.cli.debug import Debug
@@ -159,15 +158,10 @@ def choose_face(usage: Usage, config: Config, debug: Debug) -> Choice:
 
     from postboat.ui.faces import Place, choose
 
-    place = Place(os.environ, is_terminal(sys.stdin), is_terminal(sys.stdout), debug=debug.on_stderr)
+    place = Place(os.environ, sys.stdin.isatty(), sys.stdout.isatty(), debug=debug.on_stderr)
     if usage.json:
         return choose(["jsonl"], place=place)
     return choose(usage.ui or config.ui, place=place, asked=usage.ui is not None)
-
-
-def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a person is at the other end; a stream that was closed before the program began is None."""
-    return stream is not None and not stream.closed and stream.isatty()
 
 
 def warnings(config: Config) -> Iterator[Warned]:
