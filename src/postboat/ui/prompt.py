@@ -63,8 +63,9 @@ def _silenced(fd: int) -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(fd, termios.TCSAFLUSH, before)
-        os.write(fd, b"\n")  # the one that ended the answer was not echoed
+        with contextlib.suppress(OSError, termios.error):  # it went away; what ended the question is what counts
+            termios.tcsetattr(fd, termios.TCSAFLUSH, before)
+            os.write(fd, b"\n")  # the one that ended the answer was not echoed
 
 
 async def _line(fd: int) -> bytes:
