@@ -63,8 +63,8 @@ def face(name: str) -> Run:
             from postboat.ui.window import run as window
 
             return window(link)
-        from postboat.ui.blinkenlights import run as dashboard
         from postboat.ui.apart.look import look_for
+        from postboat.ui.blinkenlights import run as dashboard
 
         return dashboard(link, look_for(os.environ))
 
