@@ -1,1 +1,7 @@
 """What a dashboard shows, folded from what a link tells and laid out as rows of text. Pure."""
+
+from postboat.ui.board.board import Board as Board
+from postboat.ui.board.focus import Focus as Focus
+from postboat.ui.board.spans import Look as Look
+from postboat.ui.board.spans import Row as Row
+from postboat.ui.board.spans import Span as Span
