@@ -10,6 +10,7 @@ from postboat.events import (
     AccountFinished,
     FolderFailed,
     FolderMatchedAnew,
+    FolderScanned,
     MessageCameBack,
     MessageFailed,
     MessagesAside,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from postboat.events import Event
 
 
+SPARSELY = 10.0
+"""Seconds between two lines about looks that take long."""
 WARNING = "<4>"
 """What the journal takes as the importance of a line (sd-daemon(3))."""
 
@@ -49,6 +52,8 @@ class Basic:
         self.manner = words.spoken_to(manner, arrows=self.out.unicode)
         self.clock, self.now = clock, now
         self.view = View()
+        self._looked: float | None = None
+        """When a look that takes long was told of last, or the first of them was heard of."""
 
     async def show(self, events: AsyncIterable[Event]) -> None:
         """Tell every event until there are no more."""
@@ -62,10 +67,21 @@ class Basic:
         trouble = told_trouble(event, self.view, self.manner)
         await self.err.lines(self.dated(trouble, self.err, WARNING))
         await self.tell(told_news(event, self.view, self.manner))
+        if isinstance(event, FolderScanned):
+            await self.tell(self._scanned(event))
 
     async def tell(self, lines: Iterable[str]) -> None:
         """Write what goes as it should."""
         await self.out.lines(self.dated(lines, self.out))
+
+    def _scanned(self, event: FolderScanned) -> Iterable[str]:
+        now = self.clock()
+        if self._looked is None:
+            self._looked = now
+        if now - self._looked < SPARSELY:
+            return ()
+        self._looked = now
+        return (words.scanned(event, self.manner),)
 
     def dated(self, lines: Iterable[str], out: Out, importance: str = "") -> Iterable[str]:
         """Add what the reader cannot know: the time, or for the journal, which knows it, how important a line is."""

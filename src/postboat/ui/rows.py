@@ -30,6 +30,10 @@ def rows(view: View, now: float, manner: words.Manner) -> list[str]:
         folders = sorted(account.working.values(), key=lambda folder: folder.planned is None)
         column = min(NAME, max((words.width(words.clean(folder.name)) for folder in folders), default=0))
         told += [_folder_row(folder, now, column, manner) for folder in folders]
+    if view.steps:
+        from postboat.ui import steps
+
+        told += steps.rows(view.steps.values(), now)
     return told
 
 
@@ -58,12 +62,15 @@ def _folder_row(folder: FolderView, now: float, column: int, manner: words.Manne
 
 
 def _progress(folder: FolderView, now: float) -> list[str]:
-    if folder.planned is None:
+    if folder.scanned:
+        told = [words.looking(*folder.scanned)]
+    elif folder.planned is None:
         return ["looking"]
-    if not folder.total:
+    elif not folder.total:
         return ["in step"]
-    done = folder.done.changes
-    told = [f"{min(100, 100 * done // folder.total):3}%", f"{words.number(done)} of {words.number(folder.total)}"]
+    else:
+        done = folder.done.changes
+        told = [f"{min(100, 100 * done // folder.total):3}%", f"{words.number(done)} of {words.number(folder.total)}"]
     if eta := folder.eta(now):
         told.append(f"{words.clock(eta)} left")
     if (rate := folder.rate(now)) >= 0.1:

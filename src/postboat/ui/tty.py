@@ -165,7 +165,7 @@ class Tty:
             self._stale.clear()
             await asyncio.sleep(INTERVAL)
             await self.draw()
-            if any(account.at_work for account in self.view.accounts.values()):
+            if self.view.steps or any(account.at_work for account in self.view.accounts.values()):
                 self._stale.set()
 
     async def _tell(self, event: Event) -> None:

@@ -26,6 +26,7 @@ from postboat.events import (
     FolderFinished,
     FolderPlanned,
     FolderProgressed,
+    FolderScanned,
     FoldersListed,
     FolderStarted,
     FoldersUnchanged,
@@ -101,8 +102,16 @@ class FolderView:
     messages_failed: int = 0
     failure: str = ""
     """Why the folder as a whole failed."""
+    looks: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By side: with how many messages a long look is through, and of how many (0: not known), until there is a plan."""
     pace: Pace = field(default_factory=Pace)
-    """Of messages and octets."""
+    """Of messages, looked at or worked on, and octets."""
+
+    @property
+    def scanned(self) -> tuple[int, int] | None:
+        """With how many messages long looks at both sides are through, of how many; None when there are none."""
+        of = sum(of for _, of in self.looks.values()) if all(of for _, of in self.looks.values()) else 0
+        return (sum(done for done, _ in self.looks.values()), of) if self.looks else None
 
     @property
     def total(self) -> int:
@@ -116,7 +125,7 @@ class FolderView:
 
     def rate(self, now: float) -> float:
         """Messages per second of late; 0.0 while it cannot be told."""
-        return self.pace.rate(now, self.done.changes)
+        return self.pace.rate(now, self._at()[0])
 
     def octet_rate(self, now: float) -> float:
         """Octets per second of late; 0.0 while it cannot be told."""
@@ -124,11 +133,14 @@ class FolderView:
 
     def eta(self, now: float) -> float | None:
         """Seconds to go at the present rate; None while it cannot be told."""
-        return self.pace.eta(now, self.done.changes, self.total)
+        return self.pace.eta(now, *self._at())
 
     def note(self, now: float) -> None:
         """Note what is done by now, so that rates can be told later."""
-        self.pace.note(now, self.done.changes, self.octets)
+        self.pace.note(now, self._at()[0], self.octets)
+
+    def _at(self) -> tuple[int, int]:
+        return self.scanned or (self.done.changes, self.total)
 
 
 @dataclass(slots=True)
@@ -325,9 +337,14 @@ def _progress(view: View, account: AccountView, folder: FolderView, event: Folde
     match event:
         case FolderPlanned(counts=counts):
             folder.planned = counts
+            if folder.looks:
+                folder.looks, folder.pace = {}, Pace()
             folder.note(now)
         case FolderProgressed(done=done):
             folder.done = done
+            folder.note(now)
+        case FolderScanned(side=side, done=through, of=of) if folder.planned is None:
+            folder.looks[side] = (through, of)
             folder.note(now)
         case MessageFailed():
             folder.messages_failed += 1

@@ -32,7 +32,7 @@ from postboat.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from postboat.events import Counts, Event
+    from postboat.events import Counts, Event, FolderScanned
 
 DETAILS = 20
 """How many operations of a folder a dry run tells one by one, and how many failed messages of a folder, folders left
@@ -115,6 +115,11 @@ def number(count: int) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """Write a count with its noun: "1 folder", "2 folders"."""
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def looking(done: int, of: int) -> str:
+    """Tell how far a long look at a folder has come; 0: of how many messages is not known."""
+    return f"looking at {number(done)}" + (f" of {number(of)}" if of else "")
 
 
 def size(octets: float) -> str:
@@ -307,6 +312,12 @@ may as well be a directory that is no mail folder."""
 def too_many_failures(event: MessageFailed, manner: Manner) -> str:
     """Tell that a folder's further failed messages are counted and not named."""
     return f"{about(event, manner)}more messages failed and are only counted"
+
+
+def scanned(event: FolderScanned, manner: Manner) -> str:
+    """Tell how far a long look has come, in a line of its own."""
+    messages = f"{number(event.done)} of {plural(event.of, 'message')}" if event.of else plural(event.done, "message")
+    return f"{about(event, manner)}looked at {messages} {WHERE.get(event.side, '')} so far"
 
 
 def about_account(event: AccountEvent, manner: Manner) -> str:

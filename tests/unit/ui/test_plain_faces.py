@@ -18,6 +18,7 @@ from postboat.events import (
     FolderFailed,
     FolderFinished,
     FolderPlanned,
+    FolderScanned,
     FoldersListed,
     FolderStarted,
     FoldersUnchanged,
@@ -117,6 +118,24 @@ async def test_basic_tells_what_goes_wrong_on_stderr() -> None:
     out, err = await basic(*BAD_RUN)
     assert out == []
     assert err[:3] == ["careful", "Sent?[2J: could not be synced: gone", "MyMail: not synced: no route"]
+
+
+async def test_basic_tells_of_long_looks_every_ten_seconds() -> None:
+    out, now = FakeFile(), 0.0
+    face = Basic(Manner(), out=Out(out), err=Out(FakeFile()), clock=lambda: now)
+    for event in (AccountStarted("MyMail"), FolderStarted("MyMail", "INBOX"), FolderStarted("MyMail", "Old")):
+        await face.take(event)
+    for second in range(25):
+        now = float(second)
+        await face.take(FolderScanned("MyMail", "INBOX", "local", 1_000 * second, 24_000))
+        await face.take(FolderScanned("MyMail", "Old", "remote", 10 * second, 0))
+    assert out.getvalue().splitlines() == [
+        "INBOX: looked at 10,000 of 24,000 messages locally so far",
+        "INBOX: looked at 20,000 of 24,000 messages locally so far",
+    ]
+    now = 30.0
+    await face.take(FolderScanned("MyMail", "Old", "remote", 300, 0))
+    assert out.getvalue().splitlines()[2:] == ["Old: looked at 300 messages on the server so far"]
 
 
 async def test_an_ascii_stream_gets_words_in_place_of_arrows() -> None:

@@ -20,11 +20,13 @@ from postboat.events import (
     FolderFinished,
     FolderPlanned,
     FolderProgressed,
+    FolderScanned,
     FoldersListed,
     FolderStarted,
     FoldersUnchanged,
     MessageFailed,
     PlanShown,
+    StepReached,
     Warned,
 )
 from postboat.ui.out import Out
@@ -91,6 +93,39 @@ async def test_each_working_folder_has_a_row_with_counts_rate_and_time_to_go() -
         "  INBOX     50%  500 of 1,000  0:02 left  250/s  2.0 MB/s",
         "  Archive  looking",
     ]
+
+
+async def test_a_long_look_tells_how_far_it_is_on_both_sides_together_until_there_is_a_plan() -> None:
+    scene = Scene()
+    await scene.after(*START, FolderStarted("MyMail", "INBOX"), FolderScanned("MyMail", "INBOX", "local", 0, 80_000))
+    scene.now = 2.0
+    looking = (
+        FolderScanned("MyMail", "INBOX", "local", 20_000, 80_000),
+        FolderScanned("MyMail", "INBOX", "remote", 10_000, 40_000),
+    )
+    screen = await scene.after(*looking)
+    assert screen[1:] == ["  INBOX  looking at 30,000 of 120,000  0:06 left  15,000/s"]
+    scene.now = 4.0
+    screen = await scene.after(FolderPlanned("MyMail", "INBOX", Counts(down=10)), looking[1])
+    assert screen[1:] == ["  INBOX    0%  0 of 10"]
+
+
+async def test_a_look_at_no_one_knows_how_many_tells_how_many_there_were() -> None:
+    scene = Scene()
+    screen = await scene.after(
+        *START, FolderStarted("MyMail", "INBOX"), FolderScanned("MyMail", "INBOX", "local", 7, 0)
+    )
+    assert screen[1:] == ["  INBOX  looking at 7"]
+
+
+async def test_work_before_a_sync_has_a_row_until_it_is_over() -> None:
+    scene = Scene()
+    screen = await scene.after(StepReached("MyMail", "restoring", 100, 5_000))
+    assert screen == ["MyMail  putting messages back, 100 of 5,000  0:00"]
+    screen = await scene.after(StepReached("MyMail", ""), AccountStarted("MyMail"))
+    assert screen == ["MyMail  connecting  0:00"]
+    await scene.tty.show(stream(AccountFinished("MyMail", Counts(), 1, 0, 1.0)))
+    assert scene.terminal.screen == ["MyMail: in step, 1 folder, nothing new in 1.0 s"]
 
 
 async def test_unchanged_folders_count_as_done_and_moves_as_progress() -> None:
