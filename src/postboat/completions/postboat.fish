@@ -44,7 +44,7 @@ complete -c postboat -n $sync -l dry-run -d 'show what would be done'
 complete -c postboat -n $sync -l retry -d 'try messages again that are put aside'
 complete -c postboat -n "$sync; or __fish_seen_subcommand_from now" -l wait -d 'wait for another run, or for the end'
 complete -c postboat -n "$sync; or __fish_seen_subcommand_from confirm restore" \
-    -s u -l ui -x -a 'tty basic quiet jsonl' -d 'user interface'
+    -s u -l ui -x -a 'tty blinkenlights tk basic quiet syslog jsonl machineui' -d 'user interface'
 complete -c postboat -n "$sync; or __fish_seen_subcommand_from check folders confirm restore status" -l json -d 'as JSON'
 complete -c postboat -n '__fish_seen_subcommand_from restore' -l deleted -d 'what was removed from the Maildir'
 complete -c postboat -n '__fish_seen_subcommand_from status' -l follow -d 'go on, and tell each change'

@@ -126,7 +126,7 @@ def test_a_wrong_configuration_is_told_line_by_line(program: Program) -> None:
     ("words", "told"),
     [
         (["-a", "C"], "no account C"),
-        (["-u", "Tk.Blinkenlights"], "not here yet; there are tty, basic, quiet and jsonl"),
+        (["-u", "Tk.Blinkenlights"], "tk: "),
         (["-k", "nonsense"], "[section:]option=value"),
         (["-l", "/nonexistent/log"], "/nonexistent/log cannot be written"),
     ],

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from postboat.cli.arguments import Usage
     from postboat.cli.debug import Debug
+    from postboat.cli.foreground import Foreground
     from postboat.config.schema import Config
     from postboat.config.secrets import Prompter
     from postboat.events import Publish, Warned
     from postboat.service.bus import Bus
     from postboat.service.run_options import RunOptions
-    from postboat.ui.faces import Choice
+    from postboat.ui.faces import Choice, Face
 
     First = Callable[[Publish], Awaitable[tuple[str, ...]]]
     """Done before a run; the accounts that it returns are synced."""
@@ -48,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_showing(parser: argparse.ArgumentParser) -> None:
     """Add what every command understands that shows a run."""
     add = parser.add_argument
-    add("-u", "--ui", action="append", metavar="UI,…", help="tty, basic, quiet or jsonl: the first that can run")
+    faces = "tty, blinkenlights, tk, basic, quiet, syslog, jsonl, machineui"
+    add("-u", "--ui", action="append", metavar="UI,…", help=f"{faces}: the first of those named that can run")
     add("--json", action="store_true", help="events as JSON on stdout, one object a line (-u jsonl)")
 
 
@@ -71,20 +73,47 @@ def read(usage: Usage, debug: Debug) -> Config:
 
 async def show_sync(usage: Usage, config: Config, debug: Debug, first: First | None = None) -> int:
     """Sync and show it; with `first` that is done before, and only the accounts it returns are synced."""
-    from postboat.cli.show import faces_for, manner, prompter_for, showing
+    from postboat.cli.show import faces_for, manner
+
+    choice = choose_face(usage, config, debug)
+    speech = manner(usage, many_accounts=len(config.accounts) > 1)
+    if not choice.apart:
+        return await _synced(usage, config, debug, first, choice, faces_for(choice, debug.logfile, speech, config))
+    from postboat.cli.foreground import Foreground
+
+    foreground = Foreground(config, speech, goes_on=first is None and goes_on(usage, config))
+    with foreground.begun(choice):
+        import postboat.service.staying.daemon
+        import postboat.service.supervisor  # noqa: F401 - while the face imports what it needs
+
+        choice, apart = await foreground.face(choice)
+        faces = faces_for(choice, debug.logfile, speech, config, apart=apart)
+        return await _synced(usage, config, debug, first, choice, faces, foreground)
+
+
+async def _synced(
+    usage: Usage,
+    config: Config,
+    debug: Debug,
+    first: First | None,
+    choice: Choice,
+    faces: Sequence[Face],
+    foreground: Foreground | None = None,
+) -> int:
+    from postboat.cli.run import on_terminal_lost
+    from postboat.cli.show import prompter_for, showing
     from postboat.events import RunFinished
     from postboat.service.bus import Bus
     from postboat.service.supervisor import run as supervise
 
-    choice = choose_face(usage, config, debug)
-    faces = faces_for(choice, debug.logfile, manner(usage, many_accounts=len(config.accounts) > 1), config)
     bus = Bus()
     async with showing(bus, faces):
         for warning in warnings(config):
             bus.publish(warning)
         prompter = prompter_for(choice, faces)
         if first is None and goes_on(usage, config):
-            return await _go_on(usage, config, debug, bus, prompter)
+            return await _go_on(usage, config, debug, bus, prompter, foreground)
+        on_terminal_lost(lambda: None)  # what was begun is done, whether anybody looks or not
         accounts = usage.accounts if first is None else await first(bus.publish)
         if first is not None and not accounts:
             bus.publish(RunFinished(0))
@@ -113,13 +142,18 @@ def goes_on(usage: Usage, config: Config) -> bool:
     return any(account.autorefresh is not None for account in config.accounts)
 
 
-async def _go_on(usage: Usage, config: Config, debug: Debug, bus: Bus, prompter: Prompter | None) -> int:
-    """Keep the accounts in step until stopped; USR1 syncs at once, USR2 ends after the syncs under way, HUP reloads."""
+async def _go_on(
+    usage: Usage, config: Config, debug: Debug, bus: Bus, prompter: Prompter | None, foreground: Foreground | None
+) -> int:
+    """Keep the accounts in step until stopped.
+
+    USR1 syncs at once, USR2 ends after the syncs under way, and so does a terminal that is gone; HUP reloads.
+    """
     import asyncio
     import os
     import signal
 
-    from postboat.cli.run import on_signal
+    from postboat.cli.run import on_signal, on_terminal_lost
     from postboat.config.paths import control_socket
     from postboat.service.staying.daemon import Daemon
     from postboat.service.systemd.notifier import Notifier
@@ -137,6 +171,9 @@ async def _go_on(usage: Usage, config: Config, debug: Debug, bus: Bus, prompter:
     on_signal(signal.SIGUSR1, lambda: daemon.now([]))
     on_signal(signal.SIGUSR2, lambda: daemon.stop(finish=True))
     on_signal(signal.SIGHUP, reload)
+    on_terminal_lost(lambda: daemon.stop(finish=True))
+    if foreground is not None:
+        foreground.controls = daemon
     return await daemon.run()
 
 
