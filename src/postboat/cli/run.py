@@ -75,14 +75,28 @@ class Signals:
         self.ended_by: signal.Signals | None = None
         self._acts: dict[signal.Signals, Callable[[], None]] = {}
         self._had_terminal = _has_terminal()
+        self._task: asyncio.Task[int] | None = None
+        self._terminal_lost: Callable[[], None] | None = None
 
     def on(self, number: signal.Signals, act: Callable[[], None]) -> None:
         """Let USR1, USR2 or HUP call `act` on the loop; without this they do nothing."""
         self._acts[number] = act
 
+    def on_terminal_lost(self, act: Callable[[], None]) -> None:
+        """Call `act` on the loop when HUP tells that the terminal is gone; without this, that ends the command."""
+        self._terminal_lost = act
+
+    def end(self, number: signal.Signals) -> None:
+        """End the command as the signal would."""
+        if self.ended_by is not None:
+            signal.raise_signal(number)
+        elif self._task is not None:
+            self._end(self._task, number)
+
     @contextlib.contextmanager
     def heeded(self, task: asyncio.Task[int]) -> Iterator[None]:
         """Heed signals in the block, which cancel `task` if they are to end it."""
+        self._task = task
         loop = asyncio.get_running_loop()
         acting = [number for number in ACTING if signal.getsignal(number) is not signal.SIG_IGN]  # as nohup wants it
         for number in ENDING:
@@ -97,7 +111,10 @@ class Signals:
 
     def _act(self, task: asyncio.Task[int], number: signal.Signals) -> None:
         if number == signal.SIGHUP and self._had_terminal and not _has_terminal():
-            self._end(task, number)
+            if self._terminal_lost is not None:
+                self._terminal_lost()
+            else:
+                self._end(task, number)
         elif act := self._acts.get(number):
             act()
 
@@ -117,8 +134,18 @@ _signals: ContextVar[Signals] = ContextVar("signals")
 
 
 def on_signal(number: signal.Signals, act: Callable[[], None]) -> None:
-    """Let USR1, USR2 or HUP do something in the command under way; HUP ends it all the same if its terminal is gone."""
+    """Let USR1, USR2 or HUP do something in the command under way; HUP not if its terminal is gone."""
     _signals.get().on(number, act)
+
+
+def on_terminal_lost(act: Callable[[], None]) -> None:
+    """Let the command under way do something when its terminal is gone, and not end."""
+    _signals.get().on_terminal_lost(act)
+
+
+def end(number: signal.Signals) -> None:
+    """End the command under way as TERM or INT would: the first time cleanly, the second time at once."""
+    _signals.get().end(number)
 
 
 def _has_terminal() -> bool:

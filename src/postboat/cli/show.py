@@ -21,15 +21,23 @@ if TYPE_CHECKING:
     from postboat.config.schema import Config
     from postboat.config.secrets import Prompter
     from postboat.service.bus import Bus, Subscription
+    from postboat.ui.apart.apart import Apart
     from postboat.ui.faces import Choice, Face
 
 FAREWELL = 1.0
 """Seconds that faces get to end after a stopped run; a reader that stands still must not hold it up."""
 
 
-def faces_for(choice: Choice, logfile: TextIO | None, manner: Manner, config: Config | None = None) -> list[Face]:
-    """Make the chosen face and, with `-l`, the log file's beside it."""
-    faces = [ui.make(choice, manner, config)]
+def faces_for(
+    choice: Choice,
+    logfile: TextIO | None,
+    manner: Manner,
+    config: Config | None = None,
+    *,
+    apart: Apart | None = None,
+) -> list[Face]:
+    """Make the chosen face, unless it is one `apart`, and with `-l` the log file's beside it."""
+    faces = [apart or ui.make(choice, manner, config)]
     if logfile is not None:
         from postboat.ui.logfile import LogFile
 
@@ -46,6 +54,10 @@ def manner(usage: Usage, *, many_accounts: bool) -> Manner:
 
 def prompter_for(choice: Choice, faces: Sequence[Face]) -> Prompter | None:
     """Make what asks for passwords, if the face does and there is somebody to answer."""
+    if choice.apart:
+        from postboat.ui.apart.apart import Apart
+
+        return next((face for face in faces if isinstance(face, Apart)), None)
     if choice.name == "machineui":
         from postboat.ui.machineui import MachineUi
 
@@ -70,7 +82,7 @@ async def showing(bus: Bus, faces: Sequence[Face]) -> AsyncIterator[None]:
     try:
         yield
     except asyncio.CancelledError:
-        patience = FAREWELL
+        patience = max(getattr(face, "farewell", FAREWELL) for face in faces)
         raise
     finally:
         bus.close()

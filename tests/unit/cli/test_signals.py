@@ -118,3 +118,34 @@ def test_one_that_is_to_outlive_its_terminal_is_left_alone() -> None:
     assert started.says() == "finish"
     assert started.says() == "code 0"
     assert started.end() == 0
+
+
+def test_a_command_may_go_on_without_its_terminal() -> None:
+    ours, theirs = pty.openpty()
+    acting = f"{ACTING}\nfrom postboat.cli.run import on_terminal_lost\non_terminal_lost(lambda: say('alone'))\n"
+    started = Started(acting, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    assert started.says() == "up"
+    os.close(ours)
+    for _ in range(2):  # the kernel tells it, and then the shell
+        started.process.send_signal(signal.SIGHUP)
+        assert started.says() == "alone"
+    started.process.send_signal(signal.SIGUSR2)
+    assert started.says() == "finish"
+    assert started.says() == "code 0"
+    assert started.end() == 0
+
+
+ENDING_ITSELF = """
+from postboat.cli.run import end
+on_signal(signal.SIGUSR1, lambda: end(signal.SIGTERM))
+"""
+
+
+def test_a_command_can_be_ended_from_within_as_by_a_signal() -> None:
+    started = Started(ENDING_ITSELF)
+    assert started.says() == "up"
+    started.process.send_signal(signal.SIGUSR1)
+    assert started.says() == "cancelled"
+    assert started.says() == "code 143"
+    assert started.end() == 143

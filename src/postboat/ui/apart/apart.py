@@ -6,7 +6,9 @@ Whatever becomes of that process, the run goes on, and its user is told in lines
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
+import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -39,12 +41,16 @@ STARTING = 10.0
 """Seconds that a face may take until it draws."""
 LEAVING = 1.5
 """Seconds that it may take to leave the screen."""
+FAREWELL = 2.0
+"""Seconds that `show` takes at most once its events are over."""
 TROUBLES = 200
 """Lines about what went wrong that are told once the screen is free."""
 
 
 class Apart:
     """Shows a run by a child process. `ready` first, then `show`; it is a `config.secrets.Prompter` as well."""
+
+    farewell = FAREWELL
 
     def __init__(
         self,
@@ -104,6 +110,7 @@ class Apart:
     async def show(self, events: AsyncIterable[Event]) -> None:
         """Show events until there are no more, by the child or, once that is gone, in lines; then sum up."""
         watching = asyncio.create_task(self._watch(), name="face apart")
+        self._heed_suspension()
         dropped = 0
         try:
             async for event in events:
@@ -171,6 +178,7 @@ class Apart:
         if self._in_lines.is_set() or self._process is None:
             return []
         self._line.close()
+        self._suspend_as_others()
         self._process.end(screen=screen and self._draws_here)
         self._in_lines.set()
         return self._stray.release()
@@ -205,8 +213,17 @@ class Apart:
             await self._in_lines.wait()
         return await self._terminal(question) if self._terminal is not None else None
 
-    def suspend(self) -> None:
-        """Stop together with the child, as Ctrl+Z wants; return when both go on."""
-        if self._process is None or self._in_lines.is_set():
-            return
-        self._process.stop_with_it()
+    # Ctrl+Z
+
+    def _heed_suspension(self) -> None:
+        """Stop together with the child, which has to leave the screen first."""
+        if self._draws_here and self._loop is not None and threading.current_thread() is threading.main_thread():
+            self._loop.add_signal_handler(signal.SIGTSTP, self._suspend)
+
+    def _suspend(self) -> None:
+        if self._process is not None:
+            self._process.stop_with_it()
+
+    def _suspend_as_others(self) -> None:
+        if self._loop is not None:
+            self._loop.remove_signal_handler(signal.SIGTSTP)

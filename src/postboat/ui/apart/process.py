@@ -76,14 +76,19 @@ class Process:
 
     def stop_with_it(self) -> None:
         """Stop as Ctrl+Z does, once the child has given the terminal back; return when both go on."""
-        self._wait_until_stopped(0.5)
-        if not self.is_stopped():  # the signal was for us alone
-            self.signal(signal.SIGTSTP)
+        before = signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # the child may pass it on to us
+        try:
             self._wait_until_stopped(0.5)
-        os.kill(os.getpid(), signal.SIGSTOP)
-        time.sleep(LOOK)
-        if self.is_stopped():  # and not one of a group that goes on
-            self.signal(signal.SIGCONT)
+            if not self.is_stopped():  # the signal was for us alone
+                self.signal(signal.SIGTSTP)
+                self._wait_until_stopped(0.5)
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)  # does nothing where no shell could let us go on
+            os.kill(os.getpid(), signal.SIGTSTP)
+            time.sleep(LOOK)
+            if self.is_stopped():  # and not one of a group that goes on
+                self.signal(signal.SIGCONT)
+        finally:
+            signal.signal(signal.SIGTSTP, before)
 
     def _wait_until_stopped(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
