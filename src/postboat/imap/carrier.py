@@ -34,6 +34,8 @@ class Carrier:
     def __init__(self, protocol: HasTransport) -> None:
         self.held_up = False
         """Whether we keep the server from sending."""
+        self.received = self.sent = 0
+        """Octets that came and went, compressed if anything compresses them here."""
         self._protocol = protocol
         self._loop = asyncio.get_running_loop()
         self._gone: asyncio.Future[None] = self._loop.create_future()
@@ -77,14 +79,18 @@ class Carrier:
             if self._flushing is None:
                 self._flushing = self._loop.call_soon(self._flush)
         if data:
-            self._transport.write(data)
+            self._send(data)
+
+    def _send(self, data: bytes) -> None:
+        self.sent += len(data)
+        self._transport.write(data)
 
     def _flush(self) -> None:
         """Let out what was written in this turn of the loop, all at once: each time costs some octets."""
         if self._flushing is not None and self._compression is not None:
             self._flushing.cancel()
             self._flushing = None
-            self._transport.write(self._compression.flush())
+            self._send(self._compression.flush())
 
     def compress(self, catch_up: Callable[[], None]) -> None:
         """Compress what is written, and inflate what comes behind the octet that was read last.
@@ -101,6 +107,7 @@ class Carrier:
 
         Stops where the server is held up. Raises `ConnectionLost` when it cannot be inflated.
         """
+        self.received += len(data)
         at = 0
         while singly and self._compression is None and at < len(data):
             yield data[at : at + 1]

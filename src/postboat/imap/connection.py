@@ -11,6 +11,7 @@ from postboat.imap.abilities import Abilities
 from postboat.imap.answers import SIGN_IN, Answers
 from postboat.imap.carrier import Carrier
 from postboat.imap.gate import Gate
+from postboat.imap.glow import Glow
 from postboat.imap.patience import is_one_too_many
 from postboat.imap.pipeline import CRLF, Call, Pipeline
 from postboat.imap.protocol import LEGAL_IN, Protocol
@@ -60,6 +61,7 @@ class Connection:
             self._watchdog.sign,
             self.gate,
         )
+        self.glow = Glow(self._carrier, self._pipeline)
         self._answers = Answers(self._pipeline, self._abilities, self._log, self._concluded)
         self._is_let_be = False
         self.is_cut = False

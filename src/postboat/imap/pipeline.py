@@ -81,6 +81,8 @@ class Pipeline:
     ) -> None:
         self.in_flight: dict[str, Call] = {}
         """By tag, oldest first: commands of which the server has at least the beginning."""
+        self.latest: Command | None = None
+        """The command that went out last."""
         self._gate = gate
         self._write, self._outlet, self._progressed = write, outlet, progressed
         self._must_ask, self._give_up, self._log = must_ask, give_up, log
@@ -173,6 +175,7 @@ class Pipeline:
 
     def _begin(self, call: Call) -> None:
         self.in_flight[call.tag] = call
+        self.latest = call.command
         self._log(call)
 
     def _in_one_go(self, call: Call) -> bytes | None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from postboat.errors import AccountError, CommandFailed, ConnectionLost, PostboatError, Retry, ServerUnreachable
 from postboat.imap.auth import TooManyConnections
+from postboat.imap.dials import Dials
 from postboat.imap.patience import Patience
 from postboat.imap.poolable import Poolable
 from postboat.imap.slots import Shared, Slot, Slots
@@ -54,15 +55,16 @@ class Pool(Generic[S]):
     def __init__(self, connect: Callable[[], Awaitable[S]], size: int, patience: Patience | None = None) -> None:
         if size < 1:
             raise ValueError("a pool needs room for at least one session")
-        self._connect = connect
+        self._dials = Dials(connect)
         self.patience = patience or Patience()
         """The pauses that all its sessions keep."""
         self._slots: Slots[S] = Slots(size, lambda: bool(self._resting), self._unclaimed)
         self._resting: dict[S, float] = {}
         """With the time since when each rests, the longest first."""
         self._rests = asyncio.Event()
-        self._open: set[S] = set()
-        self._dials: set[asyncio.Timeout] = set()
+        self._open: dict[S, None] = {}
+        """In the order in which they were opened."""
+        self._closed_octets = 0, 0
         self._first = asyncio.Lock()
         self._failures = 0
         self._failure: Exception | None = None
@@ -82,6 +84,22 @@ class Pool(Generic[S]):
     def open_now(self) -> int:
         """Sessions open, lent and resting."""
         return len(self._open)
+
+    @property
+    def sessions(self) -> tuple[S, ...]:
+        """Sessions open, in the order in which they were opened."""
+        return tuple(self._open)
+
+    @property
+    def dialling(self) -> int:
+        """How many are being opened."""
+        return len(self._dials)
+
+    @property
+    def octets(self) -> tuple[int, int]:
+        """Octets received and sent by all sessions so far."""
+        received, sent = zip(self._closed_octets, *(session.octets for session in self._open), strict=True)
+        return sum(received), sum(sent)
 
     @property
     def width(self) -> int:
@@ -171,8 +189,7 @@ class Pool(Generic[S]):
         self._resting.clear()
         for session in list(self._open):
             self._drop(session, why)
-        for dial in self._dials:
-            dial.reschedule(0)
+        self._dials.cut()
 
     async def keep_alive(self, every: float) -> None:
         """Make the server say something to each session that rested for so many seconds; until cancelled."""
@@ -328,33 +345,18 @@ class Pool(Generic[S]):
         self._require_open()
         await self.patience.before_connecting()
         try:
-            session = await self._dialled()
-            _require_alive(session)
+            session = await self._dials.session()
         except Exception as error:
             self._failures, self._failure = self._failures + 1, error
             raise
         self.opened += 1
         session.obey(self.patience)
-        self._open.add(session)
+        self._open[session] = None
         self.most_open = max(self.most_open, len(self._open))
         if self._closed:
             self._drop(session)
         self._require_open()
         return session
-
-    async def _dialled(self) -> S:
-        """Connect and sign in, unless all connections are cut on the way."""
-        try:
-            async with asyncio.timeout(None) as dial:
-                self._dials.add(dial)
-                try:
-                    return await self._connect()
-                finally:
-                    self._dials.discard(dial)
-        except TimeoutError as error:
-            if dial.expired():
-                raise ConnectionLost("the connection was cut while it was made") from error
-            raise
 
     def _require_open(self) -> None:
         if self._closed:
@@ -380,20 +382,12 @@ class Pool(Generic[S]):
             self._doubt_those_in_use()
 
     def _doubt_those_in_use(self) -> None:
-        for session in self._open - self._resting.keys():
+        for session in self._open.keys() - self._resting.keys():
             session.doubt(PROMPT)
 
     def _drop(self, session: S, why: str = "the connection was cut") -> None:
         """Forget a session and cut its connection; nothing happens to one that is dropped already."""
         if session in self._open:
-            self._open.discard(session)
+            self._closed_octets = self._closed_octets[0] + session.octets[0], self._closed_octets[1] + session.octets[1]
+            del self._open[session]
             session.abort(why)
-
-
-def _require_alive(session: Poolable) -> None:
-    """A session that ends with the sign-in is one that could not be opened; to open the next at once has no end."""
-    if session.alive:
-        return
-    session.abort()
-    text = "the server ended the connection right after the sign-in"
-    raise TooManyConnections(text) if session.is_one_too_many else ServerUnreachable(text)

@@ -19,6 +19,11 @@ class Poolable(Shareable, Protocol):
         ...
 
     @property
+    def octets(self) -> tuple[int, int]:
+        """Octets received and sent over the connection."""
+        ...
+
+    @property
     def is_one_too_many(self) -> bool:
         """Whether the server ended it because there are too many."""
         ...

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from postboat import __version__
 from postboat.errors import PostboatError
+from postboat.events import Light
+from postboat.imap.found import Found
 from postboat.imap.idle import Idle
 from postboat.imap.missing import not_opened
 from postboat.imap.patience import Patience
@@ -23,11 +25,12 @@ from postboat.imap.selection import Selection
 from postboat.imap.server_kind import ANY, kind_of
 from postboat.imap.tls import describe
 from postboat.imap.wire import commands
-from postboat.imap.wire.responses import Condition, Enabled, ESearched, Fetched, IdFields, Searched
+from postboat.imap.wire.doing import FREE, WAITING
+from postboat.imap.wire.responses import Condition, Enabled, Fetched, IdFields
 from postboat.imap.wire.uid_set import UidSet
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from postboat.imap.connection import Connection
     from postboat.imap.tunnel import Tunnel
@@ -125,6 +128,17 @@ class Session:
     def depth(self) -> int:
         """How many readers may share it."""
         return self.kind.flights
+
+    @property
+    def octets(self) -> tuple[int, int]:
+        """Octets received and sent over the connection."""
+        return self._connection.glow.octets
+
+    def light(self) -> Light:
+        """Tell what it is used for, by what is in flight or was since the last look."""
+        doing = self._connection.glow.doing()
+        watches = doing == FREE and self._overhears is not None
+        return Light(WAITING if watches else doing, self.mailbox or "")
 
     def obey(self, patience: Patience) -> None:
         """Keep its pauses between commands, and tell it when the server asks for one."""
@@ -308,15 +322,15 @@ class Session:
 
     async def search(self, criteria: str) -> UidSet:
         """UIDs of the messages that match `criteria` (RFC 3501 section 6.4.4). Raises `CommandFailed`."""
-        found: list[UidSet] = []
-        await self.run(commands.uid_search(criteria), _into(found))
-        return _united(found)
+        found = Found()
+        await self.run(commands.uid_search(criteria), found.take)
+        return found.uids
 
     async def present(self, uids: UidSet) -> UidSet:
         """Those of `uids` that the mailbox shows now. Raises `CommandFailed`."""
-        found: list[UidSet] = []
-        await self.in_pieces(uids, lambda piece: commands.uid_search(f"UID {piece}"), _into(found))
-        return _united(found) & uids
+        found = Found()
+        await self.in_pieces(uids, lambda piece: commands.uid_search(f"UID {piece}"), found.take)
+        return found.uids & uids
 
     async def noop(self) -> None:
         """Let the server tell what it kept back. Raises `CommandFailed`."""
@@ -376,22 +390,6 @@ class Session:
         conditions = await self.ask_all(wanted, take)
         _require_all(wanted, conditions)
         return next((c for c in conditions if c.code is not None), conditions[-1] if conditions else Condition("OK"))
-
-
-def _into(found: list[UidSet]) -> Callable[[Response], None]:
-    """What puts the results of searches into `found`."""
-
-    def take(response: Response) -> None:
-        if isinstance(response, Searched):
-            found.append(response.uids)
-        elif isinstance(response, ESearched) and response.all is not None:
-            found.append(response.all)
-
-    return take
-
-
-def _united(found: Iterable[UidSet]) -> UidSet:
-    return UidSet(piece for uids in found for piece in uids.ranges)
 
 
 def _require_all(wanted: Sequence[Command], conditions: Sequence[Condition]) -> None:

@@ -232,14 +232,14 @@ async def test_a_listing_that_was_asked_for_while_the_session_was_opened_is_not_
     server = Server(ALL, *EVERYTHING)
     async with server.pool() as pool:
         folders = ImapFolders(pool)
-        opened = pool._connect
+        opened = pool._dials.connect
 
         async def opens():
             session = await opened()
             assert await folders.ask_early(session, session.capabilities)
             return session
 
-        pool._connect = opens
+        pool._dials.connect = opens
         assert set(glimpses(await folders.list())) == {"INBOX", "A", "A/B"}
         assert len(server.commands("LIST")) == 1
         async with pool.session() as session:
@@ -252,14 +252,14 @@ async def test_what_was_asked_for_in_vain_before_the_sign_in_was_over_is_asked_f
     server.lies['LIST "" "*" RETURN'] = lambda answer, _: refusals.pop() if refusals else answer
     async with server.pool() as pool:
         folders = ImapFolders(pool, memory=memory)
-        opened = pool._connect
+        opened = pool._dials.connect
 
         async def opens():
             session = await opened()
             assert folders.ask_early(session, session.capabilities)
             return session
 
-        pool._connect = opens
+        pool._dials.connect = opens
         assert set(glimpses(await folders.list())) == {"INBOX", "A", "A/B"}
         assert memory.lists_all
 
@@ -268,13 +268,13 @@ async def test_what_was_asked_for_on_the_strength_of_capabilities_that_are_gone_
     server = Server(f"{PLAIN} CONDSTORE", *shown(b"INBOX"), *shown(b"A", b"(MESSAGES 9 UIDNEXT 9 UIDVALIDITY 9)"))
     async with server.pool() as pool:
         folders = ImapFolders(pool)
-        opened = pool._connect
+        opened = pool._dials.connect
 
         async def opens():
             session = await opened()
             assert folders.ask_early(session, frozenset(ALL.split()))
             return session
 
-        pool._connect = opens
+        pool._dials.connect = opens
         found = await folders.list(known=(A,))
         assert glimpses(found) == {"INBOX": None, "A": Glimpse("7", CHECKPOINT), "A/B": None}

@@ -12,6 +12,7 @@ from postboat.imap.wire.responses import Condition, ResponseCode
 
 class Session:
     is_one_too_many = False
+    octets = (0, 0)
 
     def __init__(self, depth=3):
         self.alive, self.busy, self.mailbox, self.left, self.depth = True, False, None, False, depth
@@ -278,7 +279,7 @@ async def stillborn(server, pool, lent):
         session.alive = False
         return session
 
-    pool._connect = connect
+    pool._dials.connect = connect
     async with asyncio.timeout(1), lent as session:
         return session
 
