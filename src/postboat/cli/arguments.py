@@ -59,6 +59,7 @@ class Usage(argparse.Namespace):
     ui: tuple[str, ...] | None
     once: bool
     quick: bool
+    single: bool
     dry_run: bool
     json: bool
     wait: bool

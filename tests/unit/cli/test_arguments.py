@@ -55,8 +55,9 @@ def test_all_options_of_sync_arrive() -> None:
     assert usage.wait
 
 
-@pytest.mark.parametrize(("words", "quick"), [(["-q"], -1), ([], 3)])
-def test_quick_goes_for_all_refreshes_of_a_run_that_goes_on(tmp_path: Path, words: list[str], quick: int) -> None:
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """An account with options that the command line may overrule."""
     config = tmp_path / "config.toml"
     config.write_text(
         "[general]\naccounts = ['A']\n"
@@ -64,15 +65,30 @@ def test_quick_goes_for_all_refreshes_of_a_run_that_goes_on(tmp_path: Path, word
         "[repository.L]\ntype = 'Maildir'\nlocalfolders = '/m'\n"
         "[repository.R]\ntype = 'IMAP'\nremotehost = 'localhost'\nremoteuser = 'me'\n"
     )
+    return config
+
+
+@pytest.mark.parametrize(("words", "quick"), [(["-q"], -1), ([], 3)])
+def test_quick_goes_for_all_refreshes_of_a_run_that_goes_on(config: Path, words: list[str], quick: int) -> None:
     usage = parse(["-c", str(config), *words])
     with Debug.from_usage(usage) as debug:
         assert [account.quick for account in read(usage, debug).accounts] == [quick]
 
 
+@pytest.mark.parametrize(("words", "most"), [(["-1"], (1, 1)), (["-q1"], (1, 1)), ([], (5, 3))])
+def test_minus_1_is_one_account_and_one_connection_at_a_time(
+    config: Path, words: list[str], most: tuple[int, int]
+) -> None:
+    usage = parse(["-c", str(config), *words])
+    with Debug.from_usage(usage) as debug:
+        read_so = read(usage, debug)
+    assert (read_so.maxsyncaccounts, read_so.accounts[0].remote.maxconnections) == most
+
+
 def test_nothing_asked_for_is_nothing_set() -> None:
     usage = parse([])
     assert (usage.config, usage.accounts, usage.folders, usage.ui, usage.overrides) == (None, (), (), None, ())
-    assert not (usage.once or usage.quick or usage.dry_run or usage.json or usage.wait)
+    assert not (usage.once or usage.quick or usage.single or usage.dry_run or usage.json or usage.wait)
 
 
 @pytest.mark.parametrize(

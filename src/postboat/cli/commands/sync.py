@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="on servers without CONDSTORE, open only folders in which messages came or went, and miss changed flags",
     )
+    add("-1", dest="single", action="store_true", help="one account after another, each over a single connection")
     add("--dry-run", action="store_true", help="show what would be done, and change nothing anywhere")
     add("--wait", action="store_true", help="wait for another run on the same account to end")
     add("--retry", action="store_true", help="try messages again now that failed before and are put aside")
@@ -60,15 +61,19 @@ async def run(usage: Usage, debug: Debug) -> int:
 
 
 def read(usage: Usage, debug: Debug) -> Config:
-    """Read the configuration; with `--quick`, all syncs of a run that goes on are quick. Raises `ConfigError`."""
+    """Read the configuration, with what `--quick` and `-1` change in it, in a reload too. Raises `ConfigError`."""
     from dataclasses import replace
 
     from postboat.cli.run import load
 
     config = load(usage, debug)
-    if not usage.quick:
-        return config
-    return replace(config, accounts=tuple(replace(account, quick=-1) for account in config.accounts))
+    accounts = config.accounts
+    if usage.quick:
+        accounts = tuple(replace(account, quick=-1) for account in accounts)
+    if usage.single:
+        config = replace(config, maxsyncaccounts=1)
+        accounts = tuple(replace(account, remote=replace(account.remote, maxconnections=1)) for account in accounts)
+    return replace(config, accounts=accounts)
 
 
 async def show_sync(usage: Usage, config: Config, debug: Debug, first: First | None = None) -> int:
