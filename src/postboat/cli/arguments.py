@@ -20,6 +20,7 @@ COMMANDS = {
     "confirm": "let deletions pass that are held, and sync",
     "restore": "bring messages back, and sync; alone: list those that can be",
     "status": "tell what the run is at that goes on (autorefresh)",
+    "top": "show the dashboard of that run, or of a recorded one",
     "now": "let that run sync at once",
     "pause": "let it leave accounts alone",
     "resume": "let it go on with them",
@@ -73,6 +74,10 @@ class Usage(argparse.Namespace):
     timer: bool
     now: bool
     force: bool
+    replay: Path | None
+    speed: float
+    ascii: bool
+    still: bool
 
 
 def parse(words: Sequence[str]) -> Usage:
@@ -113,7 +118,7 @@ def split_command(words: list[str]) -> tuple[str, list[str]]:
 
 
 _LONG_TAKING_A_VALUE = frozenset(
-    {"--config", "--account", "--folder", "--ui", "--set", "--logfile", "--debug", "--format"}
+    {"--config", "--account", "--folder", "--ui", "--set", "--logfile", "--debug", "--format", "--replay", "--speed"}
 )
 
 

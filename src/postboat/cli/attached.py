@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from postboat.cli.client import Ended, NotRunning, Refused, Service
 from postboat.ui.inbox import Inbox
 from postboat.ui.lines import told
-from postboat.ui.link import Answered, Lost, Snapshot
+from postboat.ui.link import Answered, Happened, Lost, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
     from typing import Any
 
@@ -28,12 +28,12 @@ ANSWER_SECONDS = 60.0
 
 
 class Attached:
-    """`ui.link.Link` to the run that serves the socket `path`, now or later."""
+    """`ui.link.Link` to the run that serves the socket `path`, now or later; with `accounts`, only to those of it."""
 
     goes_on, owned, replay = True, False, False
 
-    def __init__(self, path: Path, manner: Manner) -> None:
-        self._path, self.manner = path, manner
+    def __init__(self, path: Path, manner: Manner, accounts: Collection[str] = ()) -> None:
+        self._path, self.manner, self._accounts = path, manner, accounts
         self._inbox = Inbox()
         self._over = threading.Event()
         self._numbers = 0
@@ -97,12 +97,18 @@ class Attached:
                 if isinstance(line, Snapshot):
                     self._reason = ""
                     self._missed = before + line.dropped
+                    if self._accounts:
+                        line.status.keep_only(self._accounts)
                     line = Snapshot(line.status, self._missed)
                 elif facts is answer:
                     raise Ended("the run that goes on does not speak as it should: is it another version?")
-                if line is not None and not self._inbox.put(line):
+                if line is not None and self._is_wanted(line) and not self._inbox.put(line):
                     return
             news = service.news(TICK)
+
+    def _is_wanted(self, line: Line) -> bool:
+        name = getattr(line.event, "account", "") if isinstance(line, Happened) else ""
+        return not (name and self._accounts) or name in self._accounts
 
     def _lose(self, reason: str) -> None:
         """Say that there is nothing to be heard, once for each reason."""

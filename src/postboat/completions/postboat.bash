@@ -22,13 +22,13 @@ _postboat_offer() { # what of these lines begins with the word that is completed
 
 _postboat() {
     local command= word previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands='sync check folders confirm restore status now pause resume reload stop service'
+    local commands='sync check folders confirm restore status top now pause resume reload stop service'
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         [[ -z $command && " $commands " == *" $word "* ]] && command=$word
     done
     COMPREPLY=()
     case $previous in
-        -c | --config | -l | --logfile)
+        -c | --config | -l | --logfile | --replay)
             compopt -o filenames 2> /dev/null
             local IFS=$'\n'
             COMPREPLY=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}"))
@@ -38,7 +38,7 @@ _postboat() {
         -d | --debug) _postboat_offer $'imap\nmaildir\nledger\nsync\nconfig\nservice\nall' && return ;;
         -u | --ui) _postboat_offer $'tty\nblinkenlights\ntk\nbasic\nquiet\nsyslog\njsonl\nmachineui' && return ;;
         --format) _postboat_offer $'screen\nplain\nwaybar\njson' && return ;;
-        -k | --set | -f | --folder | --deleted) return ;;
+        -k | --set | -f | --folder | --deleted | --speed) return ;;
     esac
     if [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
         local options='-h --help --version -c --config -a --account -k --set -l --logfile -d --debug'
@@ -48,6 +48,7 @@ _postboat() {
             confirm) options+=' -u --ui --json' ;;
             restore) options+=' --deleted -u --ui --json' ;;
             status) options+=' --json --follow --format' ;;
+            top) options+=' --replay --speed --ascii --still' ;;
             now) options+=' --wait' ;;
             stop) options+=' --finish' ;;
             service) options+=' --timer --now --force' ;;

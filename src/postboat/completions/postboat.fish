@@ -11,7 +11,7 @@ function __postboat_accounts --description 'The accounts of the configuration th
     end
 end
 
-set -l commands sync check folders confirm restore status now pause resume reload stop service
+set -l commands sync check folders confirm restore status top now pause resume reload stop service
 set -l none "not __fish_seen_subcommand_from $commands"
 set -l sync "$none; or __fish_seen_subcommand_from sync"
 
@@ -22,6 +22,7 @@ complete -c postboat -n $none -a folders -d 'list the folders with their names o
 complete -c postboat -n $none -a confirm -d 'let deletions pass that are held, and sync'
 complete -c postboat -n $none -a restore -d 'bring messages back, and sync'
 complete -c postboat -n $none -a status -d 'show how the run is that goes on'
+complete -c postboat -n $none -a top -d 'show its dashboard, or that of a recorded run'
 complete -c postboat -n $none -a now -d 'let it sync at once'
 complete -c postboat -n $none -a pause -d 'let it leave accounts alone'
 complete -c postboat -n $none -a resume -d 'let it go on with them'
@@ -50,6 +51,10 @@ complete -c postboat -n "$sync; or __fish_seen_subcommand_from check folders con
 complete -c postboat -n '__fish_seen_subcommand_from restore' -l deleted -d 'what was removed from the Maildir'
 complete -c postboat -n '__fish_seen_subcommand_from status' -l follow -d 'go on, and tell each change'
 complete -c postboat -n '__fish_seen_subcommand_from status' -l format -x -a 'screen plain waybar json' -d 'for whom'
+complete -c postboat -n '__fish_seen_subcommand_from top' -l replay -r -F -d 'play what a run wrote as JSON'
+complete -c postboat -n '__fish_seen_subcommand_from top' -l speed -x -d 'times as fast'
+complete -c postboat -n '__fish_seen_subcommand_from top' -l ascii -d 'draw with plain letters'
+complete -c postboat -n '__fish_seen_subcommand_from top' -l still -d 'let nothing move'
 complete -c postboat -n '__fish_seen_subcommand_from stop' -l finish -d 'let syncs under way end first'
 complete -c postboat -n '__fish_seen_subcommand_from service' -l timer -d 'a run every few minutes'
 complete -c postboat -n '__fish_seen_subcommand_from service' -l now -d 'start it as well'
