@@ -89,9 +89,10 @@ def mark_of(board: Board, account: str, now: float, look: Look) -> Mark:
 
 def needing(board: Board) -> int:
     """Count the accounts that wait for the user."""
+    held = {plan.account for plan in board.plans()}
     return sum(
-        lights.of_account(account, 0.0, STILL, goes_on=board.goes_on).style == "error"
-        for account in board.status.accounts.values()
+        name in held or lights.of_account(account, 0.0, STILL, goes_on=board.goes_on).style == "error"
+        for name, account in board.status.accounts.items()
     )
 
 
@@ -133,7 +134,7 @@ def progress(board: Board, account: str, bay: Bay, now: float) -> Progress:
         done, of = work.scanned
         fraction = min(1.0, done / of) if of > 0 else None
         count = f"{words.number(done)} of {words.number(of)}" if of else words.number(done)
-        return Progress(name, "≡", "listing", fraction, count, "looking", "")
+        return Progress(name, "≡", "listing", fraction, count, "", "looking")
     return _under_way(name, folder, now)
 
 
@@ -148,7 +149,7 @@ def all_progress(board: Board, account: str, now: float) -> list[Progress]:
 def _under_way(name: str, folder: FolderView, now: float) -> Progress:
     total, done = folder.total, folder.done.changes
     if not total:
-        return Progress(name, "≡", "listing", None, "", "looking", "")
+        return Progress(name, "≡", "listing", None, "", "", "looking")
     sign, style = _kind(folder.planned)
     rate, eta = folder.rate(now), folder.eta(now)
     return Progress(

@@ -157,6 +157,8 @@ class Board:
                 if self.lost is None:
                     self._log.tell((f"{told.LOST}: {told.failure(reason)[0]}",), now, "attention")
                 self.lost = reason
+                for desk in self.desks.values():
+                    desk.lights = ()
             case Over():
                 self.over = True
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 WITH_FOOTER, WITH_RULE, WITH_LOG = 6, 8, 10
 """How many lines there must be for the keys, for a rule below the header, and for the log."""
-LEAST_LOG = 4
-"""Lines that the log keeps, however much there is to tell of the accounts; more on a large screen."""
+LEAST_LOG = 2
+"""Lines that the log keeps, however much there is to tell of the accounts; a fifth of a large screen."""
 
 
 def screen(board: Board, focus: Focus, now: float, columns: int, lines: int, look: Look) -> list[Row]:
@@ -91,7 +91,7 @@ def _main(board: Board, focus: Focus, now: float, columns: int, lines: int, look
         drawn.append([Span(" "), notices[0]])
     footer = [frame.footer(board, focus, columns)] if lines >= WITH_FOOTER or focus.typing else []
     room = lines - len(drawn) - len(footer)
-    log = max(LEAST_LOG, lines // 4) + 1 if lines >= WITH_LOG else 0
+    log = max(LEAST_LOG, lines // 5) + 1 if lines >= WITH_LOG else 0
     shown = _accounts(board, focus, now, columns, max(0, room - log), look)
     if log:
         left = room - len(shown) - 1
@@ -116,7 +116,7 @@ def _accounts(board: Board, focus: Focus, now: float, columns: int, room: int, l
     if len(cards) > room:
         return _some(cards, board, cols, now, room, at, look)
     below = [_below(card, focus, columns, look) for card in cards]
-    granted = _grant(below, room - len(cards))
+    granted = _grant(below, [card.is_urgent for card in cards], room - len(cards))
     drawn: list[Row] = []
     for nth, (card, more, share) in enumerate(zip(cards, below, granted, strict=True)):
         drawn.append(rows.account(card, board, cols, now, look, cursor=nth == at and len(cards) > 1))
@@ -148,26 +148,28 @@ def _below(card: Card, focus: Focus, columns: int, look: Look) -> list[Row]:
     return [*drawn, *rows.rest(card)]
 
 
-def _grant(below: list[list[Row]], room: int) -> list[int]:
-    """Divide the lines that are left among the accounts: each gets one in turn while it has something to say."""
+def _grant(below: list[list[Row]], urgent: list[bool], room: int) -> list[int]:
+    """Divide the lines that are left among the accounts: each gets one in turn while it has something to say.
+
+    The first goes to those that wait for the user.
+    """
     granted = [0] * len(below)
+    turn = [nth for nth, is_urgent in enumerate(urgent) if is_urgent] or list(range(len(below)))
     while room > 0:
-        wanting = [nth for nth, more in enumerate(below) if len(more) > granted[nth]]
-        if not wanting:
+        wanting = [nth for nth in turn if len(below[nth]) > granted[nth]]
+        if not wanting and len(turn) == len(below):
             break
         for nth in wanting[:room]:
             granted[nth] += 1
         room -= min(room, len(wanting))
+        turn = list(range(len(below)))
     return granted
 
 
 def _cut(below: list[Row], share: int) -> list[Row]:
-    """Show what there is room for, and tell how much is left out."""
-    if len(below) <= share:
-        return below
-    hidden = len(below) - share + 1
-    return (
-        [*below[: share - 1], [Span(" " * rows.INDENT), Span(f"+{hidden} more lines", "dim")]]
-        if share > 1
-        else below[:share]
-    )
+    """Show what there is room for, and tell before the last line how many more there are."""
+    if len(below) <= share or not share:
+        return below[:share]
+    *before, last = below[:share]
+    hidden = Span(f"{f'+{len(below) - share}':>{rows.INDENT - 1}} ", "dim")
+    return [*before, [hidden, *last[1:]]]

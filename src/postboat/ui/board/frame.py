@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from postboat.ui.board.board import Board
     from postboat.ui.board.focus import Focus
 
+LEAST_KEYS = ("detail", "speed", "filter", "log", "errors", "pause", "go", "sync", "help", "all")
+"""What is left out of the footer first, by the first word of what it does."""
 RATE = 8
 """Columns of a rate: "1.4 MB/s"."""
 
@@ -30,15 +32,16 @@ def header(board: Board, now: float, columns: int) -> Row:
         "down": _rate("↓", board.traffic.rates(now)[0]),
         "up": _rate("↑", board.traffic.rates(now)[1]),
         "new": [Span(f"{words.number(board.arrived)} new")],
-        "needing": [Span("! ", "error"), Span(told.needing(needing), "error")] if needing else [],
+        "needing": [Span("!", "error"), Span(" "), Span(told.needing(needing), "error")] if needing else [],
     }
     shown = {name: part for name, part in parts.items() if part}
-    gap = "   " if columns >= 76 else "  "
-    for least in ("accounts", "up", "new", "down", "title"):
-        if width_of(pieces(shown.values(), gap)) + width_of(clock) + 2 <= columns:
-            break
+    gap = "   "
+    for least in ("", "accounts", "up", "new", "down", "title"):
         if len(shown) > 1:
             shown.pop(least, None)
+        if width_of(pieces(shown.values(), gap)) + width_of(clock) + 2 <= columns:
+            break
+        gap = "  "
     return spread(list(pieces(shown.values(), gap)), clock, columns)
 
 
@@ -55,6 +58,8 @@ def notices(board: Board) -> Iterator[Span]:
         yield Span(told.finished(board.exit_code), "ok" if board.exit_code == 0 else "attention")
     elif board.status.stopping:
         yield Span(told.STOPPING, "attention")
+    if is_paused(board):
+        yield Span(told.PAUSED_ALL, "attention")
     if board.status.problems:
         yield Span("the configuration is wrong, and the one before stays (e tells more)", "attention")
     if board.manner.dry_run:
@@ -63,6 +68,11 @@ def notices(board: Board) -> Iterator[Span]:
         yield Span("recorded", "dim")
     if board.missed:
         yield Span(told.missed(board.missed), "attention")
+
+
+def is_paused(board: Board) -> bool:
+    """Whether all accounts rest until the user says otherwise."""
+    return bool(board.accounts) and all(account.paused for account in board.status.accounts.values())
 
 
 def rule(title: str, columns: int, *marks: Span) -> Row:
@@ -80,52 +90,44 @@ def footer(board: Board, focus: Focus, columns: int) -> Row:
     if focus.typing:
         keys = [("enter", "keep"), ("esc", "clear")]
         return spread([Span(" / ", "key"), Span(words.clean(focus.filter)), Span("_", "key")], _keys(keys), columns)
-    row: Row = []
-    for part in _that_fit([*_keys_now(board, focus)], columns):
-        row += part
-    return row
+    keys = list(_keys_now(board, focus))
+    for least in LEAST_KEYS:
+        if width_of(_keys(keys)) <= columns:
+            break
+        keys = [each for each in keys if each[1].partition(" ")[0] != least]
+    return _keys(keys)
 
 
 def _keys_now(board: Board, focus: Focus) -> Iterator[tuple[str, str]]:
-    if focus.panel:
-        yield "esc", "back"
-        yield "↑↓", "scroll"
-    if focus.filter:
-        yield "/", f"filter: {words.fit(words.clean(focus.filter), 12)}"
     if board.replay:
         yield "space", "stop, go on"
         yield "+ -", "speed"
-    elif board.goes_on and not focus.panel:
+    if focus.panel:
+        yield "esc", "back"
+        yield "↑↓", "scroll"
+    elif board.goes_on and not board.replay:
         yield from _keys_of_run(board)
+    if focus.filter:
+        yield "/", f"filter: {words.fit(words.clean(focus.filter), 12)}"
     if not focus.panel:
-        yield "q", "leave"
-        yield "?", "help"
         yield "enter", "detail"
         yield "e", f"errors ({board.errors.lasting})" if board.errors.lasting else "errors"
         yield "l", "log"
         if not focus.filter:
             yield "/", "filter"
+        yield "?", "help"
+        yield "q", "leave"
 
 
 def _keys_of_run(board: Board) -> Iterator[tuple[str, str]]:
     many = min(10, len(board.accounts))
     if many > 1:
         yield f"1-{many % 10}", "sync"
-    yield "s", "sync all" if many > 1 else "sync"
-    paused = bool(board.accounts) and all(account.paused for account in board.status.accounts.values())
-    yield "p", "go on" if paused else "pause"
+    yield "s", "all" if many > 1 else "sync"
+    yield "p", "go on" if is_paused(board) else "pause"
     if board.plans():
         yield "c", "held"
 
 
 def _keys(keys: list[tuple[str, str]]) -> Row:
-    return [span for key, word in keys for span in (Span(f" {key} ", "key"), Span(f"{word} ", "dim"))]
-
-
-def _that_fit(keys: list[tuple[str, str]], columns: int) -> Iterator[Row]:
-    for each in keys:
-        part = _keys([each])
-        columns -= width_of(part)
-        if columns < 0:
-            return
-        yield part
+    return [span for key, word in keys for span in (Span(f" {key}", "key"), Span(f" {word} ", "dim"))]

@@ -44,7 +44,7 @@ LIGHTS: Mapping[str, Mark] = {
 UNKNOWN = Mark("?", "?", "dim", "something else")
 
 IN_STEP = Mark("●", "o", "ok", "in step")
-NOT_ALL = Mark("◑", "%", "attention", "not all in step")
+NOT_ALL = Mark("◎", "%", "attention", "not all in step")
 AT_WORK = Mark("◐", "@", "busy", "syncing")
 AWAY = Mark("◌", "-", "attention", "waits, and is tried again by itself")
 YOURS = Mark("▲", "!", "error", "needs you")

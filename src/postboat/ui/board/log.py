@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 KEPT = 2000
 SILENT = (
     *(FolderProgressed, FolderScanned, ConnectionsSeen, FolderStarted, FolderPlanned, MessagesArrived),
-    *(AccountStarted, AccountRests, ServiceStarted, ServiceStopping),
+    *(AccountStarted, AccountRests, ServiceStarted, ServiceStopping, FoldersListed, FoldersUnchanged),
 )
 """What no line is written about: the rest of the screen shows it."""
 MILD = (Warned, MessagesAside, DiskWatched, PlanHeld, HookRan, AccountWaits)
 """Troubles that do not end anything."""
-ASIDE = (AccountConnected, FoldersListed, FoldersUnchanged, ServerWatched, DiskWatched)
+ASIDE = (AccountConnected, ServerWatched, DiskWatched)
 """What is good to know, and no more."""
 
 
@@ -71,7 +71,7 @@ class Log:
 
     def learn(self, event: Event, view: View, manner: Manner, now: float) -> None:
         """Write down what is worth telling of an event that the view has learnt of."""
-        if isinstance(event, SILENT):
+        if isinstance(event, SILENT) or (isinstance(event, ServerWatched | DiskWatched) and event.how != "poll"):
             return
         account = getattr(event, "account", "")
         if trouble := told_trouble(event, view, manner):

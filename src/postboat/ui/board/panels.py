@@ -13,7 +13,7 @@ from postboat.ui.board.log import starts_with_account
 from postboat.ui.board.spans import Row, Span, cell, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from postboat.ui.board.board import Board
     from postboat.ui.board.errors import Error
@@ -25,6 +25,8 @@ TIME = 10
 """Columns before a line of the log: the time, and blanks."""
 AGE = 20
 """Columns of how long ago an error was, and of what stands before a fact."""
+NEWS_LINES = 2
+"""Lines that each thing in the log gets at most on the main screen."""
 WRAPPED = 12
 """Lines that a sentence gets at most where there is room to read it."""
 
@@ -68,26 +70,33 @@ def _account(board: Board, focus: Focus) -> str:
 
 
 def tail(board: Board, focus: Focus, columns: int, lines: int) -> list[Row]:
-    """Lay out the end of the log in so many lines, a row for each line."""
+    """Lay out the end of the log in so many lines: of each thing that was told, the beginning."""
     drawn: list[Row] = []
     for line in reversed(board.log):
-        if len(drawn) >= lines:
-            break
-        if not focus.filter or matches(focus, *line.lines):
-            drawn += reversed(list(_logged(board, line, columns, 1)))
-    return list(reversed(drawn[:lines])) or _only(told.QUIET)[:lines]
+        if focus.filter and not matches(focus, *line.lines):
+            continue
+        more = list(_logged(board, line, line.lines[:1], columns, NEWS_LINES))
+        if len(drawn) + len(more) > lines:
+            return drawn or more[:lines]
+        drawn = more + drawn
+    return drawn or _only(told.QUIET)[:lines]
 
 
 def _whole_log(board: Board, focus: Focus, columns: int) -> list[Row]:
-    drawn = [row for line in board.log if matches(focus, *line.lines) for row in _logged(board, line, columns, WRAPPED)]
+    drawn = [
+        row
+        for line in board.log
+        if matches(focus, *line.lines)
+        for row in _logged(board, line, line.lines, columns, WRAPPED)
+    ]
     return drawn or _only(told.QUIET)
 
 
-def _logged(board: Board, line: LogLine, columns: int, lines: int) -> Iterator[Row]:
-    room = columns - TIME
-    for nth, text in enumerate(line.lines):
+def _logged(board: Board, line: LogLine, texts: Sequence[str], columns: int, lines: int) -> Iterator[Row]:
+    room = columns - TIME - 1
+    for nth, text in enumerate(texts):
         indent = len(text) - len(text.lstrip(" "))
-        for cut, piece in enumerate(wrapped(text, room - indent - 2 * (lines > 1), lines)):
+        for cut, piece in enumerate(wrapped(text, room - indent - 2, lines)):
             row = [Span(f" {board.clock(line.when)} ", "dim") if not nth and not cut else Span(" " * TIME)]
             row.append(Span(" " * (indent + 2 * bool(cut))))
             if not nth and not cut and starts_with_account(line):

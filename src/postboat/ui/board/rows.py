@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postboat.ui import words
+from postboat.ui.board import words as told
 from postboat.ui.board.spans import Row, Span, cell, pieces, width, wrapped
 from postboat.ui.board.traffic import LEVELS, spark
 from postboat.values import dataclass
@@ -20,7 +21,7 @@ LEFT = 5
 """Columns before an account's light but for its name: cursor, key, and blanks."""
 INDENT = 5
 """Columns before what stands below an account."""
-NOTE_LINES = 2
+NOTE_LINES = 3
 """Lines that a sentence below an account gets at most."""
 
 
@@ -48,7 +49,7 @@ def columns_for(board: Board, names: Sequence[str], columns: int) -> Columns:
     taken = {}
     lights = min(board.most_lights, 6 if columns < 100 else 12) if board.most_lights else 0
     wanted = {
-        "countdown": 11,
+        "countdown": 10,
         "lights": lights,
         "signs": 12,
         "spark": 8 if columns < 100 else 16 if columns < 160 else 30,
@@ -115,13 +116,13 @@ def _rates(rates: tuple[float, float], room: int) -> Row:
 
 def _that_fit(signs: list[str], room: int) -> str:
     """Tell as many of them as there is room for, whole."""
-    told = ""
+    shown = ""
     for sign in signs:
-        more = f"{told} {sign}".lstrip()
+        more = f"{shown} {sign}".lstrip()
         if width(more) > room:
-            return f"{told} …" if width(told) + 2 <= room else told
-        told = more
-    return told
+            return f"{shown} …" if width(shown) + 2 <= room else shown
+        shown = more
+    return shown
 
 
 # --- below an account ---------------------------------------------------------------------------------------------
@@ -143,9 +144,9 @@ def rest(card: Card) -> Iterator[Row]:
 def folder(progress: Progress, columns: int, look: Look) -> Row:
     """Lay out how far the work on a folder is: name, bar, count, rate, and time to go."""
     room = columns - INDENT - 1
-    name = min(32, max(8, room * 3 // 10))
-    count, rate, left = 17, 8, 10
-    bar = min(60, room - name - 3 - count - rate - left - 6)
+    name = min(40, max(8, room * 26 // 100))
+    count, rate, left = 16, 6, 10
+    bar = min(60, room - name - 3 - count - rate - left - 4)
     row = [
         Span(" " * INDENT),
         cell(progress.folder, name),
@@ -156,8 +157,8 @@ def folder(progress: Progress, columns: int, look: Look) -> Row:
     if bar >= 4:
         row += [*_bar(progress, bar, look), Span(" ")]
     tail: Row = [cell(progress.count, count, right=True), Span(" ")]
-    if bar >= 4 or room - name - 3 >= count + rate + left + 4:
-        tail += [cell(progress.rate, rate, "dim", right=True), Span("  ")]
+    if bar >= 4 or room - name - 3 >= count + rate + left + 2:
+        tail += [cell(progress.rate, rate, "dim", right=True), Span(" ")]
         tail += [cell(progress.left, left, "dim", right=True)]
     return [*row, *tail]
 
@@ -177,4 +178,4 @@ def more(hidden: Sequence[Card], columns: int, above: int, below: int) -> Row:
     where = ", ".join(f"+{count} {side}" for count, side in ((above, "above"), (below, "below")) if count)
     urgent = sum(card.is_urgent for card in hidden)
     row = [Span("   "), Span(where, "dim")]
-    return [*row, Span(f", {urgent} of them need{'s' if urgent == 1 else ''} you", "error")] if urgent else row
+    return [*row, Span(f", {told.needing(urgent)}", "error")] if urgent else row

@@ -45,9 +45,10 @@ class Look:
 width = lru_cache(maxsize=4096)(words.width)
 """Columns that a text takes; most of what is drawn was drawn a moment before."""
 
+_clean = lru_cache(maxsize=4096)(words.clean)
 _PLAIN = str.maketrans(
     dict(zip("↓↑⚑✗⇄×", "v^*x>!", strict=True))
-    | dict(zip("…–—·●✓‖━╸─▸›", "~---oo=##->>", strict=True))
+    | dict(zip("…–—·●✓≡━╸─▸", "~---o+=##->", strict=True))
     | dict(zip("▁▂▃▄▅▆▇█", "_.:-=+*#", strict=True))
 )
 """What the board's own signs are in ASCII."""
@@ -67,15 +68,19 @@ def width_of(row: Iterable[Span]) -> int:
 
 
 def fitted(row: Iterable[Span], columns: int, look: Look) -> Row:
-    """Cut or fill a row so that it takes exactly `columns`, and join neighbours of the same style."""
+    """Cut or fill a row so that it takes exactly `columns`, and join neighbours of the same style.
+
+    Nothing that could steer a terminal gets past here.
+    """
     taken: list[list[str]] = []
     room = columns
     for text, style in row:
-        if not text or not room:
+        piece = _clean(text)
+        wide = width(piece)
+        if not wide or not room:
             continue
-        piece, wide = text, width(text)
         if wide > room:
-            piece = words.fit(text, room, ellipsis="…")
+            piece = words.fit(piece, room)
             piece += " " * (room - width(piece))
             wide = room
         room -= wide

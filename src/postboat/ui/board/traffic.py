@@ -12,7 +12,7 @@ SECONDS = 120
 """How far back it is known."""
 AVERAGED = 3
 """Over how many seconds a rate is averaged."""
-QUIET = 2048
+QUIET = 8192
 """Octets a second that fill half of a sparkline at least: what keeps a connection alive is no traffic."""
 LEVELS = "▁▂▃▄▅▆▇█"
 """The lowest says that nothing came at all."""

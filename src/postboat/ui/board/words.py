@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TRIED_AGAIN = "It is tried again with the next sync."
 LOST = "no connection to the service, trying again"
 STOPPING = "stopping"
+PAUSED_ALL = "paused"
 QUIET = "Nothing happened yet."
 NO_ACCOUNTS = "No account yet."
 NO_MATCH = "No account matches the filter."
@@ -45,11 +46,11 @@ def state(account: AccountStatus, *, goes_on: bool, dry_run: bool = False) -> st
         case str(state) if state == WAITING:
             return "not synced"
         case str(state) if state == IDLE and (account.held or account.plans):
-            return "would be held" if dry_run else "waits for your word"
+            return "would be held" if dry_run else "deletions held"
         case str(state) if state == IDLE and dry_run:
             return "dry run over"
         case str(state) if state == IDLE:
-            return "not all in step" if account.troubles else "in step"
+            return "not all in step" if account.troubles else "a hook failed" if account.hooks else "in step"
     return "starting"
 
 
