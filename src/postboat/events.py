@@ -290,10 +290,10 @@ class Light:
     """What one connection is used for."""
 
     doing: str
-    """`free`, `connecting`, `waiting` (for the server to tell), `folders` (their list or numbers), `opening`,
+    """`free` (also a place that a connection left), `connecting`, `waiting` (for the server to tell), `folders` (their list or numbers), `opening`,
     `listing` (messages), `copying` (from the server), `sending`, `flagging` or `deleting`."""
     folder: str = ""
-    """Wire name of the mailbox that is selected."""
+    """The one that is selected, named as other events name it; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)

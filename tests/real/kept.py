@@ -44,6 +44,12 @@ class Kept:
         """Take note of an event, in the place of a bus."""
         self.events.append(event)
 
+    def watch(self, *_: object) -> None:
+        """Nobody looks at connections."""
+
+    def forget(self, account: str) -> None:
+        """Nor at those of one that is gone."""
+
     def of(self, kind: type, since: int = 0) -> list:
         """The events of one kind so far, but for the first `since` of all."""
         return [event for event in self.events[since:] if isinstance(event, kind)]

@@ -42,6 +42,12 @@ class Service:
         self.events.append(event)
         self.news.set()
 
+    def watch(self, *_: object) -> None:
+        """Nobody looks at connections."""
+
+    def forget(self, account: str) -> None:
+        """Nor at those of one that is gone."""
+
     async def until(self, is_so: Callable[[], object], seconds: float = 10) -> None:
         async with asyncio.timeout(seconds):
             while not is_so():

@@ -137,6 +137,12 @@ class Liner:
         if getattr(event, "exit_code", 0) == INTERNAL_ERROR:
             self.defects.append(event)
 
+    def watch(self, *_: object) -> None:
+        """Nobody looks at connections."""
+
+    def forget(self, account: str) -> None:
+        """Nor at those of one that is gone."""
+
     async def stop(self) -> None:
         """Ask it to end, and wait for that as long as a service manager does."""
         assert self._task is not None

@@ -236,6 +236,10 @@ class ImapFolders:
         decoded = _decoded(part) if self._utf8 else None
         return part if decoded is None else decoded
 
+    def shown(self, wire: str) -> str:
+        """What a mailbox is called where users see it, with the server's delimiter."""
+        return self._decode(wire)
+
     def wire_name(self, name: FolderName, listing: RemoteFolders) -> str:
         """The wire name of a folder that exists or is to be created.
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from postboat.config.schema import AccountConfig, Config
     from postboat.config.secrets import Prompter
     from postboat.events import Publish
+    from postboat.service.bus import Watch
     from postboat.service.run_options import RunOptions
 
 log = logging.getLogger("postboat.service")
@@ -23,7 +24,13 @@ DEFECT = "internal error, which is a defect of Postboat (run again with -d all f
 INTERNAL_ERROR = 1
 
 
-async def run(config: Config, options: RunOptions, publish: Publish, prompter: Prompter | None) -> int:
+async def run(
+    config: Config,
+    options: RunOptions,
+    publish: Publish,
+    prompter: Prompter | None,
+    watch: Watch = lambda *_: None,
+) -> int:
     """Sync every account once, at most `maxsyncaccounts` at a time; return the exit code."""
     chosen = [account for account in config.accounts if not options.accounts or account.name in options.accounts]
     slots = asyncio.Semaphore(config.maxsyncaccounts)
@@ -31,7 +38,7 @@ async def run(config: Config, options: RunOptions, publish: Publish, prompter: P
 
     async def one(account: AccountConfig) -> int:
         async with slots:
-            return await _sync_or_tell(account, config, options, publish, prompter, prompting)
+            return await _sync_or_tell(account, config, options, publish, prompter, prompting, watch)
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(account), name=f"account {account.name}") for account in chosen]
@@ -47,10 +54,12 @@ async def _sync_or_tell(
     publish: Publish,
     prompter: Prompter | None,
     prompting: asyncio.Lock,
+    watch: Watch,
 ) -> int:
     """Sync one account; a failure that stops it stops no other, not even a defect of our own."""
     try:
         parts = assemble(account, config, publish, prompter, prompting, dry_run=options.dry_run)
+        watch(parts.name, parts.pool, parts.folders.shown)
         if account.has_hooks and not options.dry_run:
             from postboat.service.hooks.hooks import sync_with_hooks  # here, since few have any
 

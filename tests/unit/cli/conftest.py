@@ -45,7 +45,8 @@ class Program:
         """Let `supervise` take the supervisor's place; what it is called with is kept in `seen`."""
 
         async def seen(*arguments: Any) -> int:
-            self.seen.append(arguments)
+            *arguments, _watch = arguments
+            self.seen.append(tuple(arguments))
             return await supervise(*arguments)
 
         self._monkeypatch.setattr("postboat.service.supervisor.run", seen)

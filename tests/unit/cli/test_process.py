@@ -23,7 +23,7 @@ from postboat.events import *
 import postboat.service.supervisor as supervisor
 from postboat.cli.main import main
 
-async def run(config, options, publish, prompter):
+async def run(config, options, publish, prompter, watch):
 {body}
 
 supervisor.run = run

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from postboat.events import Counts, FolderFinished, FolderProgressed, FolderStarted, Warned
+from postboat.events import (
+    ConnectionsSeen,
+    Counts,
+    FolderFinished,
+    FolderProgressed,
+    FolderScanned,
+    FolderStarted,
+    Warned,
+)
 from postboat.service import bus as module
 from postboat.service.bus import Bus
 
@@ -54,3 +62,20 @@ async def test_a_reader_too_far_behind_loses_the_oldest_and_learns_how_many(monk
         bus.publish(Warned(str(number)))
     assert reader.read_now() == [Warned("2"), Warned("3"), Warned("4")]
     assert reader.dropped == 2
+
+
+async def test_what_passes_replaces_only_what_it_makes_void():
+    reader = (bus := Bus()).subscribe(lights=True)
+    first = [FolderScanned("a", "x", "local", 1, 9), progress("x", 1), ConnectionsSeen("a", (), 1, 1)]
+    others = [FolderScanned("a", "y", "local", 1, 9), FolderScanned("b", "x", "local", 1, 9)]
+    later = [FolderScanned("a", "x", "local", 2, 9), progress("x", 2), ConnectionsSeen("a", (), 2, 2)]
+    for event in (*first, *others, ConnectionsSeen("b", (), 1, 1), *later):
+        bus.publish(event)
+    assert reader.read_now() == [*later, *others, ConnectionsSeen("b", (), 1, 1)]
+    bus.close()
+
+
+async def test_connections_are_for_those_who_want_to_see_them():
+    reader = (bus := Bus()).subscribe()
+    bus.publish(ConnectionsSeen("a", (), 1, 1))
+    assert reader.read_now() == []

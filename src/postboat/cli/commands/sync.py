@@ -123,7 +123,7 @@ async def _synced(
         if first is not None and not accounts:
             bus.publish(RunFinished(0))
             return 0
-        code = await supervise(config, _options(usage, accounts), bus.publish, prompter)
+        code = await supervise(config, _options(usage, accounts), bus.publish, prompter, bus.watch)
     if first is not None:
         tell_service(usage, accounts)
     return code

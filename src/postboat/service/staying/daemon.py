@@ -186,6 +186,7 @@ class Daemon:
 
     def _keeper(self, account: AccountConfig) -> Keeper:
         parts = assemble(account, self._config, self.publish, self._prompter, self._prompting, dry_run=False)
+        self._bus.watch(account.name, parts.pool, parts.folders.shown)
         surroundings = Surroundings(
             self.publish, self._slots, self._pace, self._clocks.boot, self._clocks.wall, self._chance
         )
@@ -270,11 +271,13 @@ class Daemon:
         self._config = config
         if not same:
             self._slots = asyncio.Semaphore(config.maxsyncaccounts)
-        gone = [self._tasks.pop(name) for name in list(self._tasks) if name not in kept]
+        gone = {name: self._tasks.pop(name) for name in list(self._tasks) if name not in kept}
         self._keepers = {name: keeper for name, keeper in self._keepers.items() if name in kept}
-        for task in gone:
+        for task in gone.values():
             task.cancel()
-        await asyncio.gather(*gone, return_exceptions=True)
+        await asyncio.gather(*gone.values(), return_exceptions=True)
+        for name in gone:
+            self._bus.forget(name)
         self._status.keep_only({account.name for account in config.accounts})
         for warning in config.warnings:
             self.publish(Warned(warning))
