@@ -16,7 +16,7 @@ PAD, GAP = 10.0, 5.0
 """Points around a card's contents, and between its rows."""
 MARK, LIGHT = 13.0, 9.5
 """Points that the account's mark and its connections' lights measure."""
-NAME, TEXT = 130.0, 190.0
+NAME, TEXT = 120.0, 160.0
 """Points at most for a folder's name, and for what is told of it."""
 SPARK = (90.0, 15.0)
 """Width and height of the traffic's picture, in points."""
@@ -113,7 +113,7 @@ class CardView:
         easel.text(("title",), (left, y), title, theme.colour("name"), theme.bold)
         self._draw_lights(card, left + theme.bold.measure(title) + px(9), y + (line - px(LIGHT)) // 2)
         y += line + px(4)
-        self._draw_spark(card, right, y)
+        self._draw_spark(card, right, y + px(2))
         room = right - left - px(SPARK[0] + 10) * bool(card.spark)
         state = theme.fit(card.state, room, theme.text)
         easel.text(("state",), (left, y), state, theme.colour(card.style), theme.text)
@@ -167,7 +167,7 @@ class CardView:
         column = min(px(NAME), (right - left) // 3)
         name = theme.fit(folder.name, column, theme.small)
         easel.text(("folder", index), (left, y), name, theme.colour("log"), theme.small)
-        at = left + column + px(8)
+        at = left + (column + px(8)) * bool(name)
         if folder.share is not None:
             told = min(px(TEXT), (right - left) // 2)
             end = right - told - px(8)
@@ -188,7 +188,7 @@ class CardView:
             easel.widget(("decide", index), (right, y), button)
             right -= button.winfo_reqwidth() + px(8)
         width = max(px(60), right - left)
-        colour = theme.colour(note.style)
+        colour = theme.colour("log")
         bottom = easel.bottom(easel.text(("note", index), (left, y), note.text, colour, theme.text, width=width))
         if note.advice:
             dim = theme.colour("dim")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 BETWEEN = 5
 """Points between two cards."""
+SIGHT = (280, 230)
+"""Width and height in points of what is in sight, while the window has its first size."""
 REST = 500
 """Milliseconds that the pointer rests before a tip is shown."""
 
@@ -30,6 +32,7 @@ class Cards:
         self._port = tkinter.Canvas(self.frame, highlightthickness=0, borderwidth=0, takefocus=0)
         self._bar = ttk.Scrollbar(self.frame, command=self._port.yview)
         self._inner = ttk.Frame(self._port)
+        self._port.configure(width=theme.px(SIGHT[0]), height=theme.px(SIGHT[1]))
         self._port.configure(yscrollcommand=self._on_scroll, yscrollincrement=theme.px(12))
         self._port.pack(side="left", fill="both", expand=True)
         self._window = self._port.create_window(0, 0, window=self._inner, anchor="nw")

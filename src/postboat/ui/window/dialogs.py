@@ -24,7 +24,9 @@ class Dialog:
 
     def __init__(self, root: tkinter.Tk, theme: Theme, title: str) -> None:
         self.root, self.theme = root, theme
-        self.top = tkinter.Toplevel(root, background=theme.palette.ground)
+        palette = theme.palette
+        self.top = tkinter.Toplevel(root, background=palette.ground, highlightthickness=1)
+        self.top.configure(highlightbackground=palette.line, highlightcolor=palette.line)
         self.top.withdraw()
         self.top.title(title)
         self.top.transient(root)
@@ -65,7 +67,7 @@ class Dialog:
         self.top.deiconify()
         self.top.wait_visibility()
         self.top.grab_set()
-        focus.focus_set()
+        focus.focus_force()
 
     def close(self) -> None:
         """Take it away without an answer."""

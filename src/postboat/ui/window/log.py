@@ -101,5 +101,5 @@ class Pages:
             often = f", {trouble.count} times" if trouble.count > 1 else ""
             parts += [trouble.text, trouble.style, f"  {trouble.age}{often}\n", "dim"]
             if trouble.advice:
-                parts += [f"{trouble.advice}\n", "log"]
+                parts += [f"    {trouble.advice}\n", "dim"]
         self.wrong.change(parts, anew=True)

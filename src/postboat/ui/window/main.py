@@ -70,6 +70,7 @@ def _place(root: tkinter.Tk, theme: Theme, remembered: str) -> None:
     first = "x".join(str(min(theme.px(side), room)) for side, room in zip(SIZE, (width, height), strict=True))
     root.geometry(memory.on_screen(remembered, width, height) or first)
     root.deiconify()
+    root.focus_force()  # where no window manager gives it the keyboard
 
 
 @contextlib.contextmanager

@@ -103,7 +103,9 @@ class Presenter:
             if self._wanted(account.name, *account.troubles, *account.working)
         ]
         headline, style = words.headline(accounts, stopping=self._stopping or board.status.stopping)
-        if board.exit_code is not None:
+        if board.lost is not None:
+            style = "dim"
+        elif board.exit_code is not None:
             headline, style = told.finished(board.exit_code).capitalize(), "title"
         down, up = board.traffic.rates(now)
         missed = words.missed(board.missed) if board.missed else ""

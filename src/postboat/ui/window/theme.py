@@ -106,7 +106,7 @@ class Theme:
             ("Accent.TButton", palette.accent, palette.on_accent, palette.accent),
         ):
             border = palette.accent if name == "Accent.TButton" else palette.line
-            style.configure(name, background=ground, foreground=text, padding=pad, relief="flat", borderwidth=1)
+            style.configure(name, background=ground, foreground=text, padding=pad, relief="raised", borderwidth=1)
             style.configure(name, bordercolor=border, lightcolor=ground, darkcolor=ground, width=0, anchor="center")
             style.map(
                 name,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from postboat.ui.window import picture
     from postboat.ui.window.theme import Theme
 
-SIZE, SMALLEST = (520, 430), (260, 170)
+SIZE, SMALLEST = (560, 460), (260, 170)
 """Width and height in points, when nothing is remembered and at least."""
 MARGIN = 9
 """Points between the window's edge and what is in it."""
@@ -60,6 +60,7 @@ class MainWindow:
         self._head.pack(fill="x")
         self._build_head()
         self._banner = ttk.Label(root, style="Banner.TLabel", anchor="w")
+        self._banner.bind("<Configure>", lambda event: self._banner.configure(wraplength=event.width - theme.px(12)))
         self._panes = ttk.PanedWindow(root, orient="vertical")
         self._panes.pack(fill="both", expand=True, padx=edge, pady=(0, edge))
         self.cards = Cards(self._panes, theme, orders)
@@ -76,7 +77,7 @@ class MainWindow:
         self._traffic.pack(fill="x")
         self._light = ttk.Button(head, command=orders.toggle_dark, takefocus=1)
         self._search = tkinter.StringVar(head)
-        self.field = ttk.Entry(head, textvariable=self._search, width=12, font=theme.small)
+        self.field = ttk.Entry(head, textvariable=self._search, width=10, font=theme.small)
         self._hint = ttk.Label(self.field, text="Filter", style="Dim.TLabel", background=theme.palette.card)
         self._search.trace_add("write", lambda *_: self._on_filter())
         self.field.bind("<FocusIn>", lambda _: self._hint.place_forget())
