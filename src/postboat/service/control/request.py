@@ -30,6 +30,8 @@ class Request:
     finish: bool = False
     """With `stop`: once the syncs under way are done."""
     verdict: Verdict = Verdict.CONFIRMED
+    lights: bool = False
+    """With `follow`: tell also what connections do."""
 
     @property
     def accounts(self) -> tuple[str, ...]:
@@ -53,7 +55,8 @@ def understand(line: bytes, accounts: Collection[str]) -> Request:
         raise ConfigError([f"{verb}: needs targets like ACCOUNT or ACCOUNT:FOLDER"])
     verdict = Verdict.RESTORE if verb == "restore" else Verdict.CONFIRMED
     do = "confirm" if verb == "restore" else verb
-    return Request(do, targets, facts.get("follow") is True, facts.get("finish") is True, verdict)
+    follow, finish, lights = (facts.get(name) is True for name in ("follow", "finish", "lights"))
+    return Request(do, targets, follow, finish, verdict, lights)
 
 
 def _object(line: bytes) -> dict[str, Any]:

@@ -203,7 +203,7 @@ class _Guest:
             case "status":
                 await self._grant(status=as_json(controls.status))
             case "follow":
-                await self._follow(lambda: None)
+                await self._follow(lambda: None, lights=request.lights)
             case "now" if request.follow:
                 await self._follow(lambda: controls.now(request.targets))
             case "now":
@@ -222,9 +222,9 @@ class _Guest:
                 controls.stop(finish=request.finish)
                 await self._until_it_leaves()
 
-    async def _follow(self, first: Callable[[], None]) -> None:
+    async def _follow(self, first: Callable[[], None], *, lights: bool = False) -> None:
         """Do something, tell how things were before, then all that happens, until one side ends it."""
-        events = self._bus.subscribe()
+        events = self._bus.subscribe(lights=lights)
         leaving = asyncio.ensure_future(self._until_it_leaves())
         telling: asyncio.Future[None] | None = None
         try:
@@ -244,7 +244,7 @@ class _Guest:
         async for event in events:
             if events.dropped > dropped:
                 dropped = events.dropped
-                await self._grant(status=as_json(self._controls.status))  # what was missed is in it
+                await self._grant(status=as_json(self._controls.status), dropped=dropped)  # what was missed is in it
             await self._write(encode(event, datetime.now(UTC)))
 
     async def _until_it_leaves(self) -> None:

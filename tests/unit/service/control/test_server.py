@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from tests.fakes.controls import FakeControls
 
 from postboat.errors import ConfigError
-from postboat.events import AccountStarted, FolderFinished, FolderProgressed, PlanHeld, ServiceStarted
+from postboat.events import (
+    AccountStarted,
+    ConnectionsSeen,
+    FolderFinished,
+    FolderProgressed,
+    Light,
+    PlanHeld,
+    ServiceStarted,
+    Warned,
+)
 from postboat.events import Counts as C
 from postboat.service.control import server as control
 from postboat.service.control.request import VERBS, Request, understand
@@ -238,8 +247,21 @@ async def test_a_guest_that_missed_something_hears_how_things_are_now(
     await guest.hears()
     for number in range(50):  # all before the guest's task has its turn
         house.controls.publish(PlanHeld("A", f"F{number}", "remote", "emptied", 1, 1))
-    assert from_json((await guest.hears())["status"]).accounts["A"].held == 50
+    anew = await guest.hears()
+    assert (from_json(anew["status"]).accounts["A"].held, anew["dropped"]) == (50, 40)
     assert (await guest.hears())["folder"] == "F40"
+
+
+@pytest.mark.parametrize(("asks", "sees"), [({}, False), ({"lights": False}, False), ({"lights": True}, True)])
+async def test_what_connections_do_is_told_to_those_who_ask_for_it(house: House, asks: dict, sees: bool) -> None:
+    guest = await (await house.guest()).says(do="follow", **asks)
+    await guest.hears()
+    house.controls.publish(ConnectionsSeen("A", (Light("copying", "INBOX"),), 10, 20))
+    house.controls.publish(Warned("x"))
+    lights = [{"doing": "copying", "folder": "INBOX"}]
+    if sees:
+        assert (await guest.hears())["lights"] == lights
+    assert (await guest.hears())["event"] == "Warned"
 
 
 async def test_progress_is_told_as_it_is_now(house: House) -> None:
