@@ -157,7 +157,7 @@ class MaildirStore:
         """What earlier runs removed and is kept, oldest first; `told` hears of each run. Raises `FolderError`."""
         return [] if self._quarantine is None else await in_thread(self._quarantine.kept, told)
 
-    async def put_back(self, kept: Kept, told: Told = untold) -> int:
+    async def put_back(self, kept: Kept) -> int:
         """Move what is kept of a folder back into it, as new messages; returns how many.
 
         A folder that is gone is made anew. Raises `FolderError`; what was put back by then stays there.
@@ -170,7 +170,7 @@ class MaildirStore:
         if not await in_thread(place.exists):
             await self.disown(kept.folder)
             await self.create(kept.folder)
-        return await in_thread(put_back, self._quarantine.root, kept, place, self._names, told, fsync=self._fsync)
+        return await in_thread(put_back, self._quarantine.root, kept, place, self._names, fsync=self._fsync)
 
     async def prune(self) -> None:
         """Empty the quarantine of what was kept for long enough; what cannot be removed is told as a warning."""

@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postboat.maildir.names import NameMaker
-    from postboat.maildir.place import OpenFolder, Place, Told
+    from postboat.maildir.place import OpenFolder, Place
     from postboat.maildir.quarantine import Kept
 
 _STEPS = (1_000, 1_000_000_000, 2_000_000_000)
 """By how many ns a file's time is moved: file systems keep it to the nanosecond, to the second or to two."""
 
 
-def put_back(root: Path, kept: Kept, place: Place, maker: NameMaker, told: Told, *, fsync: bool) -> int:
+def put_back(root: Path, kept: Kept, place: Place, maker: NameMaker, *, fsync: bool) -> int:
     r"""Move files from the quarantine below `root` to cur/, under new names, with their flags but \Deleted.
 
-    Returns how many there were. `told` hears how many were looked at, of how many. Raises `FolderError`.
+    Returns how many there were. Raises `FolderError`.
     """
     count = 0
     with place.open() as folder:
@@ -44,8 +44,7 @@ def put_back(root: Path, kept: Kept, place: Place, maker: NameMaker, told: Told,
         except FileNotFoundError as error:
             raise FolderGone(f"{root / kept.batch}: is gone from the quarantine") from error
         try:
-            for done, name in enumerate(kept.files):
-                told(done, len(kept.files))
+            for name in kept.files:
                 with suppress(FileNotFoundError):
                     count += _put_back(source, name, folder, maker.make())
             if fsync:

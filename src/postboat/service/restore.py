@@ -9,6 +9,7 @@ import asyncio
 import re
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postboat.errors import ConfigError, PostboatError, StoreMissing
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from postboat.service.assemble import AccountParts
     from postboat.service.known_folders import Target
 
+AT_ONCE = 2_000
+"""Messages after which what is put back is made durable, and can be told of or stopped."""
 _SPAN = re.compile(r"(\d+)\s*(min|[mhdw])", re.IGNORECASE)
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
@@ -154,12 +157,20 @@ async def _put_back(account: AccountConfig, config: Config, target: Target, when
 
 
 async def _put_back_all(parts: AccountParts, kept: Sequence[Kept], folders: KnownFolders, publish: Publish) -> None:
+    """Put back folder by folder, some messages at a time; what is put back is told though the rest could not be."""
     done, of = 0, sum(len(each.files) for each in kept)
     with Steps(parts.name, publish).telling() as steps:
         for each in kept:
-            count = await parts.store.put_back(each, steps.begun("restoring", done, of))
-            done += len(each.files)
-            publish(MessagesPutBack(parts.name, folders.text(folders.remote(each.folder)), count))
+            count = 0
+            try:
+                for at in range(0, len(each.files), AT_ONCE):
+                    some = each.files[at : at + AT_ONCE]
+                    steps.reach("restoring", done, of)
+                    count += await parts.store.put_back(replace(each, files=some))
+                    done += len(some)
+            finally:
+                if count:
+                    publish(MessagesPutBack(parts.name, folders.text(folders.remote(each.folder)), count))
 
 
 def chosen(kept: Sequence[Kept], when: str, now: float) -> list[Kept]:

@@ -33,16 +33,13 @@ class Steps:
             self._step, self._told = step, now
             self._publish(StepReached(self._account, step, done, of))
 
-    def begun(self, step: str, before: int = 0, of: int = 0) -> Callable[[int, int], None]:
-        """Tell of a step of `of` parts, `before` of them done, and return what tells of more from another thread.
+    def begun(self, step: str) -> Callable[[int, int], None]:
+        """Tell of a step, and return what tells from another thread how much of it is done, and of how much."""
+        self.reach(step)
 
-        That takes the number of parts that were done since, and that of all; the latter counts where `of` is 0.
-        """
-        self.reach(step, before, of)
-
-        def tell(done: int, of_these: int) -> None:
+        def tell(done: int, of: int) -> None:
             if self._clock() - self._told >= EVERY:
-                self._loop.call_soon_threadsafe(self.reach, step, before + done, of or of_these)
+                self._loop.call_soon_threadsafe(self.reach, step, done, of)
 
         return tell
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from types import SimpleNamespace
 
 import pytest
+from tests.real.voyage import Voyage
 
 from postboat.errors import ConfigError
+from postboat.events import MessagesPutBack, StepReached
+from postboat.ledger.files import quarantine_directory
 from postboat.maildir.quarantine import Kept
 from postboat.model import FolderName
+from postboat.service import restore
 from postboat.service.known_folders import KnownFolders, Target
-from postboat.service.restore import chosen, listed_time
+from postboat.service.restore import chosen, listed_time, put_back
 
 NOW = 1_800_000_000.0
 INBOX, ARCHIVE = FolderName.of("INBOX"), FolderName.of("Archive")
@@ -94,3 +100,51 @@ def test_names_are_shown_as_the_server_writes_them():
     assert KNOWN.text(FolderName.of("Work", "Old")) == "Work.Old"
     assert KNOWN.remote(FolderName.of("Old")) == FolderName.of("Work", "Old")
     assert KNOWN.remote(FolderName.of("Unknown")) == FolderName.of("Unknown")
+
+
+@pytest.fixture
+def home(tmp_path):
+    """An account that was never synced, with an INBOX and five messages that are kept of it."""
+    voyage = Voyage(tmp_path, SimpleNamespace(host="127.0.0.1", port=1, user="me", password="x"))
+    for part in ("cur", "new", "tmp"):
+        (voyage.mail / "INBOX" / part).mkdir(parents=True)
+    kept = quarantine_directory(voyage.state, "Test") / "2026-11-23T045900Z" / "INBOX"
+    kept.mkdir(parents=True)
+    for number in range(5):
+        (kept / f"{number}:2,S").write_bytes(b"Subject: kept\n\nbody\n")
+    return voyage
+
+
+def steps_of(told):
+    return [(event.step, event.done, event.of) for event in told if isinstance(event, StepReached)]
+
+
+async def test_it_tells_how_far_it_is(home, monkeypatch):
+    monkeypatch.setattr(restore, "AT_ONCE", 2)
+    monkeypatch.setattr("postboat.service.steps.EVERY", 0.0)
+    told = []
+    assert await put_back(home.whole, [Target("Test")], "", told.append) == ("Test",)
+    assert told[-2] == MessagesPutBack("Test", "INBOX", 5)
+    steps = [("reading", 0, 0), ("reading", 0, 1), ("", 0, 0)]
+    assert steps_of(told) == [*steps, *(("restoring", done, 5) for done in (0, 2, 4)), ("", 0, 0)]
+    assert len(home.files()) == 5
+
+
+async def test_when_it_is_stopped_what_is_back_is_told_and_the_rest_is_kept(home, monkeypatch):
+    monkeypatch.setattr(restore, "AT_ONCE", 2)
+    monkeypatch.setattr("postboat.service.steps.EVERY", 0.0)
+    told = []
+
+    def publish(event):
+        told.append(event)
+        if event == StepReached("Test", "restoring", 2, 5):
+            putting.cancel()
+
+    putting = asyncio.create_task(put_back(home.whole, [Target("Test")], "", publish))
+    with pytest.raises(asyncio.CancelledError):
+        await putting
+    (back,) = [event for event in told if isinstance(event, MessagesPutBack)]
+    assert 2 <= back.count < 5
+    assert len(home.files()) == back.count
+    assert await put_back(home.whole, [Target("Test")], "", told.append)
+    assert len(home.files()) == 5
