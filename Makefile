@@ -1,6 +1,6 @@
 PY := .venv/bin/python
 STAMP := .venv/installed
-.PHONY: help install servers check test crash worlds soak idle bench demo clean
+.PHONY: help install servers check test crash worlds soak idle bench demo top clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -50,6 +50,10 @@ bench: $(STAMP) servers
 ## make demo      a mailbox synchronised before your eyes, with a server in memory
 demo: .venv/demo
 	$(PY) tests/demo.py
+
+## make top       the dashboard, of a recorded run (VOYAGE=held: another in tests/data/voyages)
+top: .venv/demo
+	@$(PY) -m postboat top --replay tests/data/voyages/$(or $(VOYAGE),first_sync).ndjson
 
 ## make clean     remove everything made here, the servers and the environment included
 clean:

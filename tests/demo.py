@@ -65,6 +65,7 @@ def main() -> int:
         agreed = compare(phone)
         phone.logout()
     print("\nThe mail stays in ./demo-mail, its configuration and ledger in ./demo-state. Try: mutt -f demo-mail/INBOX")
+    print("To see the dashboard, of a sync that was recorded: make top")
     return 0 if agreed else 1
 
 
