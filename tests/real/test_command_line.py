@@ -287,7 +287,7 @@ def test_options_choose_accounts_and_folders_and_set_values_for_one_run(user, vo
         (["-k", "Repository MyMialRemote:remotepass=x"], "Repository MyMailRemote"),
         (["-a", ""], "-a: needs a name"),
         (["-f", " , "], "-f: needs a name"),
-        (["-u", "nonsense"], "tty, basic, quiet and jsonl"),
+        (["-u", "nonsense"], "there are tty, basic, quiet"),
         (["-k", "no equals sign"], "[section:]option=value"),
         (["-k", "Repository MyMailRemote:maxconnections=0"], "1 or more"),
     ):

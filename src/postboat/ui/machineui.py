@@ -19,6 +19,7 @@ from postboat.ui.out import Out
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+    from contextlib import AbstractContextManager
 
     from postboat.config.schema import Config
     from postboat.events import Event
@@ -63,8 +64,9 @@ class MachineUi:
             user, thread = question.user, account_thread(question.account)
             if question.refusal:
                 await self._write([Line("getpasserror", (user, question.refusal), thread, "warn")])
-        await self._write([Line("getpass", (user,), thread)])
-        return await self._answers.next()
+        with self._answers.unseen():
+            await self._write([Line("getpass", (user,), thread)])
+            return await self._answers.next()
 
     async def _introduce(self) -> None:
         if not self._introduced:
@@ -83,6 +85,14 @@ class Answers:
         self._fd = fd
         self._lines: asyncio.Queue[Secret | None] = asyncio.Queue()
         self._thread: threading.Thread | None = None
+
+    def unseen(self) -> AbstractContextManager[None]:
+        """Let a terminal, should a person be there in place of a program, not show what is typed in the block."""
+        if self._fd is None or not os.isatty(self._fd):
+            return contextlib.nullcontext()
+        from postboat.ui.prompt import silenced
+
+        return silenced(self._fd)
 
     async def next(self) -> Secret | None:
         """The next line without its end; None when there will be none."""

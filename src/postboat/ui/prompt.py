@@ -37,7 +37,7 @@ class Terminal:
         """
         async with self._asking, self._pause():
             try:
-                with _opened(self._device) as fd, _silenced(fd):
+                with _opened(self._device) as fd, silenced(fd):
                     os.write(fd, "\n".join(map(clean, question.split("\n"))).encode(errors="replace"))
                     answer = await _line(fd)
             except (OSError, termios.error):
@@ -55,7 +55,8 @@ def _opened(device: str) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _silenced(fd: int) -> Iterator[None]:
+def silenced(fd: int) -> Iterator[None]:
+    """Let the terminal show nothing of what is typed in the block."""
     before = termios.tcgetattr(fd)
     silent = list(before)
     silent[3] &= ~termios.ECHO
