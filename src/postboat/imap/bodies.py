@@ -18,6 +18,7 @@ from postboat.model import Content, Gone, Unreadable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from postboat.imap.opening import Told
     from postboat.imap.session import Session
     from postboat.imap.wire.responses import Fetched
     from postboat.model import FlagsHeld
@@ -36,6 +37,8 @@ FLOOR = 16 << 20
 """Octets that may come in any case."""
 UNSTATED = 1 << 20
 """Octets that a message is expected to have when the server does not say."""
+TELLS_EVERY = 256
+"""Messages that come from one telling how many did to the next."""
 
 
 class Arrivals:
@@ -188,16 +191,21 @@ async def present_of(session: Session, uids: UidSet) -> UidSet:
     return await listed(session, uids)
 
 
-async def fetch_all(session: Session, wanted: UidSet, items: str, take: Callable[[Fetched], bool]) -> None:
+async def fetch_all(
+    session: Session, wanted: UidSet, items: str, take: Callable[[Fetched], bool], told: Told | None = None
+) -> None:
     """Give `take` the data of every message that is there, and ask again for those that an answer passed over.
 
-    `take` says whether what it got is all that was asked for of the message.
+    `take` says whether what it got is all that was asked for of the message. `told` hears how many came.
     """
     taken: set[int] = set()
+    of = len(wanted)
 
     def each(message: Fetched) -> None:
         if message.uid is not None and take(message):
             taken.add(message.uid)
+            if told is not None and len(taken) % TELLS_EVERY == 0:
+                told(len(taken), of)
 
     await session.fetch(wanted, items, each)
     missing = UidSet.of(uid for uid in wanted if uid not in taken)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
     from postboat.imap.looks.look import Agreed
+    from postboat.imap.opening import Told
     from postboat.imap.patience import Patience
     from postboat.imap.pool import Pool
     from postboat.imap.session import Session
@@ -83,6 +84,10 @@ class ImapMailbox:
         """The pauses that the account keeps."""
         return self._opening.patience
 
+    def tell(self, told: Told) -> None:
+        """Let `told` hear how far long looks are: how many messages were looked at, of how many."""
+        self._opening.told = told
+
     async def validity(self) -> str:
         """UIDVALIDITY (RFC 3501 section 2.3.1.1) and the owner; "" for a mailbox that is missing and may be."""
         try:
@@ -139,7 +144,7 @@ class ImapMailbox:
         if not keys:
             return {}
         async with self._opening.opened(fresh=True) as (session, _):
-            return await fingerprints_of(session, sorted(map(int, keys)))
+            return await fingerprints_of(session, sorted(map(int, keys)), self._opening.told)
 
     @patiently
     async def glances(self, keys: Collection[Key]) -> Mapping[Key, Glance]:
@@ -147,7 +152,7 @@ class ImapMailbox:
         if self._unstable or not keys:
             return {}
         async with self._opening.opened(fresh=True) as (session, _):
-            return await glances_of(session, sorted(map(int, keys)))
+            return await glances_of(session, sorted(map(int, keys)), self._opening.told)
 
     @patiently
     async def headers(self, keys: Collection[Key]) -> Mapping[Key, bytes]:

@@ -10,12 +10,15 @@ from postboat.errors import CommandFailed, FolderError, NoLastingKeys, ValidityC
 from postboat.imap.patience import patiently
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from postboat.imap.patience import Patience
     from postboat.imap.pool import Pool
     from postboat.imap.selection import Selection
     from postboat.imap.session import Selected, Session
+
+    Told = Callable[[int, int], object]
+    """Hears how many messages were looked at, and of how many."""
 
 MUCH = 1 << 20
 """Octets from which a batch is better read over a connection of its own."""
@@ -48,6 +51,8 @@ class Opening:
         It is a UIDNEXT of this run, of a server that tells the UIDs of what it stores (UIDPLUS): elsewhere what is
         stored has to be told from what came meanwhile, and that takes the UIDNEXT of the moment before.
         """
+        self.told: Told | None = None
+        """Hears how far long looks are."""
         self._tells_uids = False
         self._begun: Selected | None = None
         """The mailbox as it was when the validity was learnt, until someone has used it."""

@@ -25,7 +25,7 @@ from postboat.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
 
-    from postboat.imap.opening import Opening
+    from postboat.imap.opening import Opening, Told
     from postboat.imap.server_kind import ServerKind
     from postboat.imap.session import Selected, Session
     from postboat.imap.wire.responses import Response
@@ -184,7 +184,7 @@ def _pieces(wanted: UidSet, kind: ServerKind) -> Iterator[UidSet]:
         yield from UidSet.of(uids[at : at + kind.batch_messages]).split(kind.longest_set)
 
 
-async def fingerprints_of(session: Session, uids: Sequence[int]) -> dict[Key, Fingerprint]:
+async def fingerprints_of(session: Session, uids: Sequence[int], told: Told | None = None) -> dict[Key, Fingerprint]:
     """Fingerprints of the messages that are still there; headers are digested as they arrive, not kept."""
     found: dict[int, Fingerprint] = {}
 
@@ -193,11 +193,11 @@ async def fingerprints_of(session: Session, uids: Sequence[int]) -> dict[Key, Fi
             found[message.uid] = fingerprint(message.header, message.size)
         return message.header is not None
 
-    await fetch_all(session, UidSet.of(uids), "UID RFC822.SIZE BODY.PEEK[HEADER]", take)
+    await fetch_all(session, UidSet.of(uids), "UID RFC822.SIZE BODY.PEEK[HEADER]", take, told)
     return {str(uid): found[uid] for uid in uids if uid in found}
 
 
-async def glances_of(session: Session, uids: Sequence[int]) -> dict[Key, Glance]:
+async def glances_of(session: Session, uids: Sequence[int], told: Told | None = None) -> dict[Key, Glance]:
     """Sizes, dates and Message-IDs of the messages that are still there."""
     found: dict[int, Glance] = {}
 
@@ -207,9 +207,8 @@ async def glances_of(session: Session, uids: Sequence[int]) -> dict[Key, Glance]
             found[message.uid] = Glance(message.size, date, name_in(message.header))
         return message.header is not None
 
-    await fetch_all(
-        session, UidSet.of(uids), "UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]", take
-    )
+    items = "UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
+    await fetch_all(session, UidSet.of(uids), items, take, told)
     return {str(uid): found[uid] for uid in uids if uid in found}
 
 

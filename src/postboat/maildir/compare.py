@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from postboat.maildir.place import untold
 from postboat.model import MAILDIR_FLAGS, Message
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from postboat.maildir.place import Told
     from postboat.maildir.scan import Entry, Listing
     from postboat.model import Flags, Key
+
+TELLS_EVERY = 256
+"""Files that are measured from one telling how far it is to the next."""
 
 
 class Agreed(Protocol):
@@ -60,10 +65,12 @@ class Difference:
         """The same, but `doubtful` did not vanish: another listing showed it."""
         return replace(self, vanished=self.vanished - doubtful, checkpoint=None if doubtful else self.checkpoint)
 
-    def measured(self, measure: Callable[[Entry], tuple[str, int | None]]) -> Difference:
+    def measured(self, measure: Callable[[Entry], tuple[str, int | None]], told: Told = untold) -> Difference:
         """The same with the mark and the size of what appeared."""
         messages: dict[Key, Message] = {}
-        for key, message in self.appeared.items():
+        for done, (key, message) in enumerate(self.appeared.items()):
+            if done % TELLS_EVERY == 0:
+                told(done, len(self.appeared))
             mark, size = measure(self.entries[key])
             messages[key] = replace(message, mark=mark, size=size)
         return replace(self, appeared=messages)

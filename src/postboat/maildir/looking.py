@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from postboat.maildir.compare import difference, pair_renamed
 from postboat.maildir.doubles import separate
-from postboat.maildir.place import in_thread
+from postboat.maildir.place import in_thread, untold
 from postboat.maildir.scan import checkpoint_now, mark_and_size
 from postboat.maildir.targeted import look_at
 from postboat.maildir.touched import sealed
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from postboat.maildir.compare import Agreed, Difference
     from postboat.maildir.identity import SameFolder
+    from postboat.maildir.place import Told
     from postboat.maildir.touched import Touched
     from postboat.maildir.whereabouts import Whereabouts
     from postboat.model import Flags, Key
@@ -48,6 +49,8 @@ class Looks:
         self._same, self._where = same, where
         self._new_name, self._fsync = new_name, fsync
         self._touched, self._watch = touched, watch
+        self.told: Told = untold
+        """Hears in a thread how many new files were looked at, and how many there are."""
 
     async def changes(self, agreed: Agreed) -> Changes:
         """What differs from what was agreed. Raises `FolderError`."""
@@ -116,7 +119,7 @@ class Looks:
                 listing = self._where.look(folder, base)
                 again = difference(listing, base)
                 found = again.without(again.vanished - found.vanished)
-            return found.measured(lambda entry: mark_and_size(folder, entry))
+            return found.measured(lambda entry: mark_and_size(folder, entry), self.told)
 
 
 async def _told(agreed: Agreed, found: Difference, *, checkpoint: str | None, complete: bool) -> Changes:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from postboat.maildir.compare import Agreed
     from postboat.maildir.names import NameMaker
-    from postboat.maildir.place import OpenFolder
+    from postboat.maildir.place import OpenFolder, Told
     from postboat.maildir.scan import Entry
     from postboat.maildir.shelf import Shelf
     from postboat.maildir.touched import Touched
@@ -88,6 +88,10 @@ class MaildirMailbox:
         """Where the folder lies."""
         return self._place.path
 
+    def tell(self, told: Told) -> None:
+        """Let `told` hear how far long looks are: how many messages were looked at, of how many. From any thread."""
+        self._looks.told = told
+
     async def validity(self) -> str:
         """The identity that `.postboat-id` gives, made when there is none; "" while the folder does not exist."""
         try:
@@ -131,6 +135,7 @@ class MaildirMailbox:
         """Hash headers and measure messages; those that are gone or unreadable are left out."""
         prints: dict[Key, Fingerprint] = {}
         for slice_ in _slices(list(keys), _FINGERPRINT_AT_ONCE):
+            self._looks.told(len(prints), len(keys))
             prints |= await in_thread(self._taken, slice_, reader.fingerprint)
         return prints
 
@@ -138,6 +143,7 @@ class MaildirMailbox:
         """Measure messages and find their Message-IDs; those that are gone or unreadable are left out."""
         glances: dict[Key, Glance] = {}
         for slice_ in _slices(list(keys), _FINGERPRINT_AT_ONCE):
+            self._looks.told(len(glances), len(keys))
             glances |= await in_thread(self._taken, slice_, reader.glance)
         return glances
 

@@ -149,5 +149,6 @@ class Subscription:
 
 
 def _about(event: FolderProgressed | FolderScanned | ConnectionsSeen) -> object:
-    folder = () if isinstance(event, ConnectionsSeen) else event.folder
-    return type(event), event.account, folder
+    if isinstance(event, ConnectionsSeen):
+        return event.account
+    return event.account, event.folder, event.side if isinstance(event, FolderScanned) else None

@@ -9,6 +9,7 @@ from postboat.events import FolderCreated
 from postboat.maildir.names import place_for
 from postboat.model import Side
 from postboat.service.outcome import Outcome
+from postboat.service.scans import Scans
 from postboat.sync.all_folders import show_all, sync_all
 from postboat.sync.budget import Budget
 from postboat.sync.folder_pair import FolderPair
@@ -105,6 +106,9 @@ class ChangedFolders:
         local = parts.store.mailbox(task.local, touched=None if again or not self._touched else self._touched.get(task))
         listed = self._tree.remote.find(task.remote)
         remote = parts.folders.mailbox(wire, read_only=read_only, may_be_missing=dry_run, glimpse=glimpse, alone=again)
+        scans = Scans(parts.name, self._tree.names.remote_text(task.remote), self._publish)
+        remote.tell(scans.of(Side.REMOTE))
+        local.tell(scans.of(Side.LOCAL))
         return FolderPair(
             account=parts.name,
             name=self._tree.names.remote_text(task.remote),

@@ -67,7 +67,7 @@ async def test_a_reader_too_far_behind_loses_the_oldest_and_learns_how_many(monk
 async def test_what_passes_replaces_only_what_it_makes_void():
     reader = (bus := Bus()).subscribe(lights=True)
     first = [FolderScanned("a", "x", "local", 1, 9), progress("x", 1), ConnectionsSeen("a", (), 1, 1)]
-    others = [FolderScanned("a", "y", "local", 1, 9), FolderScanned("b", "x", "local", 1, 9)]
+    others = [FolderScanned("a", "y", "local", 1, 9), FolderScanned("a", "x", "remote", 1, 9)]
     later = [FolderScanned("a", "x", "local", 2, 9), progress("x", 2), ConnectionsSeen("a", (), 2, 2)]
     for event in (*first, *others, ConnectionsSeen("b", (), 1, 1), *later):
         bus.publish(event)

@@ -32,7 +32,7 @@ class Flight:
     """
 
     def __init__(self, session: Session, opening: Opening, since: tuple[int, int] | None = None) -> None:
-        self.heard = Heard()
+        self.heard = Heard(opening.told)
         self.refused: CommandFailed | None = None
         """The first refusal among the answers, once the flight has landed."""
         self._session, self._opening = session, opening

@@ -19,16 +19,22 @@ from postboat.imap.wire.responses import (
 from postboat.imap.wire.uid_set import MAX_UID, UidSet
 
 if TYPE_CHECKING:
+    from postboat.imap.opening import Told
     from postboat.imap.wire.responses import Response
     from postboat.imap.wire.uid_set import Range
     from postboat.model import Flags
+
+TELLS_EVERY = 256
+"""Messages that are listed from one telling how far it is to the next."""
 
 
 class Heard:
     """Gathers untagged responses in the order of their coming; what belongs together is told by UIDs alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Told | None = None) -> None:
         self.listing = Listing()
+        self._told = told
+        """Hears how many messages were listed by now, and how many there are."""
         self.vanished = UidSet()
         """UIDs that were said to be gone, as ranges: nobody knows how many are meant before they are compared."""
         self.exists = 0
@@ -127,6 +133,8 @@ class Heard:
             self.listing.sizes[self.anchor] = message.size
             return
         self.listing.take(message)
+        if self._told is not None and len(self.listing.flags) % TELLS_EVERY == 0:
+            self._told(len(self.listing.flags), self.exists)
         if message.flags is None:
             return
         if message.uid is None:
