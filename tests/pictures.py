@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -59,9 +60,30 @@ async def picture(
         await pilot.press(*keys)
         app.draw_anew()
         await pilot.pause()
-        told = app.export_screenshot(title="postboat")
+        told = portable(app.export_screenshot(title="postboat"))
     link.close()
     return told
+
+
+CELL = 12.2
+"""Columns of the picture that a character takes."""
+BLANK = "&#160;"
+TEXT = re.compile(r'(<text class="[^"]*-r\d+") x="([\d.]+)" (y="[\d.]+") textLength="([\d.]+)"([^>]*)>(.*?)</text>')
+
+
+def portable(svg: str) -> str:
+    """Let a picture need no font from elsewhere, and no blanks at the edges of texts, which some drawers leave out."""
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+    svg = svg.replace("Fira Code, monospace", "DejaVu Sans Mono, Menlo, Consolas, monospace")
+    return TEXT.sub(_without_edges, svg)
+
+
+def _without_edges(found: re.Match[str]) -> str:
+    head, x, y, length, more, text = found.groups()
+    before = (len(text) - len(inner := re.sub(f"^({BLANK})+", "", text))) // len(BLANK)
+    after = (len(inner) - len(kept := re.sub(f"({BLANK})+$", "", inner))) // len(BLANK)
+    wide = float(length) - CELL * (before + after)
+    return f'{head} x="{float(x) + CELL * before:.1f}" {y} textLength="{wide:.1f}"{more}>{kept}</text>' if kept else ""
 
 
 async def main(directory: Path, names: Sequence[str]) -> None:

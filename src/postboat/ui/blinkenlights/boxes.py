@@ -35,8 +35,8 @@ class Box(Protocol):
         """What it says."""
         ...
 
-    def keys(self) -> Keys:
-        """What can be pressed."""
+    def foot(self, columns: int, look: Look) -> list[Row]:
+        """What must be seen of it however small the screen is: an entry, and what can be pressed."""
         ...
 
     def press(self, key: str, character: str) -> bool:
@@ -55,15 +55,16 @@ class Password:
         self._typed: list[str] = []
 
     def body(self, columns: int, look: Look) -> list[Row]:
-        """The question, and as many dots as were typed."""
-        lines = [line for text in self._text.splitlines() for line in wrapped(common.clean(text), columns, LINES)]
+        """The question, in as many lines as it has."""
+        return [
+            [Span(line)] for text in self._text.splitlines() for line in wrapped(common.clean(text), columns, LINES)
+        ]
+
+    def foot(self, columns: int, look: Look) -> list[Row]:
+        """As many dots as were typed."""
         mark, dot, here = ("› ", "•", "▏") if look.unicode else ("> ", "*", "_")
         dots = dot * min(len(self._typed), max(0, columns - 3))
-        return [*([Span(line)] for line in lines), [], [Span(mark, "key"), Span(dots, "name"), Span(here, "key")]]
-
-    def keys(self) -> Keys:
-        """Answer or do not."""
-        return words.ANSWER
+        return [[Span(mark, "key"), Span(dots, "name"), Span(here, "key")], [], *keys(words.ANSWER, columns)]
 
     def press(self, key: str, character: str) -> bool:
         """Edit the answer, give it, or give none."""
@@ -115,9 +116,9 @@ class Confirm:
             rows += [[], [Span(words.one_of(self._at + 1, len(self._plans)), "dim")]]
         return [*rows, [], [Span(words.MEANT, "attention")]]
 
-    def keys(self) -> Keys:
+    def foot(self, columns: int, look: Look) -> list[Row]:
         """Both verdicts, or neither."""
-        return (words.LET_PASS, words.BRING_BACK, words.LATER)
+        return keys((words.LET_PASS, words.BRING_BACK, words.LATER), columns)
 
     def press(self, key: str, character: str) -> bool:
         """Decide, look at another, or leave it."""
@@ -145,9 +146,9 @@ class Choose:
         """What goes on now."""
         return [[Span(line)] for line in wrapped(self._text, columns, LINES)]
 
-    def keys(self) -> Keys:
+    def foot(self, columns: int, look: Look) -> list[Row]:
         """The ways."""
-        return self._keys
+        return keys(self._keys, columns)
 
     def press(self, key: str, character: str) -> bool:
         """Choose one. Ctrl+C once more is the first of them, as for one in a hurry."""
@@ -160,10 +161,10 @@ class Choose:
         return False
 
 
-def foot(keys: Keys, columns: int) -> list[Row]:
+def keys(known: Keys, columns: int) -> list[Row]:
     """Lay out keys and what they do in as few lines as they take."""
     rows: list[Row] = []
-    for key, does in keys:
+    for key, does in known:
         span = [Span(f"[{key}]", "key"), Span(f" {does}")]
         if rows and width_of(rows[-1]) + 3 + width_of(span) <= columns:
             rows[-1] += [Span("   "), *span]

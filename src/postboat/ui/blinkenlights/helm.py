@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from postboat.ui import words as common
 from postboat.ui.blinkenlights import words
-from postboat.ui.blinkenlights.boxes import Choose, Confirm, Password, foot
+from postboat.ui.blinkenlights.boxes import Choose, Confirm, Password
 from postboat.ui.blinkenlights.overlay import boxed, inside, over
 from postboat.ui.board import draw
 from postboat.ui.board.board import Board
@@ -93,9 +93,9 @@ class Helm:
         if columns < 1 or lines < 1:
             return rows
         if box := self.box:
-            keys = foot(box.keys(), inside(columns, lines))
-            body = box.body(inside(columns, lines), self.look)
-            rows = over(rows, boxed(box.title, body, keys, columns, lines, self.look), columns, lines)
+            room = inside(columns, lines)
+            body, foot = box.body(room, self.look), box.foot(room, self.look)
+            rows = over(rows, boxed(box.title, body, foot, columns, lines, self.look), columns, lines)
         if self._notice and now < self._notice.until:
             rows[-1] = fitted([Span(f" {self._notice.text}", "attention")], columns, self.look)
         return rows

@@ -26,8 +26,7 @@ def over(screen: Sequence[Row], box: Sequence[Row], columns: int, lines: int) ->
     wide = max((width_of(row) for row in box), default=0)
     left, top = (columns - wide) // 2, max(0, (lines - len(box)) // 2)
     for at, row in enumerate(box[:lines], start=top):
-        under = behind[at]
-        behind[at] = [*cut(under, 0, left), *row, *cut(under, left + wide, columns)]
+        behind[at] = [Span(" " * left), *row, Span(" " * (columns - left - wide))]
     return behind
 
 
@@ -36,7 +35,7 @@ def boxed(title: str, body: Sequence[Row], foot: Sequence[Row], columns: int, li
     framed = columns >= FRAMED_FROM[0] and lines >= FRAMED_FROM[1]
     room = inside(columns, lines)
     high = lines - 2 if framed else lines
-    foot = foot[:high]
+    foot = (foot if high > len(foot) + 1 else [row for row in foot if row])[:high]
     head = [[Span(title, "title")]] if not framed and high > len(foot) + 1 else []
     gap: list[Row] = [[]] if framed and high > len(foot) + len(body) else []
     kept = [*head, *body[: max(0, high - len(foot) - len(head) - len(gap))], *gap, *foot]
@@ -58,31 +57,3 @@ def inside(columns: int, lines: int) -> int:
     """Columns of text that a box on such a screen has."""
     framed = columns >= FRAMED_FROM[0] and lines >= FRAMED_FROM[1]
     return max(1, min(WIDEST, columns - 2) - EDGE if framed else columns)
-
-
-def cut(row: Row, start: int, stop: int) -> Row:
-    """Take the columns from `start` to before `stop`; a wide character that is only half in there leaves a blank."""
-    told: Row = []
-    at = 0
-    for text, style in row:
-        if at >= stop:
-            break
-        wide = width(text)
-        if at >= start and at + wide <= stop:
-            told.append(Span(text, style))
-        elif at + wide > start:
-            told.append(Span(_part(text, start - at, stop - at), style))
-        at += wide
-    return told
-
-
-def _part(text: str, start: int, stop: int) -> str:
-    told, at = "", 0
-    for char in text:
-        after = at + width(char)
-        if at >= start and after <= stop:
-            told += char
-        elif at < stop and after > start:
-            told += " " * (min(after, stop) - max(at, start))
-        at = after
-    return told

@@ -13,7 +13,6 @@ LET_PASS = ("y", "let them pass")
 BRING_BACK = ("r", "bring them back")
 LATER = ("esc", "decide later")
 MEANT = "Was that meant?"
-SAVED = "Messages that leave the Maildir are kept in the quarantine for a while."
 
 QUIT = "Leave?"
 STOP_OR_GO_ON = "The mail is kept in step as long as this runs."
@@ -25,7 +24,6 @@ REPLAY_ONLY = "this is a recording: nothing can be asked of it"
 NOTHING_HELD = "no deletions wait for your word"
 STOPPING = "stopping"
 REFUSED = "not done: {reason}"
-SPEED = "{speed} times as fast"
 HALTED = "the recording stands still: space lets it go on"
 BROKEN = "postboat: the dashboard broke ({kind}: {text}); POSTBOAT_DEBUG=1 shows where"
 
