@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from postboat.cli.client import Ended, NotRunning, Refused, Service
 from postboat.ui.inbox import Inbox
-from postboat.ui.lines import told
+from postboat.ui.lines import as_request, told
 from postboat.ui.link import Answered, Happened, Lost, Snapshot
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ class Attached:
     def ask(self, do: str, **facts: object) -> int:
         """Ask for something over a connection of its own; an `Answered` with the number that is returned will come."""
         self._numbers += 1
-        asking = threading.Thread(target=self._ask, args=(self._numbers, do, facts), name="request", daemon=True)
+        asking = threading.Thread(
+            target=self._ask, args=(self._numbers, as_request(do, facts)), name="request", daemon=True
+        )
         asking.start()
         return self._numbers
 
@@ -68,10 +70,10 @@ class Attached:
         self._over.set()
         self._inbox.close()
 
-    def _ask(self, number: int, do: str, facts: Mapping[str, Any]) -> None:
+    def _ask(self, number: int, request: Mapping[str, Any]) -> None:
         try:
             with Service(self._path) as service:
-                service.ask(do, seconds=ANSWER_SECONDS, **facts)
+                service.ask(seconds=ANSWER_SECONDS, **request)
             refusal = ""
         except (NotRunning, Refused, Ended) as error:
             refusal = str(error)

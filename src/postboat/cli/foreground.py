@@ -111,6 +111,5 @@ class Foreground:
         if do == "stop":
             end(signal.SIGTERM)
             return
-        verb = "restore" if facts.get("verdict") == "restore" else do
-        command = f"{self._manner.program} {joined([verb, *map(str, facts.get('targets', ()))])}"
+        command = f"{self._manner.program} {joined([do, *map(str, facts.get('targets', ()))])}"
         raise Refused(only_when_it_goes_on(do, command))

@@ -77,7 +77,9 @@ def terminal_for(faces: Sequence[Face]) -> Prompter:
 @contextlib.asynccontextmanager
 async def showing(bus: Bus, faces: Sequence[Face]) -> AsyncIterator[None]:
     """Show what is published in the block. All of it is shown before the block is left, unless it was cancelled."""
-    watchers = [asyncio.create_task(_watch(face, bus.subscribe()), name="face") for face in faces]
+    watchers = [
+        asyncio.create_task(_watch(face, bus.subscribe(lights=_draws_lights(face))), name="face") for face in faces
+    ]
     patience: float | None = None
     try:
         yield
@@ -89,6 +91,10 @@ async def showing(bus: Bus, faces: Sequence[Face]) -> AsyncIterator[None]:
         await asyncio.wait(watchers, timeout=patience)
         for watcher in watchers:
             watcher.cancel()
+
+
+def _draws_lights(face: Face) -> bool:
+    return getattr(face, "lights", False)
 
 
 async def _watch(face: Face, events: Subscription) -> None:

@@ -35,6 +35,14 @@ def time_of(facts: Mapping[str, Any]) -> float:
     return datetime.fromisoformat(facts["time"]).timestamp()
 
 
+def as_request(do: str, facts: Mapping[str, object]) -> dict[str, object]:
+    """What a face asks for, as the control socket reads it: accounts are targets, and each verdict has its own verb."""
+    others = {name: value for name, value in facts.items() if name not in ("accounts", "verdict")}
+    if "accounts" in facts:
+        others["targets"] = facts["accounts"]
+    return {"do": str(facts.get("verdict", do)), **others}
+
+
 def from_parent(facts: Mapping[str, Any]) -> Line | None:
     """Read what a parent tells a face that runs apart: beside what a run tells, what is between the two."""
     match facts:

@@ -103,8 +103,11 @@ def test_it_can_ask_for_things_and_is_told_what_becomes_of_them(path: Path, atta
         assert isinstance(refused, Answered)
         assert (refused.number, "no account B" in refused.refusal) == (number, True)
         controls.failure = ConfigError(["not now"])
-        number = link.ask("pause", accounts=[])
+        number = link.ask("pause", accounts=["A"])
         assert taken(link, Answered) == Answered(number, "not now")
+        controls.failure = None
+        taken(link, Answered) if link.ask("confirm", targets=["A:Sent"], verdict="restore") else None
+        assert controls.asked[-2:] == [("pause", "A"), ("confirm", "restore", "A:Sent")]
 
 
 def test_it_can_stop_the_run(path: Path, attach: Faces) -> None:

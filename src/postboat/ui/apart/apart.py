@@ -47,10 +47,17 @@ TROUBLES = 200
 """Lines about what went wrong that are told once the screen is free."""
 
 
+def command_of(name: str) -> Sequence[str]:
+    """What starts the process of a face; it imports nothing from the directory that it happens to be started in."""
+    return sys.executable, "-P", "-m", "postboat.ui.apart.child", name
+
+
 class Apart:
     """Shows a run by a child process. `ready` first, then `show`; it is a `config.secrets.Prompter` as well."""
 
     farewell = FAREWELL
+    lights = True
+    """Whether it shows what connections do."""
 
     def __init__(
         self,
@@ -67,7 +74,7 @@ class Apart:
         self.name, self._goes_on, self._ask, self._terminal = name, goes_on, ask, terminal
         self._draws_here = name != "tk"
         self._plain = plain or Basic(manner)
-        self._command = command or (sys.executable, "-P", "-m", "postboat.ui.apart.child", name)
+        self._command = command or command_of(name)
         self._feed = Feed(status)
         self._stray = Stray(self._tell_stray)
         self._troubles: deque[str] = deque(maxlen=TROUBLES)
@@ -75,6 +82,8 @@ class Apart:
         self._process: Process | None = None
         self._in_lines = asyncio.Event()
         """Set once the child is gone and the terminal is as it was before."""
+        self._told = asyncio.Event()
+        """Set once it is told, too, why the child is gone."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
         """Whether the run ends because the face's user wants it to."""
@@ -145,6 +154,7 @@ class Apart:
         said = self._end_child(screen=not self._line.left_well)
         await self._plain.err.lines((*said, *self._troubles, *parting))
         self._troubles.clear()
+        self._told.set()
 
     def _parting(self, code: int | None) -> Sequence[str]:
         line = self._line
@@ -210,7 +220,7 @@ class Apart:
             answer = await self._line.ask(question)
             if answer is not None or not self._line.over.is_set():
                 return answer
-            await self._in_lines.wait()
+            await self._told.wait()
         return await self._terminal(question) if self._terminal is not None else None
 
     # Ctrl+Z

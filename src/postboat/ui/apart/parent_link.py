@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from postboat.ui.inbox import Inbox
-from postboat.ui.lines import from_parent
+from postboat.ui.lines import as_request, from_parent
 from postboat.ui.link import Answered, Over
 from postboat.ui.words import Manner
 
@@ -68,7 +68,7 @@ class ParentLink:
     def ask(self, do: str, **facts: object) -> int:
         """Ask for something; an `Answered` with the number that is returned will come."""
         self._numbers += 1
-        if not self.tell(ask=self._numbers, do=do, **facts):
+        if not self.tell(ask=self._numbers, **as_request(do, facts)):
             self._inbox.add(Answered(self._numbers, BUSY))
         return self._numbers
 

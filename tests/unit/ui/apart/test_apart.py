@@ -233,14 +233,14 @@ link.ask("now", targets=["A"])
 for line in lines():
     if type(line).__name__ == "Answered":
         note((line.number, line.refusal))
-        if line.number == 1: link.ask("pause", accounts=[])
+        if line.number == 1: link.ask("pause", accounts=["A"])
 """)
     await scene.noting(1)
     scene.refusal = ConfigError(["not now"])
     assert (await scene.noting(1))[0] == "(1, '')"
     await scene.noting(2)
     await scene.end()
-    assert [(facts["do"], facts.get("targets")) for facts in scene.asked] == [("now", ["A"]), ("pause", None)]
+    assert [(facts["do"], facts.get("targets")) for facts in scene.asked] == [("now", ["A"]), ("pause", ["A"])]
 
 
 async def test_its_user_can_go_on_without_it(scene: Scene) -> None:
@@ -302,6 +302,7 @@ for line in lines():
 async def test_when_it_ends_while_it_asks_the_terminal_asks(scene: Scene) -> None:
     async def terminal(question: str) -> Secret:
         assert scene.apart._in_lines.is_set(), "before that the screen is not free"
+        assert "the sync goes on" in scene.err.getvalue(), "or the user wonders who asks"
         return Secret(f"answer to {question}")
 
     scene.terminal = terminal
