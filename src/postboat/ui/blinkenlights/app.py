@@ -44,6 +44,9 @@ class Stage(Screen[None], inherit_bindings=False):
     DEFAULT_CSS: ClassVar[str] = "Stage { background: ansi_default; layout: vertical; overflow: hidden hidden; }"
     AUTO_FOCUS: ClassVar[str | None] = ""
 
+    def update_pointer_shape(self) -> None:
+        """Leave the mouse's pointer as it is."""
+
 
 class Dashboard(App[int], inherit_bindings=False):
     """Shows a run and hands on what its user wants."""
@@ -164,7 +167,7 @@ class Dashboard(App[int], inherit_bindings=False):
         if getattr(self._driver, "busy", False):
             self._draw_at(self._drawn + APART)
             return
-        self.canvas.show(self.helm.screen(*self.size))
+        self.canvas.show(self.helm.screen(*self.size), self.size.width)
         self._draw_at(self._drawn + TICK - self.link.now() % TICK)
 
     def draw_anew(self) -> None:
@@ -191,7 +194,8 @@ class Dashboard(App[int], inherit_bindings=False):
 
     def on_resize(self, event: events.Resize) -> None:
         """Fit what is shown to the terminal."""
-        self._draw_soon()
+        loop = self._running_loop()
+        self._draw_at(max(loop.time(), self._drawn + EARS))
 
     def on_key(self, event: events.Key) -> None:
         """Do what a key asks for, and show it at once."""

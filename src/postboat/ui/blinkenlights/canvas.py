@@ -27,12 +27,14 @@ class Canvas(Widget, inherit_bindings=False):
         super().__init__()
         self.palette = Palette(NONE)
         self.rows: Sequence[Row] = ()
+        self._columns = 0
+        """How wide the rows are: while the terminal is resized, not as wide as this."""
 
-    def show(self, rows: Sequence[Row]) -> int:
-        """Paint these rows, and tell how many of them were not there already."""
+    def show(self, rows: Sequence[Row], columns: int) -> int:
+        """Paint these rows of so many columns, and tell how many of them were not there already."""
         before, self.rows = self.rows, rows
-        columns = self.size.width
-        if len(before) != len(rows):
+        known, self._columns = self._columns, columns
+        if len(before) != len(rows) or known != columns:
             self.refresh()
             return len(rows)
         changed = [y for y, row in enumerate(rows) if row != before[y]]
@@ -49,4 +51,5 @@ class Canvas(Widget, inherit_bindings=False):
         columns = self.size.width
         if y >= len(self.rows):
             return Strip.blank(columns)
-        return Strip([Segment(text, self.palette[style]) for text, style in self.rows[y]], columns)
+        strip = Strip([Segment(text, self.palette[style]) for text, style in self.rows[y]], self._columns)
+        return strip if self._columns == columns else strip.adjust_cell_length(columns)
