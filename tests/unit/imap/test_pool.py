@@ -649,3 +649,34 @@ async def test_a_server_that_wants_to_be_left_alone_is():
         async with pool.session():
             pass
     assert server.asked == 0
+
+
+# What is seen of it
+
+
+async def test_sessions_are_seen_in_the_order_in_which_they_were_opened():
+    server = Server()
+    pool = Pool(server.connect, 3)
+    async with pool.session() as first, pool.session() as second:
+        server.gate.clear()
+        third = asyncio.create_task(borrow(pool))
+        await settle()
+        assert (pool.sessions, pool.dialling) == ((first, second), 1)
+        server.gate.set()
+        await third
+        assert (len(pool.sessions), pool.dialling) == (3, 0)
+    await pool.close()
+    assert pool.sessions == ()
+
+
+async def test_octets_are_counted_beyond_the_end_of_a_session():
+    pool = Pool(Server().connect, 2)
+    assert pool.octets == (0, 0)
+    async with pool.session() as first, pool.session() as second:
+        first.octets, second.octets = (10, 1), (200, 20)
+        assert pool.octets == (210, 21)
+        first.alive = False
+    assert (pool.octets, pool.open_now) == ((210, 21), 1)
+    second.octets = (300, 30)
+    await pool.close()
+    assert pool.octets == (310, 31)

@@ -1,9 +1,10 @@
 import asyncio
 
 import pytest
-from tests.fakes.talking import talking
+from tests.fakes.talking import greets, talking
 
 from postboat.errors import CommandFailed, ConnectionLost, FolderError, FolderGone
+from postboat.events import Light
 from postboat.imap.server_kind import ANY
 from postboat.imap.wire import commands
 from postboat.imap.wire.uid_set import UidSet
@@ -351,3 +352,56 @@ async def test_the_answer_to_id_says_what_kind_of_server_it_is():
         session.introduce(session.capabilities)
         await session.noop()
         assert session.kind.name == "Dovecot"
+
+
+# What is seen of it
+
+
+async def test_a_session_shows_what_is_in_flight_then_what_was_since_the_last_look():
+    async def talk(server):
+        await opens(server)
+        await server.answer("UID FETCH 1:9 .*", "OK done")
+
+    async with talking(talk) as session:
+        session.light()
+        opening = asyncio.ensure_future(session.select("A"))
+        await asyncio.sleep(0)
+        assert session.light() == Light("opening", "A")
+        await opening
+        assert [session.light(), session.light()] == [Light("opening", "A"), Light("free", "A")]
+        fetching = session.ask(commands.uid_fetch("1:9", "UID BODY.PEEK[]"))
+        assert [session.light(), session.light()] == [Light("copying", "A")] * 2
+        await fetching
+        assert [session.light(), session.light()] == [Light("copying", "A"), Light("free", "A")]
+
+
+async def test_the_oldest_of_several_commands_is_seen():
+    async def talk(server):
+        await opens(server)
+        await server.answer("UID STORE .*", "OK done")
+
+    async with talking(talk) as session:
+        session.open("A")
+        last = session.ask(commands.uid_store("1", "+", ["\\Deleted"]))
+        assert session.light().doing == "opening"
+        await last
+        assert session.light().doing == "deleting"
+
+
+async def test_a_session_that_overhears_what_happens_waits():
+    async with talking(lambda server: server.answer("NOOP", "OK done")) as session:
+        session.overhear(lambda _: None)
+        await session.noop()
+        assert session.light() == Light("waiting")
+        session.overhear(None)
+        assert session.light() == Light("free")
+
+
+async def test_octets_are_counted_both_ways():
+    async with talking(lambda server: server.answer("NOOP", "OK done")) as session:
+        received, sent = session.octets
+        assert (received, sent) == (len(greets()) + 2, 0)
+        await session.noop()
+        tag = session.octets[1] - len(" NOOP\r\n")
+        assert 0 < tag < 8
+        assert session.octets[0] == received + tag + len(" OK done\r\n")
