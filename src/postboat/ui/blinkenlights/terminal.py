@@ -258,12 +258,14 @@ def reachable() -> None:
 
 def _open() -> int:
     """Open the terminal anew. Raises OSError when there is none."""
+    if not os.isatty(1):
+        raise OSError("standard output is no terminal")
     flags = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
     attempts: list[Callable[[], str]] = [lambda: os.ttyname(1), lambda: "/dev/tty"]
     for path in attempts:
         with contextlib.suppress(OSError):
             return os.open(path(), flags)
-    raise OSError("standard output is no terminal that can be opened")
+    raise OSError("the terminal cannot be opened")
 
 
 def _raw(attributes: list[Any]) -> list[Any]:
