@@ -64,8 +64,10 @@ class Dialog:
         x = root.winfo_rootx() + (root.winfo_width() - width) // 2
         y = root.winfo_rooty() + (root.winfo_height() - height) // 3
         self.top.geometry(f"+{max(0, x)}+{max(0, y)}")
+        self.top.bind("<Map>", lambda event: self._take_keyboard(focus) if event.widget is self.top else None)
         self.top.deiconify()
-        self.top.wait_visibility()
+
+    def _take_keyboard(self, focus: tkinter.Widget) -> None:
         self.top.grab_set()
         focus.focus_force()
 
@@ -75,6 +77,7 @@ class Dialog:
             self.is_open = False
             self.top.grab_release()
             self.top.destroy()
+            self.root.focus_force()  # where no window manager gives the keyboard back
 
     def _take(self, answer: Callable[[], None]) -> None:
         if self.is_open:
@@ -89,11 +92,12 @@ def ask_password(root: tkinter.Tk, theme: Theme, text: str, answer: Callable[[st
     for line in before:
         dialog.say(clean(line), "attention")
     dialog.say(clean(question).rstrip(": ") + ":")
-    entry = ttk.Entry(dialog.body, show="•", width=36, font=theme.text)
+    typed = tkinter.StringVar(dialog.root)
+    entry = ttk.Entry(dialog.body, textvariable=typed, show="•", width=36, font=theme.text)
     entry.pack(fill="x")
 
     def give() -> None:
-        answer(entry.get())
+        answer(typed.get())
 
     dialog.choices((("OK", give), ("Cancel", lambda: answer(None))), default=0)
     entry.bind("<Return>", lambda _: dialog._take(give))

@@ -32,6 +32,8 @@ class _Sheet:
         self._bar.pack(side="right", fill="y")
         self.text.pack(side="left", fill="both", expand=True)
         self.text.configure(yscrollcommand=self._bar.set)
+        self._follow = True
+        self.text.bind("<Configure>", lambda _: self._stay())
         self.recolour()
 
     def recolour(self) -> None:
@@ -45,18 +47,22 @@ class _Sheet:
         self.text.tag_configure("title", font=theme.bold)
 
     def change(self, parts: Sequence[str], *, anew: bool = False) -> None:
-        """Write texts and their styles by turns at the end; stay there if that is what is looked at."""
-        at_end = self.text.yview()[1] > 0.999
+        """Write texts and their styles by turns at the end, on a new line; stay there if that is what is looked at."""
+        self._follow = self.text.yview()[1] > 0.999
         self.text.configure(state="normal")
         if anew:
             self.text.delete("1.0", "end")
         if parts:
-            self.text.insert("end", *parts)
+            begin = () if self.text.index("end-1c") == "1.0" else ("\n", "log")
+            self.text.insert("end", *begin, *parts[:-2], parts[-2].rstrip("\n"), parts[-1])
         surplus = int(self.text.index("end-1c").split(".")[0]) - KEPT
         if surplus > 0:
             self.text.delete("1.0", f"{surplus + 1}.0")
         self.text.configure(state="disabled")
-        if at_end:
+        self._stay()
+
+    def _stay(self) -> None:
+        if self._follow:
             self.text.see("end-1c")
 
 

@@ -44,12 +44,28 @@ def show(link: Link) -> int:
         _place(root, theme, known.geometry)
         with _heeding_signals(root, session.end):
             session.begin()
-            root.mainloop()
+            with _defects(root):
+                root.mainloop()
         memory.remember(known, state_dir)
     finally:
         with contextlib.suppress(tkinter.TclError):
             root.destroy()
     return 0
+
+
+@contextlib.contextmanager
+def _defects(root: tkinter.Tk) -> Iterator[None]:
+    """Raise what a callback raises, which Tk would only print."""
+    found: list[BaseException] = []
+
+    def note(_kind: object, error: BaseException, _where: object) -> None:
+        found.append(error)
+        root.quit()
+
+    root.report_callback_exception = note
+    yield
+    if found:
+        raise found[0]
 
 
 def _dots_per_inch() -> float:

@@ -60,7 +60,6 @@ class Card:
     folders: tuple[FolderRow, ...]
     notes: tuple[Note, ...]
     paused: bool
-    busy: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,6 @@ class Line:
     """A line of the log."""
 
     when: str
-    account: str
     text: str
     style: str
 
@@ -95,7 +93,6 @@ class Trouble:
     """Something that is wrong, and what helps."""
 
     age: str
-    account: str
     text: str
     count: int
     advice: str
@@ -118,5 +115,3 @@ class Picture:
     troubles: tuple[Trouble, ...]
     paused: bool
     """Whether all accounts are, so that the button lets them go on."""
-    hidden: int
-    """How many accounts the filter hides."""

@@ -109,18 +109,18 @@ class Presenter:
             headline, style = told.finished(board.exit_code).capitalize(), "title"
         down, up = board.traffic.rates(now)
         missed = words.missed(board.missed) if board.missed else ""
+        hidden = words.hidden(len(accounts) - len(cards)) if len(cards) < len(accounts) else ""
         traffic = words.traffic(down, up, board.arrived, goes_on=board.goes_on)
         return Picture(
             title=words.TITLE if style in ("ok", "title", "dim") else f"{headline} – {words.TITLE}",
             headline=headline,
             style=style,
-            traffic="   ".join(part for part in (traffic, missed) if part),
+            traffic="   ".join(part for part in (hidden, traffic, missed) if part),
             banner=self._banner(),
             cards=tuple(cards),
             plans=tuple(map(_plan, self._plans)),
             troubles=tuple(_trouble(each, now) for each in board.errors.listed() if each.over is None),
             paused=bool(accounts) and all(account.paused for account in accounts),
-            hidden=len(accounts) - len(cards),
         )
 
     def _banner(self) -> str:
@@ -151,7 +151,6 @@ class Presenter:
             folders=folders,
             notes=tuple(islice(self._notes(account, now), NOTES)),
             paused=account.paused,
-            busy=account.state == SYNCING,
         )
 
     def _lights(self, account: str) -> tuple[Mark, ...]:
@@ -213,8 +212,8 @@ def _lines(line: LogLine, board: Board) -> list[Line]:
     begin = first if own else f"{account}: {first}"
     when = board.clock(line.when)
     return [
-        Line(when, line.account, begin, line.style),
-        *(Line(" " * len(when), "", each, line.style) for each in more),
+        Line(when, begin, line.style),
+        *(Line(" " * len(when), each, line.style) for each in more),
     ]
 
 
@@ -250,4 +249,4 @@ def _trouble(error: Error, now: float) -> Trouble:
     where = " ".join(f"{sentences.clean(part)}:" for part in (error.account, error.folder) if part)
     text = "\n".join(error.lines)
     age = times.ago(error.last, now)
-    return Trouble(age, error.account, f"{where} {text}".strip(), error.count, error.advice, error.style)
+    return Trouble(age, f"{where} {text}".strip(), error.count, error.advice, error.style)

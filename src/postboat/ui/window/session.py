@@ -5,7 +5,7 @@ from __future__ import annotations
 from tkinter import READABLE
 from typing import TYPE_CHECKING, cast
 
-from postboat.ui.board.board import Board
+from postboat.ui.board import Board
 from postboat.ui.link import Answered, Over, Question, Withdrawn
 from postboat.ui.window import dialogs, words
 from postboat.ui.window.presenter import Presenter
@@ -93,6 +93,7 @@ class Session:
         return asked == "leave" and not answer.refusal
 
     def _ask(self, do: str, **facts: object) -> None:
+        self._presenter.refused("")
         self._asked[self._link.ask(do, **facts)] = do
 
     # ---- drawing ----------------------------------------------------------------------------------------------
@@ -214,8 +215,8 @@ class Session:
     def _stop(self) -> None:
         """End the run; the window stays until that says that it is over, which takes as long as it needs."""
         self._leaving = True
-        self._presenter.stopping()
         self._ask("stop")
+        self._presenter.stopping()
         self._draw()
 
     def _let_go(self) -> None:

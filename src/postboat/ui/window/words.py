@@ -91,6 +91,11 @@ def missed(count: int) -> str:
     return f"{words.plural(count, 'event')} not shown, as too much happened at once"
 
 
+def hidden(count: int) -> str:
+    """Tell how many accounts the filter hides."""
+    return f"{words.plural(count, 'account')} hidden by the filter"
+
+
 def in_step(count: int) -> str:
     """Tell how many folders nothing else is told of."""
     return f"+{words.number(count)} in step" if count else ""
