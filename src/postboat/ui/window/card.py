@@ -18,7 +18,7 @@ MARK, LIGHT = 13.0, 9.5
 """Points that the account's mark and its connections' lights measure."""
 NAME, TEXT = 120.0, 160.0
 """Points at most for a folder's name, and for what is told of it."""
-SPARK = (90.0, 15.0)
+SPARK = (90.0, 13.0)
 """Width and height of the traffic's picture, in points."""
 
 
