@@ -17,7 +17,7 @@ NORMAL_SCREEN = (
     "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l"  # tell nothing of the mouse,
     "\x1b[?1004l\x1b[?2004l\x1b[?2048l"  # of the focus, of what is pasted, of the size
     "\x1b[<u"  # send keys as always (kitty's protocol)
-    "\x1b[?1049l\x1b[0m\x1b[?25h"  # leave the other screen; plain letters, and a cursor
+    "\x1b[?1049l\x1b[0m\x1b[?25h\x1b[?7h"  # leave the other screen; plain letters, a cursor, and lines that go on
 )
 WRITABLE = 0.2
 """Seconds to wait for a terminal that takes nothing, which then stays as it is."""
