@@ -44,9 +44,6 @@ class Stage(Screen[None], inherit_bindings=False):
     DEFAULT_CSS: ClassVar[str] = "Stage { background: ansi_default; layout: vertical; overflow: hidden hidden; }"
     AUTO_FOCUS: ClassVar[str | None] = ""
 
-    def update_pointer_shape(self) -> None:
-        """Leave the mouse's pointer as it is."""
-
 
 class Dashboard(App[int], inherit_bindings=False):
     """Shows a run and hands on what its user wants."""
@@ -99,6 +96,9 @@ class Dashboard(App[int], inherit_bindings=False):
 
     def _fatal_error(self) -> None:
         self._close_messages_no_wait()
+
+    def _set_pointer_shape(self, shape: str) -> None:
+        """Leave the mouse's pointer as it is."""
 
     def _guarded(self, call: Callable[..., None], *arguments: object) -> None:
         """Do what the loop calls by itself: what goes wrong there ends the dashboard too."""
