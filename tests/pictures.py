@@ -32,7 +32,7 @@ BOXES = {
     "ten_accounts-help": ("ten_accounts", ("question_mark",), ()),
     "error-errors": ("error", ("e",), ()),
 }
-README = "first_sync", (100, 30)
+README = "ten_accounts", (100, 28)
 
 
 def sail(link: ToldLink, app: Dashboard, name: str) -> None:

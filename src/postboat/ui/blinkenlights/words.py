@@ -9,8 +9,8 @@ SIGN_IN = "Sign in"
 ANSWER: Keys = (("enter", "sign in"), ("esc", "not now"))
 
 HELD = "Deletions wait for your word"
-LET_PASS = ("y", "let them pass")
-BRING_BACK = ("r", "bring them back")
+LET_PASS = ("y", "yes, delete them")
+BRING_BACK = ("r", "no, bring them back")
 LATER = ("esc", "decide later")
 MEANT = "Was that meant?"
 
