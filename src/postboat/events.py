@@ -290,8 +290,9 @@ class Light:
     """What one connection is used for."""
 
     doing: str
-    """`free` (also a place that a connection left), `connecting`, `waiting` (for the server to tell), `folders` (their list or numbers), `opening`,
-    `listing` (messages), `copying` (from the server), `sending`, `flagging` or `deleting`."""
+    """`free` (also a place that a connection left), `connecting`, `waiting` (for the server to tell), `folders` (their
+    list or numbers), `opening`, `listing` (messages), `copying` (from the server), `sending`, `flagging` or `deleting`.
+    """
     folder: str = ""
     """The one that is selected, named as other events name it; "" for none."""
 
