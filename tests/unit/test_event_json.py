@@ -20,7 +20,7 @@ WHEN = datetime(2026, 2, 3, 4, 5, 6, 789_000, tzinfo=UTC)
 KINDS = [kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)]
 _UNDECODED = st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF, categories=["Cs"])
 """Octets of file names that are no UTF-8, as Python shows them. A high surrogate before one would be a character."""
-TEXTS = st.text(st.characters() | _UNDECODED, max_size=8)
+TEXTS = st.text(st.characters(codec="utf-8") | _UNDECODED, max_size=8)
 VALUES: dict[object, st.SearchStrategy[object]] = {
     str: TEXTS,
     int: st.integers(),
