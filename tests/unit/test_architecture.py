@@ -37,6 +37,15 @@ def test_each_dependency_has_one_home(dependency, home):
     assert users == [home]
 
 
+@pytest.mark.parametrize(
+    ("dependency", "room"),
+    [("textual", "ui/blinkenlights/"), ("rich", "ui/blinkenlights/"), ("tkinter", "ui/window/")],
+)
+def test_what_draws_is_known_only_in_its_room(dependency, room):
+    users = [path.relative_to(SOURCE).as_posix() for path in FILES if dependency in imported(path)]
+    assert users and all(user.startswith(room) for user in users)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SOURCE).as_posix())
 def test_no_file_is_longer_than_a_newcomer_reads_in_one_go(path):
     assert len(path.read_text().splitlines()) <= 400
