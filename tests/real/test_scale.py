@@ -6,24 +6,13 @@ import asyncio
 import threading
 
 import pytest
+from tests.real.seeding import seed
 from tests.real.voyage import Voyage, message, sail
 from tests.servers.dovecot import DovecotServer
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
 
 MESSAGES, FOLDERS = 10_000, 300
-
-
-def seed(server: DovecotServer, user: str, folder: str, count: int) -> None:
-    """Put messages into the server's own Maildir."""
-    root = server.maildir_path(user)
-    place = root if folder == "INBOX" else root / f".{folder}"
-    for part in ("cur", "new", "tmp"):
-        (place / part).mkdir(parents=True, exist_ok=True)
-    for number in range(count):
-        content = message(number, body=folder).replace(b"\r\n", b"\n")
-        (place / "cur" / f"{1_600_000_000 + number}.M{number}.seed,S={len(content)}:2,").write_bytes(content)
-    server.own(root.parent)
 
 
 async def hung_up(server: DovecotServer, *users: str) -> None:

@@ -64,6 +64,14 @@ class Picture:
                 found[point] = found.get(point, 0) + 1
         return {(point[0], point[1], point[2]): count for point, count in found.items()}
 
+    def middle_of(self, colour: Colour) -> tuple[int, int]:
+        """Where the points of a colour are in the middle: the face of a button that alone has it."""
+        wanted, found = bytes(colour), []
+        for y, row in enumerate(self.rows):
+            found += [(at // 3, y) for at in range(0, len(row), 3) if row[at : at + 3] == wanted]
+        assert found, f"nothing is {colour}"
+        return sorted(x for x, _ in found)[len(found) // 2], sorted(y for _, y in found)[len(found) // 2]
+
     def crop(self, x: int, y: int, width: int, height: int) -> Picture:
         """A part of it."""
         rows = [row[3 * x : 3 * (x + width)] for row in self.rows[y : y + height]]
@@ -149,13 +157,25 @@ class Display:
         found = self._run("search", "--onlyvisible", "--name", title)
         return found.stdout.split()
 
+    def titles(self) -> list[str]:
+        """What the windows that can be seen are called."""
+        return [self.xdotool("getwindowname", window).strip() for window in self.windows(".")]
+
     def wait_for_window(self, title: str, patience: float = PATIENCE) -> str:
         """Return the first window of that title as soon as there is one."""
         deadline = time.monotonic() + patience
         while not (found := self.windows(title)):
-            assert time.monotonic() < deadline, f"no window {title!r} in {patience} s"
+            assert time.monotonic() < deadline, f"no window {title!r} in {patience} s, but {self.titles()}"
             time.sleep(LOOK)
         return found[0]
+
+    def wait_for_dialog(self, title: str, patience: float = PATIENCE) -> str:
+        """Return the window of that title once it has the keyboard."""
+        window, deadline = self.wait_for_window(title, patience), time.monotonic() + patience
+        while (has := self._run("getwindowfocus").stdout.strip()) != window:
+            assert time.monotonic() < deadline, f"{title!r}, {window}, has no keyboard, but {has}"
+            time.sleep(LOOK)
+        return window
 
     def wait_until_closed(self, title: str, patience: float = PATIENCE) -> None:
         """Return when no window has that title."""

@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -85,8 +86,15 @@ class TmuxTerminal:
 
     def wait_for_end(self, patience: float = PATIENCE) -> int:
         """Return the exit status of the program once it has ended; 128 and more for a signal."""
-        self._wait(lambda: self._asked("#{pane_dead}") == "1", "end", patience)
-        return int(self._asked("#{?pane_dead_status,#{pane_dead_status},#{e|+:128,#{pane_dead_signal}}}"))
+        self._wait(lambda: self._how_it_ended() != ("", ""), "end", patience)
+        code, signal = self._how_it_ended()
+        return int(code) if code else 128 + int(signal)
+
+    def _how_it_ended(self) -> tuple[str, str]:
+        dead, code, signal = self._asked("#{pane_dead},#{pane_dead_status},#{pane_dead_signal}").split(",")
+        if dead == "1" and not (code or signal):
+            self._ask("run-shell", "true")  # tmux may overlook the end of a child until another one ends
+        return code, signal
 
     # ---- the person -------------------------------------------------------------------------------------------
 
@@ -231,10 +239,14 @@ class TmuxTerminal:
 
     def close(self) -> None:
         """End the program and the terminal."""
-        if not self._ended:
-            assert self._client.stdin is not None
+        assert self._client.stdin is not None and self._client.stdout is not None
+        with suppress(BrokenPipeError):  # it ends with its last pane
             self._client.stdin.write(b"kill-server\n")
-        self._client.communicate(timeout=PATIENCE)
+        self._client.stdin.close()
+        while self._client.stdout.read(1 << 16):
+            pass
+        self._client.stdout.close()
+        self._client.wait(PATIENCE)
         shutil.rmtree(self._home, ignore_errors=True)
 
     def __enter__(self) -> Self:
