@@ -58,11 +58,11 @@ def faces(pid: int) -> list[int]:
 
 
 def box(terminal: TmuxTerminal, key: str, *patterns: str) -> None:
-    """Open something with a key, see it, and close it again."""
+    """Open something with a key, see it to its last line, and close it again."""
     terminal.send_keys(key)
-    terminal.wait_for(*patterns)
+    terminal.wait_for(*patterns, r"esc\]? ")
     terminal.send_keys("Escape")
-    terminal.wait_for(MAIN)
+    terminal.wait_for(rf"(?s)\A(?!.*{patterns[0]}).*{MAIN}")
 
 
 def at_shell(scene: Scene, *, size: tuple[int, int] = (80, 24), **env: str) -> TmuxTerminal:
@@ -163,7 +163,7 @@ def test_keys_sync_pause_confirm_and_filter_and_the_dashboard_may_die_while_the_
         terminal.resize(*size)
         terminal.wait_for(*(("Test",) if size[0] >= 20 else ()))
     terminal.send_keys("Escape")
-    terminal.wait_for("── log")
+    terminal.wait_for(rf"(?s)\A(?!.*esc back).*{MAIN}")
     terminal.send_keys("/")
     terminal.type("nowhere")
     terminal.wait_until_gone("connected to")
