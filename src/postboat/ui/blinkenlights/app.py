@@ -66,6 +66,8 @@ class Dashboard(App[int], inherit_bindings=False):
         self._hearing: int | None = None
         self._timer: Any = None
         self._drawn = 0.0
+        self._shows_accounts = False
+        """Whether the last drawing did; one that has nothing to show yet puts off no other."""
 
     # --- beginning and end ----------------------------------------------------------------------------------------
 
@@ -146,7 +148,7 @@ class Dashboard(App[int], inherit_bindings=False):
     def _draw_soon(self) -> None:
         """Draw as soon as it is time."""
         loop = self._running_loop()
-        self._draw_at(max(loop.time(), self._drawn + APART))
+        self._draw_at(max(loop.time(), self._drawn + (APART if self._shows_accounts else 0)))
 
     def _draw_at(self, when: float) -> None:
         if self._timer is not None:
@@ -163,7 +165,7 @@ class Dashboard(App[int], inherit_bindings=False):
             self._timer = None
         if self._exit:
             return
-        self._drawn = loop.time()
+        self._drawn, self._shows_accounts = loop.time(), bool(self.helm.board.accounts)
         if getattr(self._driver, "busy", False):
             self._draw_at(self._drawn + APART)
             return
