@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from postboat.events import AccountFailed, AccountWaits, FolderFailed, MessageFailed
 from postboat.ui import words
-from postboat.ui.basic import told_news, told_stopped, told_trouble
 from postboat.ui.out import Out
 from postboat.ui.system_log import ERROR, INFO, WARNING, SystemLog
+from postboat.ui.telling import told_news, told_stopped, told_trouble
 from postboat.ui.view import View, fold
 
 if TYPE_CHECKING:

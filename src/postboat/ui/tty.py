@@ -26,9 +26,10 @@ from postboat.events import (
     Warned,
 )
 from postboat.ui import words
-from postboat.ui.basic import told_news, told_stopped, told_trouble
 from postboat.ui.out import Out
-from postboat.ui.rows import account_summary, rows, summary
+from postboat.ui.rows import rows
+from postboat.ui.summary import account_summary, summary
+from postboat.ui.telling import told_news, told_stopped, told_trouble
 from postboat.ui.view import View, fold
 
 if TYPE_CHECKING:

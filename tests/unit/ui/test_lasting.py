@@ -491,7 +491,7 @@ def test_no_order_of_events_makes_a_view_grow_or_fail(events: list[Event]) -> No
     view = View()
     face = Basic(Manner(), out=Out(FakeFile()), err=Out(FakeFile()))
     face.view = view
-    from postboat.ui.basic import told_news, told_trouble
+    from postboat.ui.telling import told_news, told_trouble
 
     def weeks(syncs: int) -> int:
         for _ in range(syncs):

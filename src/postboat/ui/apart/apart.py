@@ -20,9 +20,10 @@ from postboat.ui.apart.feed import Feed
 from postboat.ui.apart.line import ChildLine
 from postboat.ui.apart.process import Process
 from postboat.ui.apart.stray import Stray
-from postboat.ui.basic import Basic, told_stopped, told_trouble
+from postboat.ui.basic import Basic
 from postboat.ui.link import CannotShow
-from postboat.ui.rows import summary
+from postboat.ui.summary import summary
+from postboat.ui.telling import told_stopped, told_trouble
 from postboat.ui.view import fold
 
 if TYPE_CHECKING:

@@ -1,0 +1,69 @@
+"""What a run did, told at its end: a line for each account and for each folder that changed. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postboat.ui import waiting, words
+
+if TYPE_CHECKING:
+    from postboat.events import AccountFinished
+    from postboat.ui.view import AccountView, FolderView, View
+
+TOLD = 20
+"""How many changed folders of an account are named."""
+
+
+def summary(view: View, manner: words.Manner) -> list[str]:
+    """What the run did: a line for each account, and below it one for each folder that changed.
+
+    Failures were told when they happened; here they are only counted.
+    """
+    return [line for account in view.accounts.values() for line in account_summary(account, manner)]
+
+
+def account_summary(account: AccountView, manner: words.Manner) -> list[str]:
+    """Tell how an account ended, and what changed in which of its folders."""
+    told = []
+    if account.finished is not None:
+        told.append(_ending(account.finished, account, manner))
+    elif account.failed is not None and not account.told:
+        return []
+    elif account.failed is not None:
+        told.append(words.stopped_line(account.name, account.done, arrows=manner.arrows))
+    if not manner.dry_run:
+        told += _changed_folders(account, manner)
+    return [*told, *_created_folders(account, manner), *waiting.reminder(account, manner)]
+
+
+def account_rows(finished: AccountFinished, account: AccountView, manner: words.Manner) -> list[str]:
+    """Tell how an account ended, and what of it is left to the user."""
+    return [_ending(finished, account, manner), *waiting.reminder(account, manner)]
+
+
+def _ending(finished: AccountFinished, account: AccountView, manner: words.Manner) -> str:
+    return words.account_line(finished, manner, account.would, sum(map(bool, account.held_folders)))
+
+
+def _changed_folders(account: AccountView, manner: words.Manner) -> list[str]:
+    changed = sorted(account.told, key=lambda folder: (not folder.failure, -folder.done.changes))
+    told = [f"  {_folder_line(folder, manner)}" for folder in changed[:TOLD]]
+    if len(changed) > TOLD:
+        told.append(f"  and {words.plural(len(changed) - TOLD, 'more folder')}")
+    return told
+
+
+def _created_folders(account: AccountView, manner: words.Manner) -> list[str]:
+    told = []
+    for side in ("local", "remote"):
+        names = [made.name or made.folder for made in account.created if made.side == side]
+        if names:
+            told.append(f"  {words.made_on(side, manner)}: {words.named(names)}")
+    return told
+
+
+def _folder_line(folder: FolderView, manner: words.Manner) -> str:
+    if not folder.failure:
+        return words.folder_line(folder.name, folder.done, arrows=manner.arrows)
+    done = words.changes(folder.done, arrows=manner.arrows)
+    return f"{words.clean(folder.name)}: failed{f' after {done}' if done else ''}"
