@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from postboat.ui import words
-from postboat.ui.view import Pace
+from postboat.ui.speed import Speed
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Step:
     """When the work as a whole did."""
     done: int = 0
     of: int = 0
-    pace: Pace = field(default_factory=Pace)
+    speed: Speed = field(default_factory=Speed)
 
 
 def learn(steps: dict[str, Step], event: StepReached, now: float) -> None:
@@ -50,7 +50,7 @@ def learn(steps: dict[str, Step], event: StepReached, now: float) -> None:
     else:
         step = Step(event.account, event.step, before.began if before else now)
     step.done, step.of = event.done, event.of
-    step.pace.note(now, step.done)
+    step.speed.note(now, step.done)
     steps[event.account] = step
 
 
@@ -65,9 +65,9 @@ def _parts(step: Step, now: float) -> list[str]:
         WHAT.get(step.step, step.step) + _how_far(step),
         words.clock(int(now - step.began)),
     ]
-    if step.of and (eta := step.pace.eta(now, step.done, step.of)):
+    if step.of and (eta := step.speed.eta(now, step.done, step.of)):
         parts.append(f"{words.clock(eta)} left")
-    if (rate := step.pace.rate(now, step.done)) >= 10:
+    if (rate := step.speed.rate(now, step.done)) >= 10:
         parts.append(f"{rate:,.0f}/s")
     return parts
 

@@ -43,6 +43,7 @@ from postboat.events import (
     StepReached,
     Warned,
 )
+from postboat.ui.speed import Speed
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -56,38 +57,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 NO_COUNTS = Counts()
-WINDOW = 6.0
-"""Seconds over which a rate is averaged."""
-STEP = 0.5
-"""Seconds between the samples that a rate is made of."""
 KEPT = 200
 """How many failures, warnings and names of created folders an account keeps; beyond that they are only counted."""
-
-
-@dataclass(slots=True)
-class Pace:
-    """How fast something comes along of late."""
-
-    samples: list[tuple[float, *tuple[int, ...]]] = field(default_factory=list)
-    """Time and amounts, oldest first."""
-
-    def note(self, now: float, *amounts: int) -> None:
-        """Note what is done by now, so that rates can be told later."""
-        if not self.samples or now - self.samples[-1][0] >= STEP:
-            self.samples.append((now, *amounts))
-        while len(self.samples) > 2 and now - self.samples[1][0] > WINDOW:
-            del self.samples[0]
-
-    def rate(self, now: float, amount: int, nth: int = 0) -> float:
-        """Tell how much comes in a second, if the `nth` amount is this by now; 0.0 while it cannot be told."""
-        if not self.samples or now - self.samples[0][0] < STEP:
-            return 0.0
-        return max(0.0, (amount - self.samples[0][1 + nth]) / (now - self.samples[0][0]))
-
-    def eta(self, now: float, done: int, of: int) -> float | None:
-        """Tell the seconds to go until the first amount is `of`; None while it cannot be told."""
-        rate = self.rate(now, done)
-        return (of - done) / rate if rate > 0 and of >= done else None
 
 
 @dataclass(slots=True)
@@ -104,7 +75,7 @@ class FolderView:
     """Why the folder as a whole failed."""
     looks: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By side: with how many messages a long look is through, and of how many (0: not known), until there is a plan."""
-    pace: Pace = field(default_factory=Pace)
+    speed: Speed = field(default_factory=Speed)
     """Of messages, looked at or worked on, and octets."""
 
     @property
@@ -125,19 +96,19 @@ class FolderView:
 
     def rate(self, now: float) -> float:
         """Messages per second of late; 0.0 while it cannot be told."""
-        return self.pace.rate(now, self._at()[0])
+        return self.speed.rate(now, self._at()[0])
 
     def octet_rate(self, now: float) -> float:
         """Octets per second of late; 0.0 while it cannot be told."""
-        return self.pace.rate(now, self.octets, nth=1)
+        return self.speed.rate(now, self.octets, nth=1)
 
     def eta(self, now: float) -> float | None:
         """Seconds to go at the present rate; None while it cannot be told."""
-        return self.pace.eta(now, *self._at())
+        return self.speed.eta(now, *self._at())
 
     def note(self, now: float) -> None:
         """Note what is done by now, so that rates can be told later."""
-        self.pace.note(now, self._at()[0], self.octets)
+        self.speed.note(now, self._at()[0], self.octets)
 
     def _at(self) -> tuple[int, int]:
         return self.scanned or (self.done.changes, self.total)
@@ -338,7 +309,7 @@ def _progress(view: View, account: AccountView, folder: FolderView, event: Folde
         case FolderPlanned(counts=counts):
             folder.planned = counts
             if folder.looks:
-                folder.looks, folder.pace = {}, Pace()
+                folder.looks, folder.speed = {}, Speed()
             folder.note(now)
         case FolderProgressed(done=done):
             folder.done = done
@@ -361,7 +332,7 @@ def _settle(account: AccountView, folder: FolderView) -> None:
     account.settled += folder.done
     if account.life is not None:
         account.life.total += folder.done
-    folder.pace.samples.clear()
+    folder.speed.samples.clear()
     if folder.failure or folder.done.changes or folder.done.adopted or folder.done.failed or folder.messages_failed:
         account.told.append(folder)
 
