@@ -20,11 +20,11 @@ from postboat.imap import watchdog
 from postboat.imap.connection import Connection
 from postboat.imap.dial import connect
 from postboat.imap.wire import commands
-from postboat.ui.basic import Basic
-from postboat.ui.jsonl import JsonLines
-from postboat.ui.out import Out
-from postboat.ui.quiet import Quiet
-from postboat.ui.tty import Size, Tty
+from postboat.ui.plain.basic import Basic
+from postboat.ui.plain.jsonl import JsonLines
+from postboat.ui.plain.out import Out
+from postboat.ui.plain.quiet import Quiet
+from postboat.ui.plain.tty import Size, Tty
 from postboat.ui.words import Manner
 
 WHERE = ["ENABLE", "LIST", "NAMESPACE", "STATUS", "SELECT", "UID FETCH", "UID SEARCH", "APPEND", "UID STORE", "LOGOUT"]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from postboat.cli.run import load, say
 from postboat.service.run_options import RunOptions
-from postboat.ui.out import Out
-from postboat.ui.progress import Progress
+from postboat.ui.plain.out import Out
+from postboat.ui.plain.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

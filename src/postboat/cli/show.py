@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
 from postboat.ui import faces as ui
-from postboat.ui.out import Out
+from postboat.ui.plain.out import Out
 from postboat.ui.waiting import joined
 from postboat.ui.words import Manner
 
@@ -39,7 +39,7 @@ def faces_for(
     """Make the chosen face, unless it is one `apart`, and with `-l` the log file's beside it."""
     faces = [apart or ui.make(choice, manner, config)]
     if logfile is not None:
-        from postboat.ui.logfile import LogFile
+        from postboat.ui.plain.logfile import LogFile
 
         faces.append(LogFile(replace(manner, many_accounts=True), Out(logfile)))
     return faces
@@ -59,7 +59,7 @@ def prompter_for(choice: Choice, faces: Sequence[Face]) -> Prompter | None:
 
         return next((face for face in faces if isinstance(face, Apart)), None)
     if choice.name == "machineui":
-        from postboat.ui.machineui import MachineUi
+        from postboat.ui.plain.machineui import MachineUi
 
         return next((face.ask for face in faces if isinstance(face, MachineUi)), None)
     return terminal_for(faces) if choice.name == "tty" and choice.place.stdin else None
@@ -67,8 +67,8 @@ def prompter_for(choice: Choice, faces: Sequence[Face]) -> Prompter | None:
 
 def terminal_for(faces: Sequence[Face]) -> Prompter:
     """Make what asks on the terminal while the face that draws on it rests."""
+    from postboat.ui.plain.tty import Tty
     from postboat.ui.prompt import Terminal
-    from postboat.ui.tty import Tty
 
     drawing = next((face for face in faces if isinstance(face, Tty)), None)
     return Terminal(drawing.paused) if drawing else Terminal()

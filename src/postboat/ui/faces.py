@@ -124,25 +124,25 @@ def make(choice: Choice, manner: Manner, config: Config | None = None) -> Face:
     """
     match choice.name:
         case "quiet":
-            from postboat.ui.quiet import Quiet
+            from postboat.ui.plain.quiet import Quiet
 
             return Quiet(manner)
         case "jsonl":
-            from postboat.ui.jsonl import JsonLines
+            from postboat.ui.plain.jsonl import JsonLines
 
             return JsonLines()
         case "syslog":
-            from postboat.ui.syslog import Syslog
+            from postboat.ui.plain.syslog import Syslog
 
             return Syslog(manner)
         case "machineui":
-            from postboat.ui.machineui import MachineUi
+            from postboat.ui.plain.machineui import MachineUi
 
             return MachineUi(manner, config)
         case "tty" if choice.live:
-            from postboat.ui.tty import Tty
+            from postboat.ui.plain.tty import Tty
 
             return Tty(manner, colour=choice.colour)
-    from postboat.ui.basic import Basic
+    from postboat.ui.plain.basic import Basic
 
     return Basic(manner)

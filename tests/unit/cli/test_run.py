@@ -222,7 +222,7 @@ def test_a_display_that_breaks_does_not_end_the_sync(program: Program, monkeypat
     async def broken(*_: Any) -> None:
         raise RuntimeError("no colours left")
 
-    monkeypatch.setattr("postboat.ui.basic.Basic.show", broken)
+    monkeypatch.setattr("postboat.ui.plain.basic.Basic.show", broken)
     program.supervised_by(all_well)
     assert program("-o", "-u", "basic") == 0
     assert "the display broke, the sync goes on" in program.err

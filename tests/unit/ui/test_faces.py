@@ -12,11 +12,11 @@ import pytest
 
 from postboat.errors import ConfigError
 from postboat.ui import usable
-from postboat.ui.basic import Basic
 from postboat.ui.faces import Place, choose, make
-from postboat.ui.jsonl import JsonLines
-from postboat.ui.quiet import Quiet
-from postboat.ui.tty import Tty
+from postboat.ui.plain.basic import Basic
+from postboat.ui.plain.jsonl import JsonLines
+from postboat.ui.plain.quiet import Quiet
+from postboat.ui.plain.tty import Tty
 from postboat.ui.words import Manner
 
 XTERM = {"TERM": "xterm"}

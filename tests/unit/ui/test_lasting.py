@@ -48,11 +48,11 @@ from postboat.events import (
     Warned,
 )
 from postboat.ui import life
-from postboat.ui.basic import Basic
-from postboat.ui.logfile import LogFile
-from postboat.ui.out import Out
-from postboat.ui.quiet import Quiet
-from postboat.ui.tty import Size, Tty
+from postboat.ui.plain.basic import Basic
+from postboat.ui.plain.logfile import LogFile
+from postboat.ui.plain.out import Out
+from postboat.ui.plain.quiet import Quiet
+from postboat.ui.plain.tty import Size, Tty
 from postboat.ui.view import View, fold
 from postboat.ui.words import Manner
 
@@ -416,7 +416,7 @@ async def test_a_terminal_shows_an_account_at_work_as_in_a_single_run_and_then_a
 
 
 async def test_a_terminal_at_rest_is_not_drawn_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("postboat.ui.tty.INTERVAL", 0.001)
+    monkeypatch.setattr("postboat.ui.plain.tty.INTERVAL", 0.001)
     scene = Scene()
     drawn, over = 0, asyncio.Event()
     draw = scene.tty.draw

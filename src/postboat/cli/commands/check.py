@@ -21,7 +21,7 @@ async def run(usage: Usage, debug: Debug) -> int:
     from postboat.cli.inspection import inspected
     from postboat.service import inspect
     from postboat.service.exit_codes import gravest
-    from postboat.ui.report import as_json, checked
+    from postboat.ui.reports.inspection import as_json, checked
 
     reports = await inspected(usage, debug, inspect.check)
     for report in reports:

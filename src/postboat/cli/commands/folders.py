@@ -22,7 +22,7 @@ async def run(usage: Usage, debug: Debug) -> int:
     from postboat.cli.run import say
     from postboat.service import inspect
     from postboat.service.exit_codes import gravest
-    from postboat.ui.report import as_json, listed
+    from postboat.ui.reports.inspection import as_json, listed
     from postboat.ui.words import clean
 
     reports = await inspected(usage, debug, inspect.folders)

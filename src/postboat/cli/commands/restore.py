@@ -64,7 +64,7 @@ async def _list(usage: Usage, debug: Debug) -> int:
     from postboat.errors import ConfigError
     from postboat.service.exit_codes import gravest
     from postboat.service.restore import restorable
-    from postboat.ui.restorable import as_json, listed
+    from postboat.ui.reports.restorable import as_json, listed
 
     if usage.deleted is not None:
         raise ConfigError(["--deleted: needs an account or folder, such as MyMail:Archive"])

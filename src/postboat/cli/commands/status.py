@@ -37,7 +37,7 @@ def talk(usage: Usage) -> int:
     from postboat.cli.client import NotRunning, ask
     from postboat.cli.saying import say
     from postboat.status_json import from_json
-    from postboat.ui.status import not_running
+    from postboat.ui.reports.status import not_running
 
     form = "json" if usage.json else usage.format
     if usage.follow:
@@ -68,8 +68,8 @@ def _follow(usage: Usage, form: str) -> int:
 
 def _shower(usage: Usage, form: str) -> Show:
     """How to tell a status in the form that is asked for."""
-    from postboat.ui import bar
-    from postboat.ui.status import NOT_RUNNING, not_running, screen
+    from postboat.ui.reports import bar
+    from postboat.ui.reports.status import NOT_RUNNING, not_running, screen
     from postboat.ui.words import Manner
 
     manner = Manner(program=_program(usage))

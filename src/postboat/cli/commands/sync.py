@@ -162,7 +162,7 @@ async def _go_on(
     from postboat.config.paths import control_socket
     from postboat.service.staying.daemon import Daemon
     from postboat.service.systemd.notifier import Notifier
-    from postboat.ui.bar import plain
+    from postboat.ui.reports.bar import plain
 
     socket, notifier = control_socket(config.source), Notifier.from_environment(os.environ)
     daemon = Daemon(config, bus, lambda: read(usage, debug), prompter, socket=socket, notifier=notifier, in_short=plain)

@@ -20,8 +20,8 @@ from postboat.ui.apart.feed import Feed
 from postboat.ui.apart.line import ChildLine
 from postboat.ui.apart.process import Process
 from postboat.ui.apart.stray import Stray
-from postboat.ui.basic import Basic
 from postboat.ui.link import CannotShow
+from postboat.ui.plain.basic import Basic
 from postboat.ui.summary import summary
 from postboat.ui.telling import told_stopped, told_trouble
 from postboat.ui.view import fold

@@ -27,9 +27,9 @@ from postboat.events import (
 from postboat.service.bus import Bus
 from postboat.status import ServiceStatus
 from postboat.ui.apart.apart import Apart
-from postboat.ui.basic import Basic
 from postboat.ui.link import CannotShow
-from postboat.ui.out import Out
+from postboat.ui.plain.basic import Basic
+from postboat.ui.plain.out import Out
 from postboat.ui.words import Manner
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import pytest
 from tests.fakes.terminal import FakeFile, FakeTerminal
 
 from postboat.events import StepReached
-from postboat.ui.out import Out
-from postboat.ui.progress import PATIENCE, Progress
-from postboat.ui.tty import INTERVAL, Size
+from postboat.ui.plain.out import Out
+from postboat.ui.plain.progress import PATIENCE, Progress
+from postboat.ui.plain.tty import INTERVAL, Size
 
 XTERM = {"TERM": "xterm"}
 

@@ -24,12 +24,12 @@ from postboat.events import (
     PlanHeld,
     RunFinished,
 )
-from postboat.ui.basic import Basic
-from postboat.ui.jsonl import JsonLines
-from postboat.ui.logfile import LogFile
-from postboat.ui.out import Out
-from postboat.ui.quiet import Quiet
-from postboat.ui.tty import RED, Size, Tty
+from postboat.ui.plain.basic import Basic
+from postboat.ui.plain.jsonl import JsonLines
+from postboat.ui.plain.logfile import LogFile
+from postboat.ui.plain.out import Out
+from postboat.ui.plain.quiet import Quiet
+from postboat.ui.plain.tty import RED, Size, Tty
 from postboat.ui.view import View, fold
 from postboat.ui.waiting import IN_FULL
 from postboat.ui.words import DETAILS, Manner

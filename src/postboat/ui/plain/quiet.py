@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from postboat.ui.basic import Basic
-from postboat.ui.out import Out
+from postboat.ui.plain.basic import Basic
+from postboat.ui.plain.out import Out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -24,9 +24,9 @@ from postboat.events import (
 )
 from postboat.ui import usable
 from postboat.ui.faces import Place
-from postboat.ui.out import Out
-from postboat.ui.syslog import Syslog
-from postboat.ui.system_log import ERROR, INFO, WARNING, SystemLog
+from postboat.ui.plain.out import Out
+from postboat.ui.plain.syslog import Syslog
+from postboat.ui.plain.system_log import ERROR, INFO, WARNING, SystemLog
 from postboat.ui.words import Manner
 
 if TYPE_CHECKING:

@@ -37,15 +37,15 @@ from postboat.events import (
     ServiceStarted,
     Warned,
 )
-from postboat.ui.machine_lines import Sides
-from postboat.ui.machineui import Answers, MachineUi
-from postboat.ui.out import Out
+from postboat.ui.plain.machine_lines import Sides
+from postboat.ui.plain.machineui import Answers, MachineUi
+from postboat.ui.plain.out import Out
 from postboat.ui.words import Manner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
 
-ORIGINAL = Path(__file__).parents[2] / "data/machineui/offlineimap.txt"
+ORIGINAL = Path(__file__).parents[3] / "data/machineui/offlineimap.txt"
 NOON = 1_800_000_000.0
 RUN = (
     HookRan("MyMail", "presynchook", 0, 0.1, "hi"),

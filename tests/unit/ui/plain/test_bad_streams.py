@@ -33,14 +33,14 @@ from postboat.events import (
     ServiceStarted,
     Warned,
 )
-from postboat.ui.basic import Basic
-from postboat.ui.jsonl import JsonLines
-from postboat.ui.machineui import Answers, MachineUi
-from postboat.ui.out import Out
-from postboat.ui.quiet import Quiet
-from postboat.ui.syslog import Syslog
-from postboat.ui.system_log import SystemLog
-from postboat.ui.tty import Size, Tty
+from postboat.ui.plain.basic import Basic
+from postboat.ui.plain.jsonl import JsonLines
+from postboat.ui.plain.machineui import Answers, MachineUi
+from postboat.ui.plain.out import Out
+from postboat.ui.plain.quiet import Quiet
+from postboat.ui.plain.syslog import Syslog
+from postboat.ui.plain.system_log import SystemLog
+from postboat.ui.plain.tty import Size, Tty
 from postboat.ui.words import Manner
 
 if TYPE_CHECKING:

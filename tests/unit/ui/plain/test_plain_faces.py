@@ -26,11 +26,11 @@ from postboat.events import (
     RunFinished,
     Warned,
 )
-from postboat.ui.basic import Basic
-from postboat.ui.jsonl import JsonLines
-from postboat.ui.logfile import LogFile
-from postboat.ui.out import Out
-from postboat.ui.quiet import Quiet
+from postboat.ui.plain.basic import Basic
+from postboat.ui.plain.jsonl import JsonLines
+from postboat.ui.plain.logfile import LogFile
+from postboat.ui.plain.out import Out
+from postboat.ui.plain.quiet import Quiet
 from postboat.ui.words import Manner
 
 if TYPE_CHECKING:

@@ -11,16 +11,16 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
+from postboat.ui.plain.tty import INTERVAL, Region, size_of
 from postboat.ui.steps import rows
-from postboat.ui.tty import INTERVAL, Region, size_of
 from postboat.ui.view import View, fold
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from postboat.events import Event
-    from postboat.ui.out import Out
-    from postboat.ui.tty import Size
+    from postboat.ui.plain.out import Out
+    from postboat.ui.plain.tty import Size
 
 PATIENCE = 0.5
 """Seconds that work may take before anything is drawn: what ends sooner would only flicker."""

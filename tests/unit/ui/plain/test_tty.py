@@ -29,8 +29,8 @@ from postboat.events import (
     StepReached,
     Warned,
 )
-from postboat.ui.out import Out
-from postboat.ui.tty import Region, Size, Tty
+from postboat.ui.plain.out import Out
+from postboat.ui.plain.tty import Region, Size, Tty
 from postboat.ui.view import fold
 from postboat.ui.words import Manner, width
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from postboat.events import AccountFailed, AccountWaits, FolderFailed, MessageFailed
 from postboat.ui import words
-from postboat.ui.out import Out
-from postboat.ui.system_log import ERROR, INFO, WARNING, SystemLog
+from postboat.ui.plain.out import Out
+from postboat.ui.plain.system_log import ERROR, INFO, WARNING, SystemLog
 from postboat.ui.telling import told_news, told_stopped, told_trouble
 from postboat.ui.view import View, fold
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from postboat.event_json import encode
-from postboat.ui.out import Out
+from postboat.ui.plain.out import Out
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable

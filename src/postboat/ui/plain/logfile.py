@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable
 
     from postboat.events import Event
-    from postboat.ui.out import Out
+    from postboat.ui.plain.out import Out
 
 
 class LogFile:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from postboat.ui.report import as_json, checked, listed
+from postboat.ui.reports.inspection import as_json, checked, listed
 
 
 @dataclass(frozen=True)

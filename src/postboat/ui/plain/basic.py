@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from postboat.events import FolderScanned
 from postboat.ui import words
-from postboat.ui.out import Out
+from postboat.ui.plain.out import Out
 from postboat.ui.telling import told_news, told_stopped, told_trouble
 from postboat.ui.view import View, fold
 

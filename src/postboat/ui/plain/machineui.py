@@ -14,8 +14,8 @@ from postboat import __version__
 from postboat.config.schema import Secret
 from postboat.config.secrets import Question
 from postboat.ui import words
-from postboat.ui.machine_lines import MAIN, PROTOCOL, Interpreter, Line, Sides, account_thread
-from postboat.ui.out import Out
+from postboat.ui.plain.machine_lines import MAIN, PROTOCOL, Interpreter, Line, Sides, account_thread
+from postboat.ui.plain.out import Out
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Mapping

@@ -6,7 +6,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING
 
-from postboat.ui.out import Out
+from postboat.ui.plain.out import Out
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -30,8 +30,8 @@ from postboat.events import (
     ServiceStopping,
 )
 from postboat.status import ServiceStatus, learn
-from postboat.ui import bar
-from postboat.ui.status import not_running, screen
+from postboat.ui.reports import bar
+from postboat.ui.reports.status import not_running, screen
 from postboat.ui.words import Manner
 
 if TYPE_CHECKING:

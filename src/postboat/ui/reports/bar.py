@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from postboat.ui import times, words
-from postboat.ui.status import NOT_RUNNING, held, state_of
+from postboat.ui.reports.status import NOT_RUNNING, held, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

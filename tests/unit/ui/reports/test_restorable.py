@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from postboat.service.restore import HeldFolder, KeptFolder, Restorable
-from postboat.ui.restorable import as_json, listed
+from postboat.ui.reports.restorable import as_json, listed
 from postboat.ui.words import Manner
 
 PLAIN = Manner()
