@@ -30,7 +30,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.bench import latency, table
+from tests.bench import faces, latency, table
 from tests.bench.programs import CONNECTIONS, OFFLINEIMAP, OTHER_SOURCE, PEERS
 from tests.bench.rows import ROWS
 from tests.bench.trial import Trial
@@ -38,6 +38,7 @@ from tests.bench.trial import Trial
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tests.bench.faces import Cost
     from tests.bench.latency import Latency
     from tests.bench.results import Results
     from tests.bench.rows import Row
@@ -46,6 +47,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 README, DETAILS = REPOSITORY / "README.md", Path(__file__).with_name("RESULTS.md")
 LATENCY = "latency"
 """The row of runs that go on, which are measured in another way."""
+FACES = "faces"
+"""The row of what it costs to look, which is measured in yet another."""
 BEGIN, END = "<!-- bench: written by `make bench` -->", "<!-- bench: end -->"
 
 
@@ -56,13 +59,15 @@ def main() -> int:
     if arguments.list:
         print(*(f"{row.name:22}{row.title}" for row in ROWS), sep="\n")
         print(f"{LATENCY:22}{latency.TITLE}")
+        print(f"{FACES:22}{faces.TITLE}")
         return 0
     subprocess.run((sys.executable, "-m", "tests.servers.install", "peers"), check=True, cwd=REPOSITORY)
     results = bench(arguments.rows, quick=arguments.quick)
     latencies = latency.measure(tell) if arguments.latency else []
-    print(f"\n{table.seconds(ROWS, results)}\n\n{report(results, latencies)}")
-    if len(results) == len(ROWS) and latencies and not OTHER_SOURCE:
-        publish(results, latencies)
+    costs = faces.measure(tell) if arguments.faces else []
+    print(f"\n{table.seconds(ROWS, results)}\n\n{report(results, latencies, costs)}")
+    if len(results) == len(ROWS) and latencies and costs and not OTHER_SOURCE:
+        publish(results, latencies, costs)
     return 1 if any(result.failure for row in results.values() for result in row.values()) else 0
 
 
@@ -74,9 +79,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("rows", nargs="*", metavar="ROW", help="rows to run; all unless named")
     arguments = parser.parse_args()
     known = {row.name: row for row in ROWS}
-    arguments.latency = LATENCY in arguments.rows or not (arguments.rows or arguments.quick)
-    if unknown := [name for name in arguments.rows if name not in known and name != LATENCY]:
-        parser.error(f"no row {', '.join(unknown)}; there are {', '.join((*known, LATENCY))}")
+    everything = not (arguments.rows or arguments.quick)
+    arguments.latency, arguments.faces = (everything or name in arguments.rows for name in (LATENCY, FACES))
+    names = (*known, LATENCY, FACES)
+    if unknown := [name for name in arguments.rows if name not in names]:
+        parser.error(f"no row {', '.join(unknown)}; there are {', '.join(names)}")
     arguments.rows = [known[name] for name in known if not arguments.rows or name in arguments.rows]
     return arguments
 
@@ -101,10 +108,11 @@ def tell(words: str) -> None:
     print(words, flush=True)
 
 
-def report(results: Results, latencies: Sequence[Latency]) -> str:
+def report(results: Results, latencies: Sequence[Latency], costs: Sequence[Cost] = ()) -> str:
     """The tables of the README."""
     tables = [conditions(), table.ratios(ROWS, results), COSTS, table.costs(ROWS, results)] if results else []
     tables += [latency.WORDS, latency.table(latencies)] if latencies else []
+    tables += [faces.WORDS, faces.table(costs)] if costs else []
     return "\n\n".join(tables)
 
 
@@ -129,10 +137,10 @@ def said(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def publish(results: Results, latencies: Sequence[Latency]) -> None:
+def publish(results: Results, latencies: Sequence[Latency], costs: Sequence[Cost] = ()) -> None:
     """Rewrite the tables of the README and of RESULTS.md."""
     before, after = re.split(rf"{re.escape(BEGIN)}.*{re.escape(END)}", README.read_text(), maxsplit=1, flags=re.DOTALL)
-    README.write_text(f"{before}{BEGIN}\n\n{report(results, latencies)}\n\n{END}{after}")
+    README.write_text(f"{before}{BEGIN}\n\n{report(results, latencies, costs)}\n\n{END}{after}")
     DETAILS.write_text(f"# What `make bench` measured\n\n{conditions()}\n\n{table.seconds(ROWS, results)}\n")
 
 
