@@ -16,7 +16,7 @@ from postboat.status import ServiceStatus
 from postboat.ui.apart.apart import Apart
 from postboat.ui.apart.words import only_when_it_goes_on
 from postboat.ui.link import CannotShow
-from postboat.ui.waiting import joined
+from postboat.ui.shell import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

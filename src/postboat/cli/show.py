@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from postboat.ui import faces as ui
 from postboat.ui.plain.out import Out
-from postboat.ui.waiting import joined
+from postboat.ui.shell import joined
 from postboat.ui.words import Manner
 
 if TYPE_CHECKING:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from postboat.events import (
@@ -28,7 +26,7 @@ from postboat.ui.life import merged
 from postboat.ui.view import NO_COUNTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
 
     from postboat.events import Event
     from postboat.ui.life import Life
@@ -194,7 +192,7 @@ def row(account: AccountView, life: Life) -> str:
     if life.paused:
         return f"{name}  paused"
     if life.waits is not None:
-        again = f", next try {at(life.waits.until)}" if life.waits.until is not None else ""
+        again = f", next try {times.hour(life.waits.until)}" if life.waits.until is not None else ""
         return f"{name}  waits{again}: {words.clean(life.waits.reason)}"
     if not life.syncs:
         return f"{name}  starting"
@@ -214,18 +212,4 @@ def _watched(life: Life) -> tuple[str, str]:
 
 
 def _next(life: Life) -> str:
-    return f"next sync {at(life.rests)}" if life.rests is not None else ""
-
-
-# --- times --------------------------------------------------------------------------------------------------------
-
-
-def at(moment: float) -> str:
-    """Write a time of day, given in seconds since the epoch."""
-    return time.strftime("%H:%M", time.localtime(moment))
-
-
-def dated(lines: Iterable[str], now: Callable[[], datetime] | None = None) -> list[str]:
-    """Put the local time before each line: weeks later nobody knows any more when it was written."""
-    stamp = (now or datetime.now)().strftime("%Y-%m-%d %H:%M:%S")
-    return [f"{stamp} {line}" for line in lines]
+    return f"next sync {times.hour(life.rests)}" if life.rests is not None else ""

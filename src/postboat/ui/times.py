@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from postboat.ui import words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
 
 MINUTE, HOUR = 60.0, 3600.0
 
@@ -35,6 +40,19 @@ def clock(then: float, now: float) -> str:
 def time_of_day(then: float) -> str:
     """Write a moment as a clock on the wall shows it, in eight columns: "14:05:09"."""
     return time.strftime("%H:%M:%S", time.localtime(then))
+
+
+def hour(then: float) -> str:
+    """Write a moment of today, or of the next hours, in five columns: "14:05"."""
+    return time.strftime("%H:%M", time.localtime(then))
+
+
+def dated(lines: Iterable[str], now: Callable[[], datetime] | None = None) -> list[str]:
+    """Put the local time before each line: weeks later nobody knows any more when it was written."""
+    from datetime import datetime
+
+    stamp = (now or datetime.now)().strftime("%Y-%m-%d %H:%M:%S")
+    return [f"{stamp} {line}" for line in lines]
 
 
 def _at(then: float, now: float) -> str:

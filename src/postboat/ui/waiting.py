@@ -1,19 +1,14 @@
-"""Sentences about what waits: deletions for the user's word, and messages that failed for their time.
-
-Commands in them can be pasted into a shell as they are, whatever the folder's name is made of.
-"""
+"""Sentences about what waits: deletions for the user's word, and messages that failed for their time."""
 
 from __future__ import annotations
 
-import re
-import time
 from typing import TYPE_CHECKING, Protocol
 
 from postboat.model import Suspicion
-from postboat.ui import words
+from postboat.ui import shell, words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from postboat.events import MessagesAside, PlanDecided, PlanHeld
     from postboat.ui.view import AccountView
@@ -25,7 +20,6 @@ SUBJECT = 48
 """Columns that a subject gets at most."""
 LOST: Mapping[str, str] = {"remote": "the Maildir", "local": "the server"}
 """What lost the messages, by the side that still has them."""
-_PLAIN_WORD = re.compile(r"[\w@%+:,./-]+")
 
 
 class Held(Protocol):
@@ -85,7 +79,7 @@ def choices(held: Held, manner: Manner) -> tuple[str, ...]:
         "if that is meant:": "confirm",
         f"to get {'it' if held.count == 1 else 'them'} back:": "restore",
     }
-    told = [f"  {way:<18} {command(name, held.account, held.folder, manner)}" for way, name in ways.items()]
+    told = [f"  {way:<18} {shell.command(name, held.account, held.folder, manner)}" for way, name in ways.items()]
     if held.on == "remote" and held.suspicion in _DISK:
         told.insert(0, "  if the right disk is not mounted: mount it, and sync again")
     return tuple(told)
@@ -136,8 +130,8 @@ def all_held(account: AccountView, manner: Manner) -> tuple[str, ...]:
     many = words.plural(len(account.held_folders), "folder")
     return (
         f"{words.clean(account.name)}: {many} held; `{manner.program} restore` lists them all",
-        f"  if all that is meant:  {command('confirm', account.name, '', manner)}",
-        f"  to get all of it back: {command('restore', account.name, '', manner)}",
+        f"  if all that is meant:  {shell.command('confirm', account.name, '', manner)}",
+        f"  to get all of it back: {shell.command('restore', account.name, '', manner)}",
     )
 
 
@@ -170,8 +164,10 @@ def decided(event: PlanDecided, manner: Manner) -> str:
 
 def aside(event: MessagesAside, manner: Manner) -> str:
     """Tell of messages that failed before: when they are tried again, and why the first failed."""
+    from postboat.ui import times
+
     many = words.plural(event.count, "message")
-    due = time.strftime("%H:%M", time.localtime(event.due))  # they wait for a day at most
+    due = times.hour(event.due)  # they wait for a day at most
     state = f"{many} {'is' if event.count == 1 else 'are'} put aside, tried again at {due} (or now, with --retry)"
     return f"{words.about(event, manner)}{state}: {words.clean(event.reason)}"
 
@@ -179,37 +175,3 @@ def aside(event: MessagesAside, manner: Manner) -> str:
 def too_many_aside(event: MessagesAside, manner: Manner) -> str:
     """Tell that messages put aside in further folders are counted and not told one by one."""
     return f"{words.about_account(event, manner)}more messages are put aside in other folders, and only counted"
-
-
-# --- commands -----------------------------------------------------------------------------------------------------
-
-
-def command(name: str, account: str, folder: str, manner: Manner, *options: str) -> str:
-    """Write a command about an account or one of its folders, ready to be pasted into a shell."""
-    target = f"{account}:{folder}" if folder else account
-    word = quoted(target, ascii_only=not manner.arrows)
-    arguments = [*options, "--", word] if target.startswith("-") else [word, *options]
-    return " ".join([manner.program, name, *arguments])
-
-
-def joined(arguments: Sequence[str]) -> str:
-    """Write the words of a command so that a shell takes them apart as they are."""
-    return " ".join(map(quoted, arguments))
-
-
-def quoted(text: str, *, ascii_only: bool = False) -> str:
-    r"""Quote a word for a shell. What could steer a terminal or get lost on the way is written as `$'\ooo'`."""
-    if text and _PLAIN_WORD.fullmatch(text) and (text.isascii() or not ascii_only):
-        return text
-    if words.clean(text) == text and (text.isascii() or not ascii_only):
-        return "'" + text.replace("'", "'\\''") + "'"
-    return "$'" + "".join(_escaped(char, ascii_only=ascii_only) for char in text) + "'"
-
-
-def _escaped(char: str, *, ascii_only: bool) -> str:
-    if char in "\\'":
-        return f"\\{char}"
-    if words.clean(char) == char and (char.isascii() or not ascii_only):
-        return char
-    foreign = "surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass"
-    return "".join(f"\\{octet:03o}" for octet in char.encode(errors=foreign))

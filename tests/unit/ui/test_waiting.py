@@ -1,16 +1,14 @@
-"""Deletions that wait for the user's word, messages that wait for their time, and commands to be pasted."""
+"""Deletions that wait for the user's word, and messages that wait for their time."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
 
 import pytest
 
 from postboat.events import MessagesAside, PlanDecided, PlanHeld
 from postboat.model import Suspicion
-from postboat.ui import waiting
+from postboat.ui import shell, waiting
 from postboat.ui.words import Manner
 
 PLAIN = Manner()
@@ -142,54 +140,6 @@ def test_messages_put_aside_tell_when_and_why(monkeypatch: pytest.MonkeyPatch) -
         time.tzset()
 
 
-NAMES = [
-    "INBOX",
-    "Sent Items",
-    "it's",
-    'say "hi"',
-    "$HOME `id` $(id) !x * ? ~ & ; | <",
-    "back\\slash",
-    "Entwürfe",
-    "草稿 2026",
-    "new\nline",
-    "\x1b]0;steer\x07",
-    "tab\tand 'quote' and \\ and é",
-    "\u202eright to left",
-    "-dash",
-    "=zsh",
-    "~user",
-    "a:b/c.d",
-    "\x0123 digits behind an escape",
-]
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("ascii_only", [False, True])
-def test_a_shell_reads_a_quoted_name_as_it_was(name: str, ascii_only: bool) -> None:
-    quoted = waiting.quoted(name, ascii_only=ascii_only)
-    assert quoted.isprintable()
-    assert quoted.isascii() or not ascii_only
-    script = f"printf %s: {quoted}" if not name.startswith("-") else f"printf %s: x{quoted}"
-    environment = os.environ | {"LC_ALL": "C.UTF-8"}
-    done = subprocess.run(["bash", "-c", script], capture_output=True, check=True, env=environment)
-    assert done.stdout.decode() == ("x" if name.startswith("-") else "") + name + ":"
-
-
-def test_plain_words_are_not_quoted() -> None:
-    assert waiting.quoted("MyMail:Archive/2026") == "MyMail:Archive/2026"
-    assert waiting.quoted("") == "''"
-
-
-@pytest.mark.parametrize("name", ["\udcff", "\ud800"])
-def test_names_that_are_no_unicode_break_nothing(name: str) -> None:
-    assert waiting.quoted(name).isprintable()
-
-
-def test_a_name_that_looks_like_an_option_is_kept_from_being_one() -> None:
-    assert waiting.command("confirm", "-odd", "Box", PLAIN) == "postboat confirm -- -odd:Box"
-    assert waiting.command("restore", "-odd", "", PLAIN, "--deleted") == "postboat restore --deleted -- -odd"
-
-
 def test_commands_find_the_same_configuration() -> None:
-    manner = Manner(program=waiting.joined(["postboat", "-c", "/home/me/my config.toml"]))
+    manner = Manner(program=shell.joined(["postboat", "-c", "/home/me/my config.toml"]))
     assert waiting.held(held(), manner)[1].endswith("  postboat -c '/home/me/my config.toml' confirm MyMail:Archive")

@@ -90,6 +90,6 @@ def _shower(usage: Usage, form: str) -> Show:
 
 def _program(usage: Usage) -> str:
     """What a command begins with that is to find the same configuration."""
-    from postboat.ui.waiting import joined
+    from postboat.ui.shell import joined
 
     return joined(["postboat", *(["-c", str(usage.config.expanduser().absolute())] if usage.config else [])])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from postboat.account_status import IDLE, NEEDS_USER, PAUSED, SYNCING, WAITING
 from postboat.errors import ServerUnreachable, SignInRefused
-from postboat.ui import lasting, waiting, words
+from postboat.ui import lasting, shell, words
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def failure(reason: str) -> tuple[str, ...]:
 
 def advice(account: str, exit_code: int, manner: Manner) -> str:
     """Tell what to do about an account that could not be synced."""
-    return words.ADVICE.get(exit_code, "").format(account=waiting.quoted(account))
+    return words.ADVICE.get(exit_code, "").format(account=shell.quoted(account))
 
 
 def is_away(event: AccountFailed | AccountWaits, *, goes_on: bool) -> bool:
@@ -134,7 +134,7 @@ def is_away(event: AccountFailed | AccountWaits, *, goes_on: bool) -> bool:
 
 def retry(account: str, manner: Manner) -> str:
     """Tell how to try messages again that failed."""
-    return f"`{manner.program} sync -o --retry -a {waiting.quoted(account)}` tries them now."
+    return f"`{manner.program} sync -o --retry -a {shell.quoted(account)}` tries them now."
 
 
 def unnamed(line: str, account: str) -> str:

@@ -75,6 +75,6 @@ class Basic:
         """Add what the reader cannot know: the time, or for the journal, which knows it, how important a line is."""
         if not self.view.lasting:
             return lines
-        from postboat.ui import lasting
+        from postboat.ui import times
 
-        return [importance + line for line in lines] if out.is_journal else lasting.dated(lines, self.now)
+        return [importance + line for line in lines] if out.is_journal else times.dated(lines, self.now)

@@ -192,9 +192,9 @@ class Tty:
     def _dated(self, lines: Sequence[str]) -> Sequence[str]:
         if not self.view.lasting:
             return lines
-        from postboat.ui import lasting
+        from postboat.ui import times
 
-        return lasting.dated(lines, self.now)
+        return times.dated(lines, self.now)
 
     def _coloured(self, lines: Iterable[str], colour: str) -> list[str]:
         plain = not (self.colour and self.err.isatty)

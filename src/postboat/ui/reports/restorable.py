@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from postboat.model import Suspicion
-from postboat.ui import waiting, words
+from postboat.ui import shell, waiting, words
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _kept(report: Restorable, manner: Manner) -> Iterator[str]:
         many = words.plural(kept.messages, "message")
         yield f"  {kept.listed}  {many:<{column}}  {words.clean(kept.folder)}"
     last = report.kept[-1]
-    yield f"  to get the last back:  {waiting.command('restore', report.account, last.folder, manner, '--deleted')}"
+    yield f"  to get the last back:  {shell.command('restore', report.account, last.folder, manner, '--deleted')}"
     yield "  earlier ones: --deleted WHEN, with a time of the list, its beginning, or a span such as 2h or 3d"
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from postboat.errors import ServerUnreachable
 from postboat.status import IDLE, NEEDS_USER
-from postboat.ui import times, waiting, words
+from postboat.ui import shell, times, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ def state_of(account: AccountStatus, now: float, manner: Manner) -> str:
     """Tell in a few words how an account is."""
     match account.state:
         case "paused":
-            return f"paused; `{waiting.command('resume', account.name, '', manner)}` lets it go on"
+            return f"paused; `{shell.command('resume', account.name, '', manner)}` lets it go on"
         case "starting":
             return "starts"
         case "syncing" if account.listed:
@@ -105,7 +105,7 @@ def _why(account: AccountStatus, now: float, manner: Manner) -> Iterator[tuple[s
         yield "what helps", words.ADVICE[5].format(account=words.clean(account.name))
     if account.phase == NEEDS_USER:
         again = f", or by itself {times.ahead(account.until, now)}" if account.until is not None else ""
-        yield "then", f"`{waiting.command('now', account.name, '', manner)}` tries it again at once{again}"
+        yield "then", f"`{shell.command('now', account.name, '', manner)}` tries it again at once{again}"
 
 
 def _synced(account: AccountStatus, now: float) -> str:
@@ -135,7 +135,7 @@ def _troubles(account: AccountStatus, manner: Manner) -> Iterator[tuple[str, str
     if by["failed"]:
         yield "failed", f"{words.plural(account.failed, 'message')} in {_folders(by['failed'])}"
     if by["aside"]:
-        retry = f"{manner.program} sync -o --retry -a {waiting.quoted(account.name)}"
+        retry = f"{manner.program} sync -o --retry -a {shell.quoted(account.name)}"
         yield (
             "put aside",
             f"{words.plural(account.aside, 'message')} in {_folders(by['aside'])}; `{retry}` tries them now",
