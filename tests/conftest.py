@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from tests.servers.courier import CourierServer
 from tests.servers.cyrus import CyrusServer
 from tests.servers.dovecot import DovecotServer
@@ -28,6 +29,9 @@ ON_CI = os.environ.get("CI") == "true"
 # What the tests start inherits which signals are ignored: by nohup, or by a shell that runs them in the background.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+settings.register_profile("any speed", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("any speed")
 
 
 @pytest.fixture
