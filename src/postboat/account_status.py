@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 
 from postboat.counts import Counts
-from postboat.values import dataclass
+from postboat.values import SideName, dataclass
 
 STARTING, SYNCING, IDLE, WAITING, NEEDS_USER, PAUSED = "starting", "syncing", "idle", "waiting", "needs-user", "paused"
 USERS_TURN = frozenset({2, 5})
@@ -47,7 +47,7 @@ class HeldPlan:
     """Deletions that wait for the user's word, as `events.PlanHeld` tells of them."""
 
     folder: str
-    on: str
+    on: SideName
     suspicion: str
     count: int
     of: int

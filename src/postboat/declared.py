@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from functools import cache
-from math import isfinite
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     Read = Callable[[Any], Any]
     """Makes a value of what JSON gave for it. Raises TypeError when it is no such value."""
+
+FURTHEST = 6e10
+"""Seconds before and after 1970 that can be told as a date everywhere: some nineteen centuries."""
 
 
 def read_fields(kind: type, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,7 +32,7 @@ def read_field(kind: type, name: str, value: object) -> Any:
 
 @cache
 def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+    return get_type_hints(kind, include_extras=True)
 
 
 @cache
@@ -41,6 +43,8 @@ def _reader(hint: Any) -> Read:
         return lambda value: value
     if hint is float:
         return _number
+    if origin is Annotated:
+        return _one_of(hint.__metadata__)
     if isinstance(hint, UnionType):
         return _either([_reader(each) for each in args])
     if origin is tuple and args[-1] is not ...:
@@ -71,7 +75,7 @@ def _number(value: object) -> float:
         number = float(value) if type(value) is int else _exactly(float, value)
     except OverflowError as error:
         raise TypeError(str(error)) from error
-    if not isfinite(number):
+    if not abs(number) <= FURTHEST:  # so that it can be told as a date wherever it is one
         raise TypeError(f"{number} is no number to go by")
     return float(number)
 
@@ -86,6 +90,15 @@ def _either(reads: list[Read]) -> Read:
         raise TypeError(f"{value!r} is none of what it may be")
 
     return first_fit
+
+
+def _one_of(values: tuple[object, ...]) -> Read:
+    def known(value: object) -> object:
+        if value not in values:
+            raise TypeError(f"{value!r} is none of {values!r}")
+        return value
+
+    return known
 
 
 def _several(kind: Callable[[list[Any]], Any], read: Read) -> Read:

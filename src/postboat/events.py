@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import field
 
 from postboat.counts import Counts as Counts  # noqa: TC001 - at run time too: it is read by its declared type
-from postboat.values import dataclass
+from postboat.values import SideName, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class FoldersUnchanged(AccountEvent):
 class FolderCreated(FolderEvent):
     """A folder was created on `side` ("remote" or "local"), or would be in a dry run."""
 
-    side: str
+    side: SideName
     name: str
 
 
@@ -95,7 +95,7 @@ class FolderProgressed(FolderEvent):
 class FolderScanned(FolderEvent):
     """How far a long look at one side of a folder has come; short ones are not told of."""
 
-    side: str
+    side: SideName
     """The side ("remote" or "local") that is looked at."""
     done: int
     of: int
@@ -115,7 +115,7 @@ class MessageFailed(FolderEvent):
 class MessageCameBack(FolderEvent):
     """A message deleted on one side was changed on the other since: the change won."""
 
-    deleted_on: str
+    deleted_on: SideName
     key: str
 
 
@@ -123,7 +123,7 @@ class MessageCameBack(FolderEvent):
 class PlanHeld(FolderEvent):
     """Deletions look like an accident and wait for the user's word. `folder` is "" when all folders are gone."""
 
-    on: str
+    on: SideName
     """The side ("remote" or "local") that still has the messages."""
     suspicion: str
     """The value of a `model.Suspicion`."""
@@ -139,7 +139,7 @@ class PlanHeld(FolderEvent):
 class PlanDecided(FolderEvent):
     """The user's word on held deletions was written down: the sync that follows carries it out."""
 
-    on: str
+    on: SideName
     """The side ("remote" or "local") that still has the messages."""
     verdict: str
     """The value of a `model.Verdict`."""

@@ -119,8 +119,10 @@ def learn(status: ServiceStatus, event: Event, now: float) -> None:
                 status.account(name, now)
         case MachineSlept():
             status.woke = now
-        case ConfigReloaded(problems=problems):
+        case ConfigReloaded(problems=problems, accounts=names):
             status.problems = problems
+            if names and not problems:
+                status.accounts = {name: status.account(name, now) for name in names}
         case ServiceStopping():
             status.stopping = True
 

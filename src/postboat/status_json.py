@@ -31,7 +31,10 @@ def as_json(status: ServiceStatus) -> dict[str, Any]:
 def _account_as_json(account: AccountStatus) -> dict[str, Any]:
     facts = {name: value for name, value in asdict(account).items() if name not in ("touched", "troubles")}
     counts = {name: getattr(account, name) for name in ("state", "failed_folders", "failed", "aside", "held")}
-    troubles = [{"folder": name, **asdict(trouble)} for name, trouble in account.troubles.items()]
+    troubles = [
+        {"folder": name, **asdict(trouble), "touched": name in account.touched}
+        for name, trouble in account.troubles.items()
+    ]
     return facts | counts | {"troubles": troubles}
 
 
@@ -45,7 +48,10 @@ def from_json(facts: Mapping[str, Any]) -> ServiceStatus:
     for told in facts["accounts"]:
         account = status.accounts[str(told["name"])] = _set(AccountStatus(str(told["name"])), told, _ACCOUNT)
         for trouble in told.get("troubles", ()):
-            account.troubles[str(trouble["folder"])] = _set(FolderTrouble(), trouble, _TROUBLE)
+            folder = str(trouble["folder"])
+            account.troubles[folder] = _set(FolderTrouble(), trouble, _TROUBLE)
+            if trouble.get("touched") is True:  # else the end of the sync under way would tell that it is over
+                account.touched.add(folder)
     return status
 
 

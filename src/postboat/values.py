@@ -12,7 +12,7 @@ import dataclasses
 from dataclasses import MISSING
 from inspect import get_annotations
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +32,10 @@ else:
             return _made(cls, frozen=frozen, kw_only=kw_only)
 
         return make
+
+
+SideName = Annotated[str, "remote", "local"]
+"""A side (`model.Side`) in what is told to other programs."""
 
 
 def _made(plain: type, *, frozen: bool, kw_only: bool) -> type:

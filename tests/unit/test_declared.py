@@ -7,7 +7,7 @@ from dataclasses import field
 import pytest
 
 from postboat.declared import read_field, read_fields
-from postboat.values import dataclass
+from postboat.values import SideName, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Outer:
     named: dict[str, Inner] = field(default_factory=dict)
     anything: object = None
     inner: Inner | None = None
+    side: SideName = "local"
 
 
 FITTING = [
@@ -43,6 +44,7 @@ FITTING = [
     ("named", {"a": {"number": 1}}, {"a": Inner(1)}),
     ("anything", [{}], [{}]),
     ("inner", {"number": 1, "colour": "blue"}, Inner(1)),
+    ("side", "remote", "remote"),
 ]
 
 
@@ -57,9 +59,18 @@ def test_a_value_is_of_its_fields_type(name: str, value: object, read: object) -
     ("name", "value"),
     [
         *(("text", 1), ("text", None), ("many", True), ("many", 1.0), ("many", "1"), ("time", "soon"), ("time", True)),
-        *(("time", float("nan")), ("time", float("inf")), ("time", 10**400), ("yes", 1), ("pair", [1]), ("pair", "12")),
+        *(
+            ("time", float("nan")),
+            ("time", float("-inf")),
+            ("time", 6.1e10),
+            ("time", 10**400),
+            ("yes", 1),
+            ("pair", [1]),
+            ("pair", "12"),
+        ),
         *(("pair", [1, 2, 3]), ("pair", [1, "2"]), ("several", {}), ("several", [{}]), ("several", [None])),
         *(("listed", [1]), ("listed", None), ("named", []), ("named", {"a": 1}), ("inner", {}), ("inner", [1])),
+        *(("side", "inside"), ("side", None), ("side", ["local"])),
     ],
 )
 def test_a_value_of_another_type_is_refused(name: str, value: object) -> None:

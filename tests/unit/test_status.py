@@ -253,6 +253,13 @@ def test_the_run_as_a_whole_is_known() -> None:
     assert list(status.accounts) == ["B"]
 
 
+def test_another_configuration_says_which_accounts_there_are() -> None:
+    status = fold(ServiceStarted(("A", "B", "C")), AccountPaused("C"), ConfigReloaded(("line 3",), ("Z",)))
+    assert list(status.accounts) == ["A", "B", "C"]
+    learn(status, ConfigReloaded(accounts=("D", "C", "A")), 103.0)
+    assert (list(status.accounts), status.accounts["C"].paused) == (["D", "C", "A"], True)
+
+
 def test_weeks_leave_no_more_behind_than_a_day() -> None:
     def kept(cycles: int) -> int:
         status = ServiceStatus(1, "0", 0.0, "c")

@@ -65,14 +65,26 @@ ACCOUNT_EVENTS = [
 ]
 
 
-@given(st.lists(st.sampled_from(ACCOUNT_EVENTS), max_size=30))
-@settings(max_examples=60, deadline=None)
-def test_a_status_is_read_as_it_was_sent(told: list[events.Event]) -> None:
-    sent = fold(*told)
-    got = from_json(json.loads(json.dumps(as_json(sent))))
-    for each in sent.accounts.values():
-        each.touched.clear()  # of use only where the events are heard
-    assert got == sent
+TOLD = st.lists(st.sampled_from(ACCOUNT_EVENTS), max_size=30)
+
+
+@given(TOLD, TOLD)
+@settings(max_examples=100, deadline=None)
+def test_who_reads_a_status_goes_on_as_who_heard_all(before: list[events.Event], after: list[events.Event]) -> None:
+    heard = fold(*before)
+    read = from_json(json.loads(json.dumps(as_json(heard))))
+    assert as_json(read) == as_json(heard)
+    for second, event in enumerate(after):
+        learn(heard, event, 200.0 + second)
+        learn(read, event, 200.0 + second)
+    assert as_json(read) == as_json(heard)
+
+
+def test_what_failed_before_who_reads_came_is_not_forgotten_at_the_end_of_that_sync() -> None:
+    begun = fold(AccountStarted("A"), FoldersListed("A", 1), FolderFailed("A", "B", "why"))
+    read = from_json(json.loads(json.dumps(as_json(begun))))
+    learn(read, AccountFinished("A", Counts(), 1, 1, 0.1), 200.0)
+    assert read.accounts["A"].troubles["B"].reason == "why"
 
 
 def test_an_older_or_newer_programs_status_can_be_read() -> None:

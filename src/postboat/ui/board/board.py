@@ -174,7 +174,7 @@ class Board:
                 self._note_lights(event, when)
                 return
             case ConfigReloaded(problems=(), accounts=names) if names:
-                self._keep_only(names, when)
+                self.desks = {name: desk for name, desk in self.desks.items() if name in names}
             case RunFinished():
                 for desk in self.desks.values():
                     desk.lights = ()
@@ -237,11 +237,6 @@ class Board:
         down, up = desk.traffic.learn(event.received, event.sent, when)
         if down or up:
             self.traffic.add(down, up, when)
-
-    def _keep_only(self, names: tuple[str, ...], when: float) -> None:
-        """Take the accounts of another configuration for all there are, in its order."""
-        self.status.accounts = {name: self.status.account(name, when) for name in names}
-        self.desks = {name: desk for name, desk in self.desks.items() if name in names}
 
     # --- a snapshot ---------------------------------------------------------------------------------------------
 

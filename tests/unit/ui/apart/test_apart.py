@@ -146,7 +146,7 @@ async def test_it_knows_how_it_was_started(scene: Scene) -> None:
 
 @pytest.mark.parametrize("how", ["os.kill(os.getpid(), 9)", "os._exit(3)", "raise KeyError('x')", "return_ = 0"])
 async def test_when_it_ends_the_run_goes_on_in_lines_and_it_is_told_once(scene: Scene, how: str) -> None:
-    await scene.begin(f"link.take()\nfor line in lines():\n    if hasattr(line, 'event'): break\n{how}")
+    await scene.begin(f"for line in lines():\n    if hasattr(line, 'event'): break\n{how}")
     scene.publish(DONE[0])
     await scene.told("the sync goes on")
     scene.publish(*DONE[1:])

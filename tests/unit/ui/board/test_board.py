@@ -88,6 +88,7 @@ TIMES = st.floats(NOW - 1e6, NOW + 1e6)
 COUNTS = st.builds(Counts, *[NUMBERS] * 11)
 VALUES = {
     "str": NAMES,
+    "SideName": st.sampled_from(["local", "remote"]),
     "int": NUMBERS,
     "float": TIMES,
     "bool": st.booleans(),
@@ -98,7 +99,7 @@ VALUES = {
     "tuple[Light, ...]": st.lists(st.builds(Light, st.sampled_from(["copying", "free", "odd"]), NAMES)).map(tuple),
     "tuple[dict[str, object], ...]": st.just(({"do": "copy", "to": "local", "message": "7"},)),
 }
-SPECIAL = {"exit_code": st.integers(0, 8), "side": st.sampled_from(["local", "remote"]), "seconds": st.floats(0, 1e6)}
+SPECIAL = {"exit_code": st.integers(0, 8), "seconds": st.floats(0, 1e6)}
 
 
 def any_of(kind):
@@ -106,10 +107,6 @@ def any_of(kind):
     facts = {
         each.name: SPECIAL[each.name] if each.name in SPECIAL else VALUES[types[each.name]] for each in fields(kind)
     }
-    if kind in (PlanHeld, PlanDecided):
-        facts["on"] = SPECIAL["side"]
-    if kind is events.MessageCameBack:
-        facts["deleted_on"] = SPECIAL["side"]
     return st.builds(kind, **facts)
 
 
