@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postboat.ui.board import Board
-from postboat.ui.lines import told
 from postboat.ui.link import Happened
+from postboat.ui.links.ndjson import told
 from postboat.ui.words import Manner
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import time
 from typing import TYPE_CHECKING
 
 from postboat.cli.client import Ended, NotRunning, Refused, Service
-from postboat.ui.inbox import Inbox
-from postboat.ui.lines import as_request, told
 from postboat.ui.link import Answered, Happened, Lost, Snapshot
+from postboat.ui.links.inbox import Inbox
+from postboat.ui.links.ndjson import as_request, told
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -258,7 +258,7 @@ def _fold_folder(view: View, account: AccountView, event: FolderEvent, now: floa
         case PlanShown(operations=operations):
             account.working.pop(event.folder, None)
             account.folders_done += 1
-            from postboat.ui.plans import would  # only dry runs pay for it
+            from postboat.ui.sentences.dry_run import would  # only dry runs pay for it
 
             account.would += would(operations)
             return

@@ -59,7 +59,7 @@ def talk(usage: Usage) -> int:
 def _link(usage: Usage) -> Link:
     """What is looked at. Raises `ConfigError` when there is no such recording or configuration."""
     if usage.replay is not None:
-        from postboat.ui.replay import Recording
+        from postboat.ui.links.replay import Recording
 
         return Recording(usage.replay, usage.speed)
     from postboat.cli.attached import Attached

@@ -22,8 +22,8 @@ from postboat.ui.apart.process import Process
 from postboat.ui.apart.stray import Stray
 from postboat.ui.link import CannotShow
 from postboat.ui.plain.basic import Basic
-from postboat.ui.summary import summary
-from postboat.ui.telling import told_stopped, told_trouble
+from postboat.ui.sentences.summary import summary
+from postboat.ui.sentences.telling import told_stopped, told_trouble
 from postboat.ui.view import fold
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Apart:
 
     async def show(self, events: AsyncIterable[Event]) -> None:
         """Show events until there are no more, by the child or, once that is gone, in lines; then sum up."""
-        watching = asyncio.create_task(self._watch(), name="face apart")
+        watching = asyncio.create_task(self._watch(getattr(events, "look_away", None)), name="face apart")
         self._heed_suspension()
         dropped = 0
         try:
@@ -132,6 +132,7 @@ class Apart:
         finally:
             watching.cancel()
             self.close()
+            self._told.set()
             await asyncio.gather(watching, return_exceptions=True)
 
     async def _take(self, event: Event) -> None:
@@ -144,14 +145,16 @@ class Apart:
             self._troubles.extend(told_trouble(event, view, self._plain.manner))
         self._line.offer(event, time.time())
 
-    async def _watch(self) -> None:
-        """Go on in lines when the child ends before the run does."""
+    async def _watch(self, look_away: Callable[[], None] | None) -> None:
+        """Go on in lines when the child ends before the run does; lines do not tell what connections do."""
         await self._line.over.wait()
         if self._line.dismissed or self._process is None:
             return
         if not self._line.stood_still:
             await self._process.gone(LEAVING)
         parting = self._parting(self._process.code)
+        if look_away is not None:
+            look_away()
         said = self._end_child(screen=not self._line.left_well)
         await self._plain.err.lines((*said, *self._troubles, *parting))
         self._troubles.clear()

@@ -8,9 +8,9 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from postboat.ui.inbox import Inbox
-from postboat.ui.lines import as_request, from_parent
 from postboat.ui.link import Answered, Over
+from postboat.ui.links.inbox import Inbox
+from postboat.ui.links.ndjson import as_request, from_parent
 from postboat.ui.words import Manner
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from postboat.ui import waiting
 from postboat.ui import words as common
 from postboat.ui.blinkenlights import words
 from postboat.ui.board.spans import Row, Span, width_of, wrapped
+from postboat.ui.sentences import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postboat.account_status import SYNCING
-from postboat.ui import waiting, words
+from postboat.ui import words
 from postboat.ui.board import lights
 from postboat.ui.board import words as told
 from postboat.ui.board.bays import Bay
 from postboat.ui.board.spans import Look, Span
+from postboat.ui.sentences import waiting
 from postboat.ui.view import FolderView
 from postboat.values import dataclass
 

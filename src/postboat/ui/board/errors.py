@@ -18,8 +18,9 @@ from postboat.events import (
     MessagesAside,
     Warned,
 )
-from postboat.ui import lasting, waiting, words
+from postboat.ui import words
 from postboat.ui.board import words as told
+from postboat.ui.sentences import lasting, waiting
 from postboat.values import dataclass
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from postboat.events import (
     Warned,
 )
 from postboat.ui import words
-from postboat.ui.telling import told_news, told_trouble
+from postboat.ui.sentences.telling import told_news, told_trouble
 from postboat.values import dataclass
 
 if TYPE_CHECKING:

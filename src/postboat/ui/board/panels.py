@@ -5,13 +5,14 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from postboat.ui import times, waiting, words
+from postboat.ui import times, words
 from postboat.ui.board import accounts, lights, rows
 from postboat.ui.board import words as told
 from postboat.ui.board.focus import matches
 from postboat.ui.board.log import starts_with_account
 from postboat.ui.board.spans import Row, Span, cell, wrapped
 from postboat.ui.reports import status
+from postboat.ui.sentences import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from postboat.account_status import IDLE, NEEDS_USER, PAUSED, SYNCING, WAITING
 from postboat.errors import ServerUnreachable, SignInRefused
-from postboat.ui import lasting, shell, words
+from postboat.ui import shell, words
+from postboat.ui.sentences import lasting, single
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def failure(reason: str) -> tuple[str, ...]:
 
 def advice(account: str, exit_code: int, manner: Manner) -> str:
     """Tell what to do about an account that could not be synced."""
-    return words.ADVICE.get(exit_code, "").format(account=shell.quoted(account))
+    return single.ADVICE.get(exit_code, "").format(account=shell.quoted(account))
 
 
 def is_away(event: AccountFailed | AccountWaits, *, goes_on: bool) -> bool:

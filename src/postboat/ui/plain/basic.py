@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from postboat.events import FolderScanned
 from postboat.ui import words
 from postboat.ui.plain.out import Out
-from postboat.ui.telling import told_news, told_stopped, told_trouble
+from postboat.ui.sentences import single
+from postboat.ui.sentences.telling import told_news, told_stopped, told_trouble
 from postboat.ui.view import View, fold
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Basic:
         if now - self._looked < SPARSELY:
             return ()
         self._looked = now
-        return (words.scanned(event, self.manner),)
+        return (single.scanned(event, self.manner),)
 
     def dated(self, lines: Iterable[str], out: Out, importance: str = "") -> Iterable[str]:
         """Add what the reader cannot know: the time, or for the journal, which knows it, how important a line is."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from postboat.ui import words
-from postboat.ui.telling import told_news, told_stopped, told_trouble
+from postboat.ui.sentences.telling import told_news, told_stopped, told_trouble
 from postboat.ui.view import View, fold
 
 if TYPE_CHECKING:

@@ -46,7 +46,7 @@ from postboat.events import (
     RunFinished,
     Warned,
 )
-from postboat.ui.telling import told_news, told_trouble
+from postboat.ui.sentences.telling import told_news, told_trouble
 from postboat.ui.view import View, fold
 from postboat.ui.words import plural
 from postboat.values import dataclass

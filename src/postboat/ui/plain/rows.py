@@ -35,7 +35,7 @@ def rows(view: View, now: float, manner: words.Manner) -> list[str]:
 
 
 def _idle_row(account: AccountView, life: Life) -> str:
-    from postboat.ui import lasting  # only runs that go on pay for it
+    from postboat.ui.sentences import lasting  # only runs that go on pay for it
 
     return lasting.row(account, life)
 

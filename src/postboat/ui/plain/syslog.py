@@ -11,7 +11,7 @@ from postboat.events import AccountFailed, AccountWaits, FolderFailed, MessageFa
 from postboat.ui import words
 from postboat.ui.plain.out import Out
 from postboat.ui.plain.system_log import ERROR, INFO, WARNING, SystemLog
-from postboat.ui.telling import told_news, told_stopped, told_trouble
+from postboat.ui.sentences.telling import told_news, told_stopped, told_trouble
 from postboat.ui.view import View, fold
 
 if TYPE_CHECKING:

@@ -28,8 +28,8 @@ from postboat.events import (
 from postboat.ui import words
 from postboat.ui.plain.out import Out
 from postboat.ui.plain.rows import rows
-from postboat.ui.summary import account_summary, summary
-from postboat.ui.telling import told_news, told_stopped, told_trouble
+from postboat.ui.sentences.summary import account_summary, summary
+from postboat.ui.sentences.telling import told_news, told_stopped, told_trouble
 from postboat.ui.view import View, fold
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from postboat.model import Suspicion
-from postboat.ui import shell, waiting, words
+from postboat.ui import shell, words
+from postboat.ui.sentences import waiting
 from postboat.values import dataclass
 
 if TYPE_CHECKING:

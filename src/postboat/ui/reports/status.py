@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from postboat.errors import ServerUnreachable
 from postboat.status import IDLE, NEEDS_USER
 from postboat.ui import shell, times, words
+from postboat.ui.sentences import single
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +103,7 @@ def _why(account: AccountStatus, now: float, manner: Manner) -> Iterator[tuple[s
     for line in more[: words.DETAILS]:
         yield "", words.clean(line)
     if account.exit_code == 5:
-        yield "what helps", words.ADVICE[5].format(account=words.clean(account.name))
+        yield "what helps", single.ADVICE[5].format(account=words.clean(account.name))
     if account.phase == NEEDS_USER:
         again = f", or by itself {times.ahead(account.until, now)}" if account.until is not None else ""
         yield "then", f"`{shell.command('now', account.name, '', manner)}` tries it again at once{again}"

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, cast
 
 from postboat.account_status import IDLE, SYNCING
 from postboat.errors import SignInRefused
-from postboat.ui import times, waiting
+from postboat.ui import times
 from postboat.ui import words as sentences
 from postboat.ui.board import words as told
 from postboat.ui.board.lights import UNKNOWN, of_account, of_connection
 from postboat.ui.board.spans import Look
 from postboat.ui.board.traffic import QUIET
 from postboat.ui.link import Snapshot
+from postboat.ui.sentences import waiting
 from postboat.ui.window import words
 from postboat.ui.window.folders import folder_rows
 from postboat.ui.window.picture import Card, Line, Mark, Note, Picture, Plan, Trouble

@@ -30,8 +30,8 @@ from postboat.ui.plain.logfile import LogFile
 from postboat.ui.plain.out import Out
 from postboat.ui.plain.quiet import Quiet
 from postboat.ui.plain.tty import RED, Size, Tty
+from postboat.ui.sentences.waiting import IN_FULL
 from postboat.ui.view import View, fold
-from postboat.ui.waiting import IN_FULL
 from postboat.ui.words import DETAILS, Manner
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from postboat.errors import ConfigError
 from postboat.events import ServiceStarted
 from postboat.status import ServiceStatus
-from postboat.ui.inbox import Inbox
-from postboat.ui.lines import time_of, told
 from postboat.ui.link import Answered, Happened, Snapshot
+from postboat.ui.links.inbox import Inbox
+from postboat.ui.links.ndjson import time_of, told
 from postboat.ui.words import Manner
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.terminal import FakeFile, FakeTerminal
 
@@ -491,7 +491,7 @@ def test_no_order_of_events_makes_a_view_grow_or_fail(events: list[Event]) -> No
     view = View()
     face = Basic(Manner(), out=Out(FakeFile()), err=Out(FakeFile()))
     face.view = view
-    from postboat.ui.telling import told_news, told_trouble
+    from postboat.ui.sentences.telling import told_news, told_trouble
 
     def weeks(syncs: int) -> int:
         for _ in range(syncs):

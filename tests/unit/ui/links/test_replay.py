@@ -15,7 +15,7 @@ from postboat.events import AccountStarted, Event, ServiceStarted, Warned
 from postboat.status import ServiceStatus
 from postboat.status_json import as_json
 from postboat.ui.link import Answered, Happened, Line, Snapshot
-from postboat.ui.replay import Recording
+from postboat.ui.links.replay import Recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,14 +99,14 @@ def test_it_goes_as_fast_as_is_wanted_and_not_on_while_it_is_halted(play: Files,
     recording.slower()
     assert recording.speed == 512
     recording.faster()
-    monkeypatch.setattr("postboat.ui.replay.LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr("postboat.ui.links.replay.LONGEST_PAUSE", 0.01)
     recording.halt()
     assert isinstance(taken(recording, 1)[0], Happened)
     assert recording.now() >= THEN + 3600
 
 
 def test_what_took_long_is_passed_over(play: Files, monkeypatch) -> None:
-    monkeypatch.setattr("postboat.ui.replay.LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr("postboat.ui.links.replay.LONGEST_PAUSE", 0.05)
     recording = play(line(AccountStarted("A")), line(Warned("a day later"), 86_400))
     taken(recording, 3)
     assert recording.now() >= THEN + 86_400

@@ -8,7 +8,8 @@ import pytest
 
 from postboat.events import MessagesAside, PlanDecided, PlanHeld
 from postboat.model import Suspicion
-from postboat.ui import shell, waiting
+from postboat.ui import shell
+from postboat.ui.sentences import waiting
 from postboat.ui.words import Manner
 
 PLAIN = Manner()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postboat.ui import waiting, words
+from postboat.ui import words
+from postboat.ui.sentences import single, waiting
 
 if TYPE_CHECKING:
     from postboat.events import AccountFinished
@@ -30,7 +31,7 @@ def account_summary(account: AccountView, manner: words.Manner) -> list[str]:
     elif account.failed is not None and not account.told:
         return []
     elif account.failed is not None:
-        told.append(words.stopped_line(account.name, account.done, arrows=manner.arrows))
+        told.append(single.stopped_line(account.name, account.done, arrows=manner.arrows))
     if not manner.dry_run:
         told += _changed_folders(account, manner)
     return [*told, *_created_folders(account, manner), *waiting.reminder(account, manner)]
@@ -42,7 +43,7 @@ def account_rows(finished: AccountFinished, account: AccountView, manner: words.
 
 
 def _ending(finished: AccountFinished, account: AccountView, manner: words.Manner) -> str:
-    return words.account_line(finished, manner, account.would, sum(map(bool, account.held_folders)))
+    return single.account_line(finished, manner, account.would, sum(map(bool, account.held_folders)))
 
 
 def _changed_folders(account: AccountView, manner: words.Manner) -> list[str]:
@@ -58,12 +59,12 @@ def _created_folders(account: AccountView, manner: words.Manner) -> list[str]:
     for side in ("local", "remote"):
         names = [made.name or made.folder for made in account.created if made.side == side]
         if names:
-            told.append(f"  {words.made_on(side, manner)}: {words.named(names)}")
+            told.append(f"  {single.made_on(side, manner)}: {words.named(names)}")
     return told
 
 
 def _folder_line(folder: FolderView, manner: words.Manner) -> str:
     if not folder.failure:
-        return words.folder_line(folder.name, folder.done, arrows=manner.arrows)
+        return single.folder_line(folder.name, folder.done, arrows=manner.arrows)
     done = words.changes(folder.done, arrows=manner.arrows)
     return f"{words.clean(folder.name)}: failed{f' after {done}' if done else ''}"

@@ -15,8 +15,9 @@ from postboat.events import (
     PlanHeld,
     PlanShown,
 )
-from postboat.ui import waiting, words
-from postboat.ui.summary import account_rows
+from postboat.ui import words
+from postboat.ui.sentences import single, waiting
+from postboat.ui.sentences.summary import account_rows
 
 if TYPE_CHECKING:
     from postboat.events import Event
@@ -26,32 +27,32 @@ if TYPE_CHECKING:
 def told_news(event: Event, view: View, manner: words.Manner) -> tuple[str, ...]:
     """Lines about an event that went as it should."""
     if view.lasting:
-        from postboat.ui import lasting  # only runs that go on pay for it
+        from postboat.ui.sentences import lasting  # only runs that go on pay for it
 
         manner = lasting.spoken_of(view, manner)
         if (lines := lasting.told(event, view, manner)) is not None:
             return lines
     match event:
         case PlanShown():
-            from postboat.ui import plans  # only dry runs pay for it
+            from postboat.ui.sentences import dry_run  # only dry runs pay for it
 
-            return plans.planned(event, manner)
+            return dry_run.planned(event, manner)
         case MessageCameBack():
-            lines, nth = (words.came_back(event, manner),), view.accounts[event.account].came_back
-            return _bounded(nth, lines, words.too_many_came_back(event, manner))
+            lines, nth = (single.came_back(event, manner),), view.accounts[event.account].came_back
+            return _bounded(nth, lines, single.too_many_came_back(event, manner))
         case PlanDecided():
             lines = (waiting.decided(event, manner),)
             return _bounded(view.accounts[event.account].decided, lines, waiting.too_many_decided(event, manner))
         case AccountFinished():
             return tuple(account_rows(event, view.accounts[event.account], manner))
-    line = words.news(event, manner)
+    line = single.news(event, manner)
     return (line,) if line else ()
 
 
 def told_trouble(event: Event, view: View, manner: words.Manner) -> tuple[str, ...]:
     """Lines about what the user should see to; what there may be very much of is told up to a bound, then counted."""
     if view.lasting:
-        from postboat.ui import lasting
+        from postboat.ui.sentences import lasting
 
         manner = lasting.spoken_of(view, manner)
         if view.heard == "again":
@@ -63,7 +64,7 @@ def told_trouble(event: Event, view: View, manner: words.Manner) -> tuple[str, .
             return ()  # it was lost and is new: nothing in it can be taken for something else
         case MessageFailed():
             folder = view.accounts[event.account].working.get(event.folder)
-            nth, more = folder.messages_failed if folder else 1, words.too_many_failures(event, manner)
+            nth, more = folder.messages_failed if folder else 1, single.too_many_failures(event, manner)
         case PlanHeld():
             nth, more = len(view.accounts[event.account].held), waiting.too_many_held(event, manner)
             return _bounded(nth, waiting.held(event, manner, nth), more)
@@ -78,7 +79,7 @@ def told_trouble(event: Event, view: View, manner: words.Manner) -> tuple[str, .
             return _bounded(nth, (waiting.aside(event, manner),), more)
         case _:
             nth, more = 1, ""
-    return _bounded(nth, words.trouble(event, manner), more)
+    return _bounded(nth, single.trouble(event, manner), more)
 
 
 def _bounded(nth: int, lines: tuple[str, ...], more: str) -> tuple[str, ...]:
@@ -91,8 +92,8 @@ def _bounded(nth: int, lines: tuple[str, ...], more: str) -> tuple[str, ...]:
 def told_stopped(view: View, manner: words.Manner) -> tuple[str, ...]:
     """Lines about accounts that were still at work when the events ended, or about all in a run that went on."""
     if view.lasting:
-        from postboat.ui import lasting
+        from postboat.ui.sentences import lasting
 
         return tuple(line for account in view.accounts.values() if (line := lasting.farewell(account, manner)))
     unfinished = (account for account in view.accounts.values() if not account.over)
-    return tuple(words.stopped_line(account.name, account.done, arrows=manner.arrows) for account in unfinished)
+    return tuple(single.stopped_line(account.name, account.done, arrows=manner.arrows) for account in unfinished)

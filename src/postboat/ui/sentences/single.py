@@ -1,0 +1,169 @@
+"""Sentences of a single run, and of each sync: how it went, what happened, what went wrong and what to do. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postboat.events import (
+    AccountConnected,
+    AccountFailed,
+    FolderCreated,
+    FolderFailed,
+    FolderFinished,
+    FolderMatchedAnew,
+    FoldersListed,
+    FoldersUnchanged,
+    MessageFailed,
+    MessagesPutBack,
+    Warned,
+)
+from postboat.ui import words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from postboat.events import AccountFinished, Counts, Event, FolderScanned, MessageCameBack
+    from postboat.ui.words import Manner
+
+
+def folder_line(name: str, counts: Counts, *, arrows: bool = True) -> str:
+    """Tell what a sync did in a folder."""
+    return f"{words.clean(name)}: {words.changes(counts, arrows=arrows) or 'nothing new'}"
+
+
+def account_line(finished: AccountFinished, manner: Manner, would: Counts, held_in: int = 0) -> str:
+    """Tell how an account's sync ended, in one line.
+
+    `would` is what a dry run found to do, and `held_in` in how many folders something is held; 0: in all there are.
+    """
+    name, took = words.clean(finished.account), words.seconds(finished.seconds)
+    folders = words.plural(finished.folders, "folder")
+    failures = ", ".join((*_failures(finished), *_waiting(finished, held_in, manner)))
+    if manner.dry_run:
+        found = words.changes(would, arrows=manner.arrows) or "nothing new"
+        state = f"dry run, nothing was changed: {folders}, {found}"
+        return f"{name}: {state}{f', {failures}' if failures else ''} in {took}"
+    told = words.changes(finished.done, arrows=manner.arrows) or "nothing new"
+    if failures:
+        return f"{name}: not in step: {failures}; {folders}, {told} in {took}"
+    return f"{name}: in step, {folders}, {told} in {took}"
+
+
+def _failures(finished: AccountFinished) -> Iterator[str]:
+    if finished.failed_folders:
+        yield f"{words.plural(finished.failed_folders, 'folder')} failed"
+    if finished.done.failed:
+        yield f"{words.plural(finished.done.failed, 'message')} failed"
+
+
+def _waiting(finished: AccountFinished, held_in: int, manner: Manner) -> Iterator[str]:
+    if finished.aside:
+        yield f"{words.plural(finished.aside, 'message')} put aside"
+    if finished.held:
+        where = words.plural(held_in, "folder") if held_in else "all folders"
+        many, one = f"{words.plural(finished.held, 'message')} in {where}", finished.held == 1
+        yield f"would be held: {many}" if manner.dry_run else f"held: {many} wait{'s' if one else ''} for your word"
+
+
+def stopped_line(account: str, done: Counts, *, arrows: bool = True) -> str:
+    """Tell of an account whose sync was stopped before its end."""
+    return f"{words.clean(account)}: stopped, {words.changes(done, arrows=arrows) or 'nothing done yet'}"
+
+
+# --- what goes on -------------------------------------------------------------------------------------------------
+
+
+def news(event: Event, manner: Manner) -> str | None:
+    """Tell an event that is going as it should; None when it is not worth a line."""
+    match event:
+        case AccountConnected(account=account, server=server, user=user):
+            as_user = f" as {words.clean(user)}" if user else ""
+            return f"{words.clean(account)}: connected to {words.clean(server)}{as_user}"
+        case FoldersListed(account=account, pairs=pairs) if pairs and not manner.dry_run:
+            return f"{words.clean(account)}: {words.plural(pairs, 'folder')} to compare"
+        case FoldersUnchanged(account=account, count=count) if count and not manner.dry_run:
+            return f"{words.clean(account)}: {words.plural(count, 'folder')} unchanged on both sides"
+        case FolderCreated():
+            return words.about(event, manner) + created(event, manner)
+        case FolderFinished(done=done) if words.changes(done) and not manner.dry_run:
+            return words.about_account(event, manner) + folder_line(event.folder, done, arrows=manner.arrows)
+        case MessagesPutBack(count=count):
+            messages = words.plural(count, "message")
+            return f"{words.about(event, manner)}put back {messages} that had been removed from the Maildir"
+    return None
+
+
+def came_back(event: MessageCameBack, manner: Manner) -> str:
+    """Tell of a message that was deleted on one side and changed on the other."""
+    remote = event.deleted_on == "remote"
+    sides = ("on the server", "in the Maildir") if remote else ("in the Maildir", "on the server")
+    told = f"message {words.clean(event.key)} was deleted {sides[0]} but changed {sides[1]} since: it came back"
+    return words.about(event, manner) + told
+
+
+def too_many_came_back(event: MessageCameBack, manner: Manner) -> str:
+    """Tell that an account's further messages that came back are counted and not told one by one."""
+    return f"{words.about_account(event, manner)}more messages came back since they were changed, and count as new"
+
+
+def created(event: FolderCreated, manner: Manner) -> str:
+    """Tell of a folder made on one side."""
+    as_name = f" as {words.clean(event.name)}" if event.name and event.name != event.folder else ""
+    return made_on(event.side, manner) + as_name
+
+
+def made_on(side: str, manner: Manner) -> str:
+    """Tell on which side something is made."""
+    return f"{'would be created' if manner.dry_run else 'created'} {words.WHERE[side]}"
+
+
+# --- what goes wrong ----------------------------------------------------------------------------------------------
+
+
+MATCHED_ANEW = (
+    "what was agreed on does not count any more (another mailbox, or another or copied folder on disk): messages are "
+    "matched by their contents and none is deleted; what was deleted on one side since the last sync comes back"
+)
+
+
+def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
+    """Tell a failure or a warning, with what to do; empty for any other event."""
+    match event:
+        case FolderMatchedAnew():
+            return (f"{words.about(event, manner)}{MATCHED_ANEW}",)
+        case MessageFailed(what=what, reason=reason):
+            return (f"{words.about(event, manner)}{words.clean(what)}: {words.clean(reason)}",)
+        case FolderFailed(reason=reason):
+            return (f"{words.about(event, manner)}could not be synced: {words.clean(reason)}",)
+        case AccountFailed(account=account, reason=reason, exit_code=code):
+            first, *more = reason.splitlines() or [""]
+            if len(more) >= words.DETAILS:
+                more[words.DETAILS - 1 :] = [f"and {words.number(len(more) - words.DETAILS + 1)} more"]
+            more += filter(None, [ADVICE.get(code, "").format(account=account)])
+            told = f"{words.clean(account)}: not synced: {words.clean(first)}"
+            return (told, *(f"  {words.clean(line)}" for line in more))
+        case Warned(text=text, account=account):
+            return (f"{words.clean(account)}: {words.clean(text)}" if account else words.clean(text),)
+    return ()
+
+
+ADVICE: Mapping[int, str] = {
+    2: "Nothing was changed.",
+    4: "Check remotehost, remoteport, ssl and the network; `postboat check -a {account}` tries them by itself.",
+    5: "Check remoteuser and the password; `postboat check -a {account}` tries them by itself.",
+    7: "Wait for the other run to end, or use --wait.",
+}
+"""What to add to a failed account's reason, by exit code. Refused folder rules say themselves what to do: the cause
+may as well be a directory that is no mail folder."""
+
+
+def too_many_failures(event: MessageFailed, manner: Manner) -> str:
+    """Tell that a folder's further failed messages are counted and not named."""
+    return f"{words.about(event, manner)}more messages failed and are only counted"
+
+
+def scanned(event: FolderScanned, manner: Manner) -> str:
+    """Tell how far a long look has come, in a line of its own."""
+    many = words.plural(event.of or event.done, "message")
+    messages = f"{words.number(event.done)} of {many}" if event.of else many
+    return f"{words.about(event, manner)}looked at {messages} {words.WHERE.get(event.side, '')} so far"
