@@ -21,6 +21,8 @@ from tests.servers.cyrus import CyrusServer
 from tests.servers.dovecot import DovecotServer
 from tests.servers.pymap_server import PymapServer
 
+from postboat.imap import recover
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
@@ -74,6 +76,13 @@ def pymap() -> Iterator[PymapServer]:
     """Return pymap, which keeps mail in memory."""
     with PymapServer() as server:
         yield server
+
+
+@pytest.fixture
+def soon_dealt_with(monkeypatch) -> None:
+    """A server of this machine has dealt with what a broken connection sent it sooner than one that is far away."""
+    if not os.environ.get("POSTBOAT_CRASH"):
+        monkeypatch.setattr(recover, "PATIENCE", 0.4)
 
 
 @pytest.fixture

@@ -53,6 +53,7 @@ def test_points_are_ends_of_lines_and_places_inside_literals():
     assert len(at_once) == 9 and at_once[-1] == len(said)
 
 
+@pytest.mark.usefixtures("soon_dealt_with")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("part", CUTS)
 async def test_a_line_that_breaks_at_any_reply_or_in_any_literal_loses_and_doubles_nothing(

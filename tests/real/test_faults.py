@@ -93,6 +93,7 @@ def unharmed(dovecot, tmp_path_factory) -> tuple[Census, int, int]:
     return asyncio.run(sail())
 
 
+@pytest.mark.usefixtures("soon_dealt_with")
 @pytest.mark.parametrize("part", range(CUTS))
 @pytest.mark.parametrize("direction", ["down", "up"])
 async def test_a_line_cut_anywhere_loses_nothing_and_doubles_nothing(voyage, proxy, unharmed, dovecot, direction, part):
