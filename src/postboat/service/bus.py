@@ -35,7 +35,7 @@ class Bus:
 
     def subscribe(self, *, lights: bool = False) -> Subscription:
         """Begin to collect what is published from now on; with `lights` also what connections do."""
-        subscription = Subscription(lights=lights)
+        subscription = Subscription(lights=lights, darken=self._darken_if_unseen)
         self._subscriptions.append(subscription)
         if lights:
             self._shine_for(subscription)
@@ -44,8 +44,7 @@ class Bus:
     def unsubscribe(self, subscription: Subscription) -> None:
         """Collect nothing more for a reader that has left."""
         self._subscriptions = [each for each in self._subscriptions if each is not subscription]
-        if not any(each.lights for each in self._subscriptions):
-            self._darken()
+        self._darken_if_unseen()
 
     def publish(self, event: Event) -> None:
         """Hand `event` to all subscriptions. Never waits, never raises."""
@@ -84,6 +83,10 @@ class Bus:
         for account, (lamps, folder) in self._lamps.items():
             self._lights.add(account, lamps, folder)
 
+    def _darken_if_unseen(self) -> None:
+        if not any(each.lights for each in self._subscriptions):
+            self._darken()
+
     def _darken(self) -> None:
         if self._lights is not None:
             lights, self._lights = self._lights, None
@@ -96,12 +99,13 @@ class Subscription:
     With `lights`, its reader wants to see what connections do, too.
     """
 
-    def __init__(self, *, lights: bool = False) -> None:
+    def __init__(self, *, lights: bool = False, darken: Callable[[], None] = lambda: None) -> None:
         self._waiting: deque[list[Event]] = deque()
         self._passing: dict[object, list[Event]] = {}
         """What waits and may be replaced, by what it is about."""
         self._arrived = asyncio.Event()
         self._closed = False
+        self._darken = darken
         self.lights = lights
         self.dropped = 0
         """How many events were dropped because the reader was too far behind."""
@@ -121,6 +125,19 @@ class Subscription:
             self._take()
             self.dropped += 1
         self._arrived.set()
+
+    def look_away(self) -> None:
+        """Let what connections do be nothing to this reader any more; all else it goes on to hear."""
+        self.lights = False
+        self._darken()
+
+    def give_up(self) -> None:
+        """Drop all that waits but what connections do: the reader learns in another way how things are now."""
+        waiting = self.read_now()
+        seen = [event for event in waiting if isinstance(event, ConnectionsSeen)]
+        self.dropped += len(waiting) - len(seen)
+        for event in seen:
+            self.offer(event)
 
     def close(self) -> None:
         """Let the reader end when it has read everything."""

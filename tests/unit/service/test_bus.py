@@ -64,6 +64,18 @@ async def test_a_reader_too_far_behind_loses_the_oldest_and_learns_how_many(monk
     assert reader.dropped == 2
 
 
+async def test_a_reader_that_gives_up_still_sees_what_connections_do(monkeypatch):
+    monkeypatch.setattr(module, "FACTS_KEPT", 3)
+    reader = (bus := Bus()).subscribe(lights=True)
+    for event in (Warned("0"), Warned("1"), ConnectionsSeen("a", (), 1, 1), progress("x", 1)):
+        bus.publish(event)
+    reader.give_up()
+    assert reader.dropped == 3
+    bus.publish(progress("x", 2))
+    bus.publish(ConnectionsSeen("a", (), 2, 2))
+    assert reader.read_now() == [ConnectionsSeen("a", (), 2, 2), progress("x", 2)]
+
+
 async def test_what_passes_replaces_only_what_it_makes_void():
     reader = (bus := Bus()).subscribe(lights=True)
     first = [FolderScanned("a", "x", "local", 1, 9), progress("x", 1), ConnectionsSeen("a", (), 1, 1)]

@@ -123,6 +123,18 @@ async def test_connections_are_left_alone_when_the_last_one_who_looked_is_gone()
     assert all(task is asyncio.current_task() for task in asyncio.all_tasks())
 
 
+async def test_connections_are_left_alone_when_the_last_one_who_looked_looks_away() -> None:
+    bus, harbour = watched(lamp := Lamp())
+    reader = bus.subscribe(lights=True)
+    await told(reader)
+    reader.look_away()
+    looks, harbour.octets = lamp.looks, (1, 1)
+    bus.publish(Warned("x"))
+    await asyncio.sleep(0.02)
+    assert lamp.looks == looks
+    assert Warned("x") in reader.read_now()
+
+
 async def test_who_comes_later_sees_what_was_seen_last() -> None:
     bus, _ = watched(lamp := Lamp("waiting", "INBOX"))
     bus.subscribe(lights=True)

@@ -243,8 +243,10 @@ class _Guest:
         dropped = 0
         async for event in events:
             if events.dropped > dropped:
-                dropped = events.dropped
-                await self._grant(status=as_json(self._controls.status), dropped=dropped)  # what was missed is in it
+                events.give_up()  # what waits is in the status as well as what was dropped before
+                dropped = events.dropped = events.dropped + 1  # this one, too
+                await self._grant(status=as_json(self._controls.status), dropped=dropped)
+                continue
             await self._write(encode(event, datetime.now(UTC)))
 
     async def _until_it_leaves(self) -> None:
