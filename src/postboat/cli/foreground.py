@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from postboat import __version__
@@ -43,7 +43,8 @@ class Foreground:
     @contextmanager
     def begun(self, choice: Choice) -> Iterator[None]:
         """Start the face without waiting for it, as there is much else to do; leave nothing of it behind in the end."""
-        self._begin(choice)
+        with suppress(CannotShow):  # which is told when the face is waited for
+            self._begin(choice)
         try:
             yield
         finally:
@@ -56,10 +57,10 @@ class Foreground:
         Raises `ConfigError` when there is none.
         """
         while choice.apart:
-            if self._begun is None:
-                self._begin(choice)
-            assert self._begun is not None
             try:
+                if self._begun is None:
+                    self._begin(choice)
+                assert self._begun is not None
                 await self._begun.ready()
             except CannotShow as refusal:
                 self._begun = None
@@ -71,7 +72,7 @@ class Foreground:
     def _begin(self, choice: Choice) -> None:
         from postboat.ui.prompt import Terminal
 
-        self._begun = Apart(
+        apart = Apart(
             choice.name,
             self._manner,
             ServiceStatus(os.getpid(), __version__, time.time(), str(self._config.source)),
@@ -79,7 +80,8 @@ class Foreground:
             ask=self.ask,
             terminal=Terminal() if choice.place.stdin else None,
         )
-        self._begun.begin()
+        apart.begin()
+        self._begun = apart
 
     async def ask(self, facts: Mapping[str, Any]) -> None:
         """Do what is asked for, in the words of the control socket. Raises `PostboatError` that says why not."""

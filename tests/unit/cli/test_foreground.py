@@ -99,6 +99,18 @@ async def test_when_a_face_cannot_start_the_next_does(commands: dict[str, str]) 
         assert (choice.name, apart.name) == ("blinkenlights", "blinkenlights")
 
 
+async def test_a_face_whose_process_cannot_be_started_is_passed_over(
+    commands: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("postboat.ui.apart.apart.command_of", lambda name: ("/nowhere/python", name))
+    run = foreground(goes_on=False)
+    choice = Choice("tk", rest=("blinkenlights", "basic"), place=PLACE)
+    with run.begun(choice):
+        choice, apart = await run.face(choice)
+    assert (choice.name, apart, len(choice.passed)) == ("basic", None, 2)
+    assert "No such file" in choice.passed[0]
+
+
 async def test_one_of_our_own_process_is_the_last_resort(commands: dict[str, str]) -> None:
     commands["tk"] = "raise CannotShow('no display')"
     run = foreground(goes_on=False)

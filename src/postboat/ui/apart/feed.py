@@ -49,7 +49,7 @@ class Feed:
             return
         if len(self._waiting) >= self._kept:
             self.miss(0)
-        if self._anew:  # it will be in the snapshot
+        if self._anew and not isinstance(event, ConnectionsSeen):  # it will be in the snapshot
             self.missed += 1
             return
         self._waiting.append(cell := [(event, when)])
@@ -58,9 +58,10 @@ class Feed:
 
     def miss(self, more: int) -> None:
         """Give up telling what waits, and `more` events that never came here: a snapshot is told in their place."""
-        self.missed += len(self._waiting) + more
-        self._waiting.clear()
-        self._latest.clear()
+        seen = [cell for cell in self._waiting if isinstance(cell[0][0], ConnectionsSeen)]  # which no snapshot tells
+        self.missed += len(self._waiting) - len(seen) + more
+        self._waiting = deque(seen)
+        self._latest = {kind: cell for kind, cell in self._latest.items() if kind[0] is ConnectionsSeen}
         self._anew = True
 
     def say(self, **facts: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -18,15 +19,18 @@ from postboat.errors import ConfigError
 from postboat.events import (
     AccountFinished,
     AccountStarted,
+    ConnectionsSeen,
     Counts,
     FolderFailed,
     FolderFinished,
+    Light,
     ServiceStarted,
     Warned,
 )
 from postboat.service.bus import Bus
 from postboat.status import ServiceStatus
 from postboat.ui.apart.apart import Apart
+from postboat.ui.apart.feed import Feed
 from postboat.ui.link import CannotShow
 from postboat.ui.plain.basic import Basic
 from postboat.ui.plain.out import Out
@@ -62,7 +66,9 @@ class Scene:
         if self.refusal:
             raise self.refusal
 
-    async def begin(self, script: str, *, goes_on: bool = False, command_line: tuple[str, ...] = ()) -> None:
+    async def begin(
+        self, script: str, *, goes_on: bool = False, lights: bool = False, command_line: tuple[str, ...] = ()
+    ) -> None:
         manner = Manner(program="postboat -c x")
         self.apart = Apart(
             "blinkenlights",
@@ -75,7 +81,8 @@ class Scene:
             command=command_line or command(script),
         )
         await self.apart.ready()
-        self.showing = asyncio.create_task(self.apart.show(self.bus.subscribe()))
+        self.events = self.bus.subscribe(lights=lights)
+        self.showing = asyncio.create_task(self.apart.show(self.events))
 
     def publish(self, *events: Any) -> None:
         for event in events:
@@ -224,6 +231,20 @@ for line in lines():
     noted = await scene.noting(2)
     assert eval(noted[0]) == (0, [])
     assert eval(noted[1])[0] > 0
+    await scene.end()
+
+
+async def test_what_connections_do_is_told_though_it_was_slow_and_no_longer_once_it_is_gone(scene: Scene) -> None:
+    feed = Feed(ServiceStatus(1, "1", 0.0, "x"), kept=2)
+    lit = [ConnectionsSeen(name, (Light("copying"),), 1, 1) for name in "AB"]
+    for event in (lit[0], Warned("1"), Warned("2"), lit[1]):
+        feed.offer(event, 1.0)
+    first, anew, *lights = map(json.loads, feed.take().splitlines())
+    assert ("dropped" in first, anew["dropped"], [each["account"] for each in lights]) == (True, 2, ["A", "B"])
+    await scene.begin("link.ready(); os._exit(0)", lights=True)
+    await scene.told("the sync goes on")
+    assert scene.events.lights is False
+    assert scene.bus._lights is None
     await scene.end()
 
 
