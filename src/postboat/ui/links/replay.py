@@ -31,6 +31,8 @@ LONGEST_LINE = 8 * 1024 * 1024
 """Octets; longer ones are no line of ours."""
 FOREIGN = 10_000
 """Lines at the beginning that may be no lines of ours, before the file is none."""
+FOREIGN_OCTETS = 8 * LONGEST_LINE
+"""Octets, likewise."""
 SLOWEST, FASTEST = 1 / 16, 1024.0
 
 
@@ -166,14 +168,14 @@ def _first(moments: Iterator[Moment], path: Path) -> tuple[float, Snapshot | Hap
 
 def _moments(file: BinaryIO) -> Iterator[Moment]:
     """What lines of the file tell. Others are passed over, but not without end when there is nothing else."""
-    found = foreign = 0
+    found = foreign = octets = 0
     while text := file.readline(LONGEST_LINE):
         if moment := _moment(text):
             found += 1
             yield moment
         else:
-            foreign += 1
-            if not found and foreign > FOREIGN:
+            foreign, octets = foreign + 1, octets + len(text)
+            if not found and (foreign > FOREIGN or octets > FOREIGN_OCTETS):
                 return
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import select
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,11 +16,11 @@ from postboat.events import AccountStarted, Event, ServiceStarted, Warned
 from postboat.status import ServiceStatus
 from postboat.status_json import as_json
 from postboat.ui.link import Answered, Happened, Line, Snapshot
+from postboat.ui.links import replay
 from postboat.ui.links.replay import Recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 THEN = 1_700_000_000.0
 STATUS = json.dumps({"ok": True, "status": as_json(ServiceStatus(1, "1", THEN, "x"))})
@@ -139,6 +140,13 @@ def test_lines_of_others_are_passed_over(play: Files, foreign: bytes) -> None:
 def test_a_file_without_any_is_refused(play: Files, content: bytes) -> None:
     with pytest.raises(ConfigError, match="no line in it"):
         play(content)
+
+
+def test_so_is_one_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "LONGEST_LINE", 1_000)
+    monkeypatch.setattr(replay, "FOREIGN_OCTETS", 50_000)
+    with pytest.raises(ConfigError, match="no line in it"):
+        Recording(Path("/dev/zero"))
 
 
 def test_so_is_one_that_cannot_be_read(tmp_path: Path) -> None:
