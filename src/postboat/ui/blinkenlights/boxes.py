@@ -93,7 +93,7 @@ class Password:
 
 
 class Confirm:
-    """Shows held deletions one after the other, and takes the user's word on each."""
+    """Shows held deletions, one at a time, and takes the user's word on one of them."""
 
     title = words.HELD
 
@@ -124,9 +124,8 @@ class Confirm:
         """Decide, look at another, or leave it."""
         match key:
             case "y" | "r":
-                self._decide(self._plans.pop(self._at), "confirm" if key == "y" else "restore")
-                self._at = min(self._at, max(0, len(self._plans) - 1))
-                return not self._plans
+                self._decide(self._plans[self._at], "confirm" if key == "y" else "restore")
+                return True  # a key that is held down must not decide on the next one
             case "right" | "down" | "tab" | "n":
                 self._at = (self._at + 1) % len(self._plans)
             case "left" | "up" | "shift+tab" | "p":

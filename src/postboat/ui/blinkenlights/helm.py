@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from postboat.ui.board.words import Held
     from postboat.ui.link import Line, Link, Recorded
 
+ASKED = 2.0
+"""Seconds for which it is told that something was asked for."""
 NOTICE = 8.0
 """Seconds for which a notice stands; a key ends it sooner."""
 PAGE = 10
@@ -100,9 +102,9 @@ class Helm:
             rows[-1] = fitted([Span(f" {self._notice.text}", "attention")], columns, self.look)
         return rows
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, seconds: float = NOTICE) -> None:
         """Say something in the last line for a while."""
-        self._notice = Notice(text, self.link.now() + NOTICE)
+        self._notice = Notice(text, self.link.now() + seconds)
 
     # --- what is pressed ----------------------------------------------------------------------------------------
 
@@ -200,12 +202,14 @@ class Helm:
             self.say(words.REPLAY_ONLY)
         elif key == "s":
             self._ask("now", targets=[])
+            self.say(words.SYNC_ALL, ASKED)
         elif key == "p":
             self._pause()
         elif key == "c":
             self._confirm()
         elif (nth := (int(key) - 1) % 10) < len(names := self.board.accounts):
             self._ask("now", targets=[names[nth]])
+            self.say(words.SYNC.format(account=common.clean(names[nth])), ASKED)
 
     def _pause(self) -> None:
         """Pause or resume all; where the detail of an account is open, that one."""
@@ -225,6 +229,8 @@ class Helm:
     def _decide(self, plan: Held, verdict: str) -> None:
         target = f"{plan.account}:{plan.folder}" if plan.folder else plan.account
         self._ask("confirm", targets=[target], verdict=verdict)
+        more = sum((each.account, each.folder) != (plan.account, plan.folder) for each in self.board.plans())
+        self.say(words.decided(plan.account, plan.folder, verdict, more))
 
     def _ask(self, do: str, **facts: object) -> None:
         self._asked.add(self.link.ask(do, **facts))

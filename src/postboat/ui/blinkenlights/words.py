@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from postboat.ui.words import clean, plural
+
 Keys = tuple[tuple[str, str], ...]
 """What can be pressed, and what that does."""
 
@@ -23,6 +25,7 @@ QUIT_ATTACHED: Keys = (("q", "leave, the service goes on"), ("s", "stop the serv
 REPLAY_ONLY = "this is a recording: nothing can be asked of it"
 NOTHING_HELD = "no deletions wait for your word"
 STOPPING = "stopping"
+SYNC, SYNC_ALL = "asked to sync {account}", "asked to sync all accounts"
 REFUSED = "not done: {reason}"
 HALTED = "the recording stands still: space lets it go on"
 BROKEN = "postboat: the dashboard broke ({kind}: {text}); POSTBOAT_DEBUG=1 shows where"
@@ -31,6 +34,13 @@ BROKEN = "postboat: the dashboard broke ({kind}: {text}); POSTBOAT_DEBUG=1 shows
 def one_of(nth: int, many: int) -> str:
     """Tell which of several held plans is shown."""
     return f"{nth} of {many}: arrow keys show the others"
+
+
+def decided(account: str, folder: str, verdict: str, more: int) -> str:
+    """Tell what was asked for, and how many other held deletions there are."""
+    what = "asked to delete what was held in" if verdict == "confirm" else "asked to bring back"
+    rest = f"; {plural(more, 'more waits', 'more wait')} for your word: c" if more else ""
+    return f"{what} {clean(f'{account}: {folder}' if folder else account)}{rest}"
 
 
 def speed(factor: float) -> str:

@@ -4,7 +4,7 @@ import pytest
 from tests.fakes.boards import WAITS, lines_of, texts
 from tests.fakes.told_link import ToldLink
 
-from postboat.ui.blinkenlights.helm import NOTICE, Helm
+from postboat.ui.blinkenlights.helm import ASKED, NOTICE, Helm
 from postboat.ui.board.spans import Look, width
 from postboat.ui.link import Answered, Happened, Lost, Over, Question, Withdrawn
 
@@ -76,15 +76,37 @@ def test_escape_leaves_held_plans_undecided() -> None:
     assert link.asked == [] and helm.box is None
 
 
-def test_held_plans_are_shown_one_after_the_other_until_all_are_decided() -> None:
+def test_held_plans_are_decided_one_each_time_so_that_a_key_held_down_decides_no_other() -> None:
     helm, link = helm_of("held")
-    first, second = helm.board.plans()
-    press(helm, "c", "right", "y", "y")
-    assert [facts["targets"] for _, facts in link.asked] == [
-        [f"{second.account}:{second.folder}"],
-        [f"{first.account}:{first.folder}"],
-    ]
+    _, second = helm.board.plans()
+    press(helm, "c", "right", "y", "y", "y")
+    assert [facts["targets"] for _, facts in link.asked] == [[f"{second.account}:{second.folder}"]]
     assert helm.box is None
+
+
+def test_after_a_word_on_a_held_plan_it_is_told_that_others_wait() -> None:
+    helm, _ = helm_of("held")
+    plan = helm.board.plans()[0]
+    press(helm, "c", "r")
+    assert f"asked to bring back {plan.account}: {plan.folder}; 1 more waits for your word: c" in seen(helm)
+
+
+def test_what_was_asked_for_is_told_for_a_moment() -> None:
+    helm, link = helm_of("in_step")
+    press(helm, "1")
+    assert f"asked to sync {helm.board.accounts[0]}" in seen(helm)
+    link.time += ASKED
+    assert "asked to" not in seen(helm)
+    press(helm, "s")
+    assert "asked to sync all accounts" in seen(helm)
+
+
+def test_the_detail_of_an_account_tells_which_keys_concern_it() -> None:
+    helm, _ = helm_of("held")
+    press(helm, "enter")
+    assert "1 sync  p pause  c held" in seen(helm).splitlines()[-1]
+    helm.board.status.accounts[helm.focus.account].paused = True
+    assert "p go on" in seen(helm).splitlines()[-1]
 
 
 def test_where_nothing_is_held_c_says_so() -> None:
@@ -182,10 +204,10 @@ def test_a_refusal_is_told_until_a_key_is_pressed_or_time_passes() -> None:
     assert "not done" not in seen(helm)
 
 
-def test_what_is_done_is_not_told() -> None:
+def test_what_is_done_is_not_told_beyond_that_it_was_asked_for() -> None:
     helm, _ = helm_of()
-    before = seen(helm)
     press(helm, "s")
+    before = seen(helm)
     helm.hear([Answered(1)])
     assert seen(helm) == before
 
