@@ -103,7 +103,7 @@ def _why(account: AccountStatus, now: float, manner: Manner) -> Iterator[tuple[s
     for line in more[: words.DETAILS]:
         yield "", words.clean(line)
     if account.exit_code == 5:
-        yield "what helps", single.ADVICE[5].format(account=words.clean(account.name))
+        yield "what helps", single.ADVICE[5].format(program=manner.program, account=shell.quoted(account.name))
     if account.phase == NEEDS_USER:
         again = f", or by itself {times.ahead(account.until, now)}" if account.until is not None else ""
         yield "then", f"`{shell.command('now', account.name, '', manner)}` tries it again at once{again}"

@@ -17,7 +17,7 @@ from postboat.events import (
     MessagesPutBack,
     Warned,
 )
-from postboat.ui import words
+from postboat.ui import shell, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -139,7 +139,7 @@ def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
             first, *more = reason.splitlines() or [""]
             if len(more) >= words.DETAILS:
                 more[words.DETAILS - 1 :] = [f"and {words.number(len(more) - words.DETAILS + 1)} more"]
-            more += filter(None, [ADVICE.get(code, "").format(account=account)])
+            more += filter(None, [ADVICE.get(code, "").format(program=manner.program, account=shell.quoted(account))])
             told = f"{words.clean(account)}: not synced: {words.clean(first)}"
             return (told, *(f"  {words.clean(line)}" for line in more))
         case Warned(text=text, account=account):
@@ -149,8 +149,8 @@ def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
 
 ADVICE: Mapping[int, str] = {
     2: "Nothing was changed.",
-    4: "Check remotehost, remoteport, ssl and the network; `postboat check -a {account}` tries them by itself.",
-    5: "Check remoteuser and the password; `postboat check -a {account}` tries them by itself.",
+    4: "Check remotehost, remoteport, ssl and the network; `{program} check -a {account}` tries them by itself.",
+    5: "Check remoteuser and the password; `{program} check -a {account}` tries them by itself.",
     7: "Wait for the other run to end, or use --wait.",
 }
 """What to add to a failed account's reason, by exit code. Refused folder rules say themselves what to do: the cause

@@ -110,7 +110,7 @@ def test_one_that_needs_its_user_says_what_helps() -> None:
         "Uni: needs you",
         "  because     sign-in refused",
         "              by the server",
-        "  what helps  Check remoteuser and the password; `postboat check -a Uni` tries them by itself.",
+        "  what helps  Check remoteuser and the password; `postboat -c x check -a Uni` tries them by itself.",
         "  then        `postboat -c x now Uni` tries it again at once, or by itself in 5 min",
         "  synced      not yet",
     ]
