@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 SYSLOG_SOCKETS = ("/dev/log", "/var/run/syslog")
 """Where the system's log listens: Linux and the BSDs, macOS."""
-TK_PACKAGES = "Debian: apt install python3-tk; Fedora: dnf install python3-tkinter; Arch: pacman -S tk"
+TK_PACKAGES = (
+    "Debian: apt install python3-tk; Fedora: dnf install python3-tkinter; openSUSE: zypper install python3-tk; "
+    "Arch: pacman -S tk; Homebrew: brew install python-tk; pyenv: install tk-dev, then Python anew"
+)
 
 
 def reason(name: str, place: Place) -> str:
