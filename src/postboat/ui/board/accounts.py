@@ -109,7 +109,7 @@ def card(board: Board, account: str, now: float, look: Look) -> Card:
         mark=mark_of(board, account, now, look),
         state=told.state(status, goes_on=board.goes_on, dry_run=board.manner.dry_run),
         lights=tuple(map(lights.of_connection, desk.lights)),
-        countdown=told.countdown(status, now, goes_on=board.goes_on),
+        countdown=told.countdown(status, now, goes_on=board.goes_on) if board.lost is None else "",
         signs=told.signs(board.done(account)),
         rates=desk.traffic.rates(now),
         folders=folders,

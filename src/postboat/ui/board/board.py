@@ -47,6 +47,10 @@ if TYPE_CHECKING:
     from postboat.ui.words import Manner
 
 
+FRESH = 60.0
+"""Seconds for which it is told that events were missed."""
+
+
 @dataclass(slots=True)
 class Desk:
     """What is kept of an account beside its status and its view."""
@@ -82,6 +86,8 @@ class Board:
         self.errors = Errors(manner, goes_on=goes_on)
         self.missed = 0
         """Events that were not seen, because the face was too slow."""
+        self._missed_at = 0.0
+        self._missed_before = 0
         self.most_lights = 0
         """Connections that an account had at a time at most: room is kept for so many."""
         self.lost: str | None = None
@@ -142,6 +148,10 @@ class Board:
         if self.goes_on:
             return sum(account.arrived for account in self.status.accounts.values())
         return sum(view.done.down for view in self.view.accounts.values())
+
+    def missed_lately(self, now: float) -> int:
+        """Events that were not seen of late; what came of them is known since, and the log tells of them all."""
+        return self.missed - self._missed_before if now - self._missed_at < FRESH else 0
 
     # --- what is learnt -----------------------------------------------------------------------------------------
 
@@ -274,5 +284,8 @@ class Board:
 
     def _note_missed(self, dropped: int, now: float) -> None:
         if dropped > self.missed:
+            if now - self._missed_at >= FRESH:
+                self._missed_before = self.missed
+            self._missed_at = now
             self._log.tell((told.missed(dropped - self.missed),), now, "attention")
         self.missed = max(dropped, self.missed)

@@ -69,7 +69,7 @@ def _panel(board: Board, focus: Focus, now: float, columns: int, lines: int, loo
     first = max(0, len(content) - room - scroll) if focus.panel == "log" else scroll
     shown = content[first : first + room]
     shown += [[] for _ in range(room - len(shown))]
-    marks = list(frame.notices(board))
+    marks = list(frame.notices(board, now))
     if len(content) > room:
         marks.insert(0, Span(f"{first + 1} to {min(len(content), first + room)} of {len(content)}", "dim"))
     drawn = [frame.header(board, now, columns)] if lines >= 2 else []
@@ -83,7 +83,7 @@ def _panel(board: Board, focus: Focus, now: float, columns: int, lines: int, loo
 
 
 def _main(board: Board, focus: Focus, now: float, columns: int, lines: int, look: Look) -> list[Row]:
-    notices = list(frame.notices(board))
+    notices = list(frame.notices(board, now))
     drawn = [frame.header(board, now, columns)]
     if lines >= WITH_RULE:
         drawn.append(frame.rule("", columns, *notices))

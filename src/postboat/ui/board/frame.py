@@ -31,7 +31,7 @@ def header(board: Board, now: float, columns: int) -> Row:
         "accounts": [Span(words.plural(len(board.accounts), "account"))],
         "down": _rate("↓", board.traffic.rates(now)[0]),
         "up": _rate("↑", board.traffic.rates(now)[1]),
-        "new": [Span(f"{words.number(board.arrived)} new")],
+        "new": [Span(f"{words.number(board.arrived)} new")] if board.arrived else [],
         "needing": [Span("!", "error"), Span(" "), Span(told.needing(needing), "error")] if needing else [],
     }
     shown = {name: part for name, part in parts.items() if part}
@@ -50,7 +50,7 @@ def _rate(sign: str, octets: float) -> Row:
     return [Span(f"{sign} ", "spark" if octets >= 1 else "dim"), Span(f"{told:<{RATE}}", "" if octets >= 1 else "dim")]
 
 
-def notices(board: Board) -> Iterator[Span]:
+def notices(board: Board, now: float) -> Iterator[Span]:
     """Tell what everything on the screen has to be read with."""
     if board.lost is not None:
         yield Span(told.LOST, "error")
@@ -66,8 +66,8 @@ def notices(board: Board) -> Iterator[Span]:
         yield Span("dry run, nothing is changed", "attention")
     if board.replay:
         yield Span("recorded", "dim")
-    if board.missed:
-        yield Span(told.missed(board.missed), "attention")
+    if missed := board.missed_lately(now):
+        yield Span(told.missed(missed), "attention")
 
 
 def is_paused(board: Board) -> bool:
@@ -105,6 +105,8 @@ def _keys_now(board: Board, focus: Focus) -> Iterator[tuple[str, str]]:
     if focus.panel:
         yield "esc", "back"
         yield "↑↓", "scroll"
+        if focus.panel == "detail" and board.goes_on and not board.replay:
+            yield from _keys_of_account(board, focus)
     elif board.goes_on and not board.replay:
         yield from _keys_of_run(board)
     if focus.filter:
@@ -117,6 +119,17 @@ def _keys_now(board: Board, focus: Focus) -> Iterator[tuple[str, str]]:
             yield "/", "filter"
         yield "?", "help"
         yield "q", "leave"
+
+
+def _keys_of_account(board: Board, focus: Focus) -> Iterator[tuple[str, str]]:
+    account = board.status.accounts.get(focus.account)
+    if account is None:
+        return
+    if key := accounts.key_of(board, focus.account):
+        yield key, "sync"
+    yield "p", "go on" if account.paused else "pause"
+    if board.plans(focus.account):
+        yield "c", "held"
 
 
 def _keys_of_run(board: Board) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from postboat.events import (
     AccountConnected,
     AccountFailed,
     AccountFinished,
+    AccountPaused,
     AccountRecovered,
     AccountRests,
     AccountStarted,
@@ -76,12 +77,19 @@ class Log:
         account = getattr(event, "account", "")
         if trouble := told_trouble(event, view, manner):
             self.tell(trouble, now, "attention" if isinstance(event, MILD) else "error", account)
-        if news := told_news(event, view, manner):
+        if news := _news(event, view, manner):
             self.tell(news, now, _style(event), account)
 
     def tell(self, lines: tuple[str, ...], now: float, style: str = "log", account: str = "") -> None:
         """Write lines down."""
         self.lines.append(LogLine(now, account, lines, style))
+
+
+def _news(event: Event, view: View, manner: Manner) -> tuple[str, ...]:
+    """What the plain faces say, but for commands that a key stands for."""
+    if isinstance(event, AccountPaused):
+        return (f"{words.clean(event.account)}: paused",)
+    return told_news(event, view, manner)
 
 
 def _style(event: Event) -> str:

@@ -184,7 +184,8 @@ def _detail(board: Board, focus: Focus, now: float, columns: int, look: Look) ->
         yield from _fact(label, fact, columns)
     for nth, light in enumerate(board.desk(name).lights, 1):
         mark = lights.of_connection(light)
-        doing = f"{mark.meaning}  {words.clean(light.folder)}" if light.folder else mark.meaning
+        where = light.folder if light.doing != "free" else ""
+        doing = f"{mark.meaning}  {words.clean(where)}" if where else mark.meaning
         head = cell(f"connection {nth}", AGE, "dim")
         yield [Span(" "), head, Span(mark.drawn(look), mark.style), Span(f" {doing}")]
     if account.working:
@@ -209,7 +210,7 @@ def _plans(board: Board, name: str, columns: int) -> Iterator[Row]:
 KEYS = (
     ("1 2 3 …", "sync that account now; 0 is the tenth"),
     ("s", "sync all accounts now"),
-    ("p", "pause all accounts, or let them go on"),
+    ("p", "pause all accounts, or let them go on; in detail, that one"),
     ("↑ ↓", "choose an account, or scroll"),
     ("enter", "all about the chosen account"),
     ("c", "decide about deletions that wait for your word"),

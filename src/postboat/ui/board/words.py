@@ -23,7 +23,7 @@ TRIED_AGAIN = "It is tried again with the next sync."
 LOST = "no connection to the service, trying again"
 STOPPING = "stopping"
 PAUSED_ALL = "paused"
-QUIET = "Nothing happened yet."
+QUIET = "Nothing happened since this was opened."
 NO_ACCOUNTS = "No account yet."
 NO_MATCH = "No account matches the filter."
 NO_ERRORS = "Nothing went wrong."
@@ -41,7 +41,7 @@ def state(account: AccountStatus, *, goes_on: bool, dry_run: bool = False) -> st
         case str(state) if state == SYNCING:
             return _at_work(account)
         case str(state) if state == NEEDS_USER:
-            return "sign-in refused" if account.exit_code == SignInRefused.exit_code else "needs you"
+            return "sign-in needed" if account.exit_code == SignInRefused.exit_code else "needs you"
         case str(state) if state == WAITING and goes_on:
             return "offline" if account.exit_code == ServerUnreachable.exit_code else "waits"
         case str(state) if state == WAITING:
@@ -125,7 +125,7 @@ def failure(reason: str) -> tuple[str, ...]:
 
 def advice(account: str, exit_code: int, manner: Manner) -> str:
     """Tell what to do about an account that could not be synced."""
-    return single.ADVICE.get(exit_code, "").format(account=shell.quoted(account))
+    return single.ADVICE.get(exit_code, "").format(program=manner.program, account=shell.quoted(account))
 
 
 def is_away(event: AccountFailed | AccountWaits, *, goes_on: bool) -> bool:

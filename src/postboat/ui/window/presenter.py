@@ -109,7 +109,7 @@ class Presenter:
         elif board.exit_code is not None:
             headline, style = told.finished(board.exit_code).capitalize(), "title"
         down, up = board.traffic.rates(now)
-        missed = words.missed(board.missed) if board.missed else ""
+        missed = words.missed(lately) if (lately := board.missed_lately(now)) else ""
         hidden = words.hidden(len(accounts) - len(cards)) if len(cards) < len(accounts) else ""
         traffic = words.traffic(down, up, board.arrived, goes_on=board.goes_on)
         return Picture(

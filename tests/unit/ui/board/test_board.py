@@ -48,6 +48,7 @@ from postboat.ui.board import Board, Focus, Look, draw
 from postboat.ui.board import focus as focuses
 from postboat.ui.board.accounts import card
 from postboat.ui.board.bays import LINGER, RIPE
+from postboat.ui.board.board import FRESH
 from postboat.ui.board.log import KEPT
 from postboat.ui.board.traffic import Traffic, spark
 from postboat.ui.link import Happened, Lost, Over, Snapshot
@@ -221,7 +222,7 @@ def test_an_account_that_waits_counts_down_to_its_next_attempt():
 
 def test_an_account_without_sign_in_says_what_to_do():
     told = card(board_of(AccountWaits("home", "refused", 5, None)), "home", NOW, Look())
-    assert (told.state, told.mark.style) == ("sign-in refused", "error")
+    assert (told.state, told.mark.style) == ("sign-in needed", "error")
     assert told.notes[1].text.startswith("Check remoteuser and the password")
     assert "2 tries it again" in told.notes[2].text
 
@@ -367,6 +368,27 @@ def test_missed_events_are_counted():
     board.learn(replace(snapshot_of(board), dropped=120), NOW)
     assert "120 events were not shown" in screen(board)[1]
     assert [line.lines[0] for line in board.log][-1] == "20 events were not shown"
+
+
+def test_missed_events_are_told_for_a_minute_and_later_ones_counted_anew():
+    board = board_of()
+    board.learn(replace(snapshot_of(board), dropped=100), NOW)
+    assert board.missed_lately(NOW + FRESH - 1) == 100
+    assert board.missed_lately(NOW + FRESH) == 0
+    board.learn(replace(snapshot_of(board), dropped=105), NOW + 2 * FRESH)
+    assert board.missed_lately(NOW + 2 * FRESH) == 5
+
+
+def test_nothing_is_counted_down_that_cannot_be_known():
+    board = board_of(*SYNC, AccountFinished("work", Counts(), 40, 0, 1.0), AccountRests("work", NOW + 60))
+    assert "next 0:55" in screen(board)[2]
+    board.learn(Lost("gone"), NOW)
+    assert "next" not in screen(board)[2]
+
+
+def test_the_log_proposes_no_command_for_what_a_key_does():
+    board = board_of(AccountPaused("work"))
+    assert board.log[-1].lines == ("work: paused",)
 
 
 def test_a_snapshot_is_not_changed_by_what_happens_later():
