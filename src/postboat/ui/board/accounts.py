@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 KEYS = "1234567890"
 """The accounts' keys, in their order; further accounts have none."""
 STILL = Look(motion=False)
+OVER, FAILED = "✓", "×"
+"""Signs of folders whose work is over, one way or the other."""
 TROUBLED = 2
 """How many folders that failed are told below an account."""
 
@@ -35,7 +37,7 @@ class Progress:
 
     folder: str
     sign: str
-    """What most of the work is, as `words.SIGNS`; "" while it is looked at, "✓" when it is done."""
+    """What most of the work is, as `words.SIGNS`; or `OVER` or `FAILED`; "≡" while it is looked at."""
     style: str
     fraction: float | None
     """Done of all; None while it cannot be told."""
@@ -128,7 +130,7 @@ def progress(board: Board, account: str, bay: Bay, now: float) -> Progress:
     name = words.clean(bay.folder)
     if bay.over:
         total = words.number(folder.total) if folder.total else ""
-        return Progress(name, "×" if bay.failed else "✓", "error" if bay.failed else "ok", 1.0, total, "", "")
+        return Progress(name, FAILED if bay.failed else OVER, "error" if bay.failed else "ok", 1.0, total, "", "")
     status = board.status.accounts[account]
     work = status.working.get(bay.folder)
     if folder.planned is None and work is not None and work.scanned is not None:
@@ -182,7 +184,7 @@ def _rest(account: AccountStatus, shown: list[Progress]) -> str:
     """Tell of the folders of a sync of all that are not shown one by one."""
     if account.state != SYNCING or not account.listed:
         return ""
-    over = sum(each.sign in ("✓", "×") for each in shown)
+    over = sum(each.sign in (OVER, FAILED) for each in shown)
     in_step = max(0, account.folders_done - account.failed_folders - over)
     looked_at = max(0, len(account.working) - (len(shown) - over))
     to_come = max(0, account.folders - account.folders_done - len(account.working))
