@@ -21,8 +21,6 @@ PLAIN = ("tty", "basic", "quiet", "jsonl", "machineui")
 """Faces that can run anywhere: they write lines, or draw where they can and write lines elsewhere."""
 APART = frozenset({"blinkenlights", "tk"})
 """Faces that draw in a process of their own."""
-ASKING = frozenset({"tty", "blinkenlights", "tk", "machineui"})
-"""Faces that ask for passwords, as far as somebody is there to answer."""
 
 
 class Face(Protocol):

@@ -280,7 +280,7 @@ def _fold_folder(view: View, account: AccountView, event: FolderEvent, now: floa
             _keep(view.failures, event)
         case _:
             account.working[event.folder] = folder
-            _progress(view, account, folder, event, now)
+            _progress(view, folder, event, now)
 
 
 def _noted(account: AccountView, event: FolderEvent) -> bool:
@@ -304,7 +304,7 @@ def _noted(account: AccountView, event: FolderEvent) -> bool:
     return True
 
 
-def _progress(view: View, account: AccountView, folder: FolderView, event: FolderEvent, now: float) -> None:
+def _progress(view: View, folder: FolderView, event: FolderEvent, now: float) -> None:
     match event:
         case FolderPlanned(counts=counts):
             folder.planned = counts

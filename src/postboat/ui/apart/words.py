@@ -27,7 +27,6 @@ def how_it_ended(code: int | None, said: str) -> str:
 
 STANDS_STILL = "stood still"
 TOO_LATE = "did not start in time"
-REFUSES_REQUESTS = "another answer of the face was not understood"
 
 
 def only_when_it_goes_on(do: str, command: str) -> str:

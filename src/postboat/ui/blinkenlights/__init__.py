@@ -1,4 +1,7 @@
-"""The dashboard in a terminal: the board, drawn by Textual. Only this package imports that."""
+"""The dashboard in a terminal: the board, drawn by Textual. Only this package imports that.
+
+START READING in `helm`, which knows nothing of Textual: keys become a focus, a question or an answer.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a dashboard shows, folded from what a link tells and laid out as rows of text. Pure."""
+"""What a dashboard shows, folded from what a link tells and laid out as rows of text. Pure.
+
+START READING in `board`, which learns; `draw` lays a screen out, of which `accounts` says what is in it.
+"""
 
 from postboat.ui.board.board import Board as Board
 from postboat.ui.board.focus import Focus as Focus

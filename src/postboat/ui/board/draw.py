@@ -134,9 +134,7 @@ def _some(cards: list[Card], board: Board, cols: rows.Columns, now: float, room:
         for nth, card in enumerate(cards[first : first + window])
     ]
     if told_of:
-        drawn.append(
-            rows.more([*cards[:first], *cards[first + window :]], cols.all, first, len(cards) - first - window)
-        )
+        drawn.append(rows.more([*cards[:first], *cards[first + window :]], first, len(cards) - first - window))
     return drawn
 
 

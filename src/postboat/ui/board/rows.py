@@ -173,7 +173,7 @@ def _bar(progress: Progress, room: int, look: Look) -> Row:
     return [Span("━" * whole + "╸" * half, "bar"), Span("─" * (room - whole - half), "bar-rest")]
 
 
-def more(hidden: Sequence[Card], columns: int, above: int, below: int) -> Row:
+def more(hidden: Sequence[Card], above: int, below: int) -> Row:
     """Tell of accounts that there is no room for, so many of them above and below."""
     where = ", ".join(f"+{count} {side}" for count, side in ((above, "above"), (below, "below")) if count)
     urgent = sum(card.is_urgent for card in hidden)

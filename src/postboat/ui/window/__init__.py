@@ -1,4 +1,7 @@
-"""The face in a window. tkinter is imported by nothing else, and by this only when a window is to be shown."""
+"""The face in a window. tkinter is imported by nothing else, and by this only when a window is to be shown.
+
+START READING in `presenter`, which makes a `picture` of the board and knows nothing of Tk; `session` shows it.
+"""
 
 from __future__ import annotations
 

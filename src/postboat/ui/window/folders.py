@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from postboat.account_status import SYNCING
 from postboat.ui import words
 from postboat.ui.board import accounts
+from postboat.ui.window import words as told
 from postboat.ui.window.picture import FolderRow
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def folder_rows(
     if account.state == SYNCING and rows:
         rest = [f"and {words.number(len(shown) - SHOWN)} more at work"] if len(shown) > SHOWN else []
         quiet = account.folders_done - len(account.troubles)
-        rest += [f"+{words.number(quiet)} in step"] if quiet > 0 else []
+        rest += [told.in_step(quiet)] if quiet > 0 else []
         if rest:
             rows.append(FolderRow("", ", ".join(rest), "dim"))
     return tuple(rows)
@@ -43,5 +44,5 @@ def _row(progress: Progress) -> FolderRow:
             return FolderRow(progress.folder, "in step", "ok", share=1.0)
         case accounts.FAILED:
             return FolderRow(progress.folder, "failed", "error")
-    told = " · ".join(filter(None, (progress.count, progress.rate, progress.left)))
-    return FolderRow(progress.folder, told, "dim", share=progress.fraction and round(progress.fraction, 3))
+    text = " · ".join(filter(None, (progress.count, progress.rate, progress.left)))
+    return FolderRow(progress.folder, text, "dim", share=progress.fraction and round(progress.fraction, 3))

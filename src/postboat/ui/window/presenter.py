@@ -150,7 +150,7 @@ class Presenter:
             facts=self._facts(account, now),
             spark=_shares(board.desk(account.name).traffic.samples(now, SECONDS)),
             folders=folders,
-            notes=tuple(islice(self._notes(account, now), NOTES)),
+            notes=tuple(islice(self._notes(account), NOTES)),
             paused=account.paused,
         )
 
@@ -175,7 +175,7 @@ class Presenter:
             parts.append(f"{sentences.number(account.arrived)} new")
         return " · ".join(part for part in parts if part)
 
-    def _notes(self, account: AccountStatus, now: float) -> list[Note]:
+    def _notes(self, account: AccountStatus) -> list[Note]:
         notes = []
         if account.reason:
             first, *more = told.failure(account.reason)
