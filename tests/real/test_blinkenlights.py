@@ -155,10 +155,10 @@ def test_keys_sync_pause_confirm_and_filter_and_the_dashboard_may_die_while_the_
 
     # panels, and sizes in which little fits
     box(terminal, "?", "── help", "sync all accounts now")
-    box(terminal, "l", "esc back", "connected to")
+    box(terminal, "l", "esc back", "── log", "confirmed: 30")
     box(terminal, "e", "esc back", "── errors")
     terminal.send_keys("Enter")
-    terminal.wait_for("日本語のフォルダ")
+    terminal.wait_for("── Test", "connection 1", "esc back")
     for size in ((20, 5), (1, 1), (200, 60), (80, 24)):
         terminal.resize(*size)
         terminal.wait_for(*(("Test",) if size[0] >= 20 else ()))
@@ -166,9 +166,9 @@ def test_keys_sync_pause_confirm_and_filter_and_the_dashboard_may_die_while_the_
     terminal.wait_for(rf"(?s)\A(?!.*esc back).*{MAIN}")
     terminal.send_keys("/")
     terminal.type("nowhere")
-    terminal.wait_until_gone("connected to")
+    terminal.wait_until_gone("confirmed: 30")
     terminal.send_keys("Escape")
-    terminal.wait_for("connected to")
+    terminal.wait_for("confirmed: 30")
     box(terminal, "q", r"\[g\] go on", r"\[q\] stop")
 
     # killed, it leaves a terminal that can be used, and the story goes on in lines
