@@ -10,7 +10,6 @@ from postboat.ui.window.palette import LIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Literal
 
     from postboat.ui.window import picture
     from postboat.ui.window.theme import Theme
@@ -22,17 +21,17 @@ KEPT = 2000
 class _Sheet:
     """Text to read and to copy from, in the palette's styles."""
 
-    def __init__(self, parent: tkinter.Misc, theme: Theme, wrap: Literal["none", "word"]) -> None:
-        self._theme = theme
+    def __init__(self, parent: tkinter.Misc, theme: Theme, *, follows: bool) -> None:
+        self._theme, self._follows, self._at_end = theme, follows, follows
+        self._indent = theme.small.measure("00:00:00  " if follows else "    ")
         self.frame = ttk.Frame(parent)
-        self.text = tkinter.Text(self.frame, font=theme.small, wrap=wrap, state="disabled", height=4, width=20)
+        self.text = tkinter.Text(self.frame, font=theme.small, wrap="word", state="disabled", height=4, width=20)
         self.text.configure(relief="flat", borderwidth=0, highlightthickness=1, cursor="arrow", spacing1=theme.px(1.5))
-        self.text.configure(padx=theme.px(8), pady=theme.px(4))
+        self.text.configure(padx=theme.px(8), pady=theme.px(4), tabs=(self._indent,))
         self._bar = ttk.Scrollbar(self.frame, command=self.text.yview)
         self._bar.pack(side="right", fill="y")
         self.text.pack(side="left", fill="both", expand=True)
         self.text.configure(yscrollcommand=self._bar.set)
-        self._follow = True
         self.text.bind("<Configure>", lambda _: self._stay())
         self.recolour()
 
@@ -43,12 +42,13 @@ class _Sheet:
         self.text.configure(highlightbackground=palette.line, selectbackground=palette.accent)
         self.text.configure(selectforeground=palette.on_accent, insertbackground=theme.colour("name"))
         for style in LIGHT.styles:
-            self.text.tag_configure(style, foreground=theme.colour(style))
+            self.text.tag_configure(style, foreground=theme.colour(style), lmargin2=self._indent)
         self.text.tag_configure("title", font=theme.bold)
 
     def change(self, parts: Sequence[str], *, anew: bool = False) -> None:
-        """Write texts and their styles by turns at the end, on a new line; stay there if that is what is looked at."""
-        self._follow = self.text.yview()[1] > 0.999
+        """Write texts and their styles by turns at the end, on a new line; a log whose end is seen follows."""
+        if self._follows and self.text.winfo_viewable():
+            self._at_end = self.text.dlineinfo("end-1c") is not None  # yview is told late of what was written
         self.text.configure(state="normal")
         if anew:
             self.text.delete("1.0", "end")
@@ -62,7 +62,7 @@ class _Sheet:
         self._stay()
 
     def _stay(self) -> None:
-        if self._follow:
+        if self._at_end:
             self.text.see("end-1c")
 
 
@@ -72,7 +72,7 @@ class Pages:
     def __init__(self, parent: tkinter.Misc, theme: Theme) -> None:
         self._theme = theme
         self.book = ttk.Notebook(parent)
-        self.log, self.wrong = _Sheet(self.book, theme, "none"), _Sheet(self.book, theme, "word")
+        self.log, self.wrong = _Sheet(self.book, theme, follows=True), _Sheet(self.book, theme, follows=False)
         self.book.add(self.log.frame, text="Log")
         self.book.add(self.wrong.frame, text="Troubles")
         self._troubles: tuple[picture.Trouble, ...] | None = None
@@ -93,7 +93,7 @@ class Pages:
             return
         parts: list[str] = []
         for line in lines:
-            parts += [f"{line.when}  ", "dim", f"{line.text}\n", line.style]
+            parts += [f"{line.when.strip()}\t", "dim", f"{line.text}\n", line.style]
         self.log.change(parts, anew=anew)
 
     def show_troubles(self, troubles: tuple[picture.Trouble, ...]) -> None:

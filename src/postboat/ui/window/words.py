@@ -54,7 +54,8 @@ def headline(accounts: Collection[AccountStatus], *, stopping: bool) -> tuple[st
     if accounts and all(each.paused for each in accounts):
         return "Paused", "dim"
     if lacking := [each for each in accounts if each.troubles or each.hooks]:
-        return f"{_whose(lacking, accounts)} not all in step", "attention"
+        some = f"{_whose(lacking, accounts)} not" if len(lacking) < len(accounts) else "Not"
+        return f"{some} all in step", "attention"
     if accounts and all(each.state == IDLE or each.paused for each in accounts):
         return ("All in step" if len(accounts) > 1 else "In step"), "ok"
     return STARTING, "dim"
@@ -65,7 +66,8 @@ def _whose(some: Collection[AccountStatus], all_: Collection[AccountStatus], *, 
     if len(some) == 1:
         return words.clean(next(iter(some)).name)
     if len(some) == len(all_):
-        return f"{'All' if beginning else 'all'} {len(some)} accounts"
+        told = "Both" if len(some) == 2 else f"All {len(some)}"
+        return f"{told if beginning else told.lower()} accounts"
     return f"{len(some)} of {len(all_)} accounts"
 
 

@@ -104,3 +104,41 @@ def test_a_lost_display_is_told_in_a_sentence(display, window):
     out, err = process.communicate(timeout=10)
     assert (out, err) == ("", "postboat: the display is gone, and the window with it\n")
     assert process.returncode == 1
+
+
+SCROLLING = """
+import tkinter
+from postboat.ui.window.log import Pages
+from postboat.ui.window.palette import LIGHT
+from postboat.ui.window.picture import Line
+from postboat.ui.window.theme import Theme
+root = tkinter.Tk()
+pages = Pages(root, Theme(root, LIGHT, 96))
+pages.book.pack(fill="both", expand=True)
+lines = [Line("14:02:00", f"line {nth}", "log") for nth in range(100)]
+shown = lambda: [round(edge, 2) for edge in pages.log.text.yview()]
+pages.add(lines)
+pages.add(lines)
+root.update()
+print(shown()[1])
+pages.add(lines)
+root.update()
+print(shown()[1])
+pages.log.text.yview_moveto(0)
+root.update()
+pages.add(lines)
+root.update()
+print(shown()[0])
+"""
+
+
+def test_the_log_shows_its_end_unless_its_user_looks_at_what_was_before(display):
+    program = subprocess.run(
+        [sys.executable, "-c", SCROLLING],
+        cwd=ROOT,
+        env={**os.environ, **display.environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert program.stdout.split() == ["1.0", "1.0", "0.0"]
