@@ -23,14 +23,14 @@ COMMANDS = {
     "top": "show the dashboard of that run, or of a recorded one",
     "now": "let that run sync at once",
     "pause": "let it leave accounts alone",
-    "resume": "let it go on with them",
+    "resume": "let it take them up again",
     "reload": "let it read the configuration again",
     "stop": "end it",
     "service": "let systemd run it: install, uninstall, status",
 }
 """Each command is a module of this name in `postboat.cli.commands`."""
 
-DEBUGGED = ("imap", "maildir", "ledger", "sync", "config", "service")
+DEBUGGED = ("imap", "maildir", "ledger", "sync", "config", "service", "ui")
 """What `-d` can name; `all` stands for everything."""
 
 TAKING_A_VALUE = frozenset("acfukld")
@@ -141,9 +141,14 @@ def _parser(command: str) -> argparse.ArgumentParser:
     return parser
 
 
+_THAT_RUN = "the run that goes on"
+"""What commands talk to: in the list of all, the first of them says so for those that follow."""
+
+
 def _description(command: str) -> str:
     if command != "sync":
-        return COMMANDS[command].capitalize() + "."
+        told = COMMANDS[command].replace("that run", _THAT_RUN).replace("them", "accounts")
+        return told.replace("let it", f"let {_THAT_RUN}").replace("end it", f"end {_THAT_RUN}").capitalize() + "."
     commands = "\n".join(f"  {name:<8} {what}" for name, what in COMMANDS.items())
     return f"Keep an IMAP mailbox and a tree of Maildirs the same, in both directions.\n\ncommands:\n{commands}"
 

@@ -35,7 +35,7 @@ _postboat() {
             return
             ;;
         -a | --account) _postboat_offer "$(_postboat_accounts)" && return ;;
-        -d | --debug) _postboat_offer $'imap\nmaildir\nledger\nsync\nconfig\nservice\nall' && return ;;
+        -d | --debug) _postboat_offer $'imap\nmaildir\nledger\nsync\nconfig\nservice\nui\nall' && return ;;
         -u | --ui) _postboat_offer $'tty\nblinkenlights\ntk\nbasic\nquiet\nsyslog\njsonl\nmachineui' && return ;;
         --format) _postboat_offer $'screen\nplain\nwaybar\njson' && return ;;
         -k | --set | -f | --folder | --deleted | --speed) return ;;

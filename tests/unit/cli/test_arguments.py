@@ -129,3 +129,19 @@ def test_an_option_for_names_needs_one(option: str, capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit):
         parse([option, " ,"])
     assert f"{option}: needs a name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("top", "Show the dashboard of the run that goes on, or of a recorded one."),
+        ("resume", "Let the run that goes on take accounts up again."),
+        ("stop", "End the run that goes on."),
+    ],
+)
+def test_the_help_of_a_command_can_be_understood_by_itself(
+    command: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse([command, "--help"])
+    assert told in capsys.readouterr().out

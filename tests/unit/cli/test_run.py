@@ -208,6 +208,14 @@ def test_debug_lines_never_hold_a_password_of_the_configuration(program: Program
     assert "not asked for" not in log.read_text()
 
 
+def test_why_a_face_was_passed_over_is_told_to_who_asks_and_to_nobody_else(program: Program) -> None:
+    program.supervised_by(all_well)
+    assert program("-u", "blinkenlights,quiet", "-d", "ui") == 0
+    assert "blinkenlights: standard output is no terminal; shown by quiet" in program.err
+    assert program("-u", "blinkenlights,quiet") == 0
+    assert program.err == ""
+
+
 def test_logging_is_left_as_it_was(program: Program) -> None:
     import logging
 

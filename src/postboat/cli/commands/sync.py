@@ -83,6 +83,7 @@ async def show_sync(usage: Usage, config: Config, debug: Debug, first: First | N
     choice = choose_face(usage, config, debug)
     speech = manner(usage, many_accounts=len(config.accounts) > 1)
     if not choice.apart:
+        _tell_passed(choice)
         return await _synced(usage, config, debug, first, choice, faces_for(choice, debug.logfile, speech, config))
     from postboat.cli.foreground import Foreground
 
@@ -92,6 +93,7 @@ async def show_sync(usage: Usage, config: Config, debug: Debug, first: First | N
         import postboat.service.supervisor  # noqa: F401 - while the face imports what it needs
 
         choice, apart = await foreground.face(choice)
+        _tell_passed(choice)
         faces = faces_for(choice, debug.logfile, speech, config, apart=apart)
         return await _synced(usage, config, debug, first, choice, faces, foreground)
 
@@ -204,6 +206,14 @@ def choose_face(usage: Usage, config: Config, debug: Debug) -> Choice:
     if usage.json:
         return choose(["jsonl"], place=place)
     return choose(usage.ui or config.ui, place=place, asked=usage.ui is not None)
+
+
+def _tell_passed(choice: Choice) -> None:
+    """Tell why faces were passed over, to who asks: a list is there for machines that have not all of them."""
+    import logging
+
+    for reason in choice.passed:
+        logging.getLogger("postboat.ui").debug("%s; shown by %s", reason, choice.name)
 
 
 def warnings(config: Config) -> Iterator[Warned]:
