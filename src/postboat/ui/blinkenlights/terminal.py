@@ -25,7 +25,7 @@ from textual.message import Message
 from postboat.ui.link import CannotShow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from postboat.ui.blinkenlights.app import Dashboard
 
@@ -69,6 +69,8 @@ class Terminal(Driver):
         self._writing = False
         self._active = False
         self._attributes: list[Any] | None = None
+        self._raw: list[Any] = []
+        """How the terminal was set by this; who has it after a shell took it back may have set it otherwise."""
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._parser = XTermParser()
         self._awaited = False
@@ -178,6 +180,7 @@ class Terminal(Driver):
         with contextlib.suppress(termios.error):
             self._attributes = termios.tcgetattr(self._fd)
             termios.tcsetattr(self._fd, termios.TCSANOW, _raw(self._attributes))
+            self._raw = termios.tcgetattr(self._fd)
         self.write(ENTER)
         if os.environ.get("TERM", "") not in MUTE and os.environ.get("TERM_PROGRAM") != "Apple_Terminal":
             self._awaited = True
@@ -209,8 +212,8 @@ class Terminal(Driver):
         self.disable_input()
         self.write(LEAVE)
         self._drain()
-        if self._attributes is not None:
-            with contextlib.suppress(termios.error):
+        with contextlib.suppress(termios.error), _from_anywhere():
+            if self._attributes is not None and (_is_ours(self._fd) or termios.tcgetattr(self._fd) == self._raw):
                 termios.tcsetattr(self._fd, termios.TCSAFLUSH, self._attributes)
 
     def close(self) -> None:
@@ -266,6 +269,24 @@ def _open() -> int:
         with contextlib.suppress(OSError):
             return os.open(path(), flags)
     raise OSError("the terminal cannot be opened")
+
+
+def _is_ours(fd: int) -> bool:
+    """Whether no shell has taken the terminal back, as it does when the run that this shows is killed."""
+    try:
+        return os.tcgetpgrp(fd) == os.getpgrp()
+    except OSError:  # no shell rules over it
+        return True
+
+
+@contextlib.contextmanager
+def _from_anywhere() -> Iterator[None]:
+    """Set the terminal from the background as well, where that stops a process, or fails in one left alone."""
+    before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTTOU, before)
 
 
 def _raw(attributes: list[Any]) -> list[Any]:

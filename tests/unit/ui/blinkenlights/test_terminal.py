@@ -7,6 +7,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -14,6 +15,9 @@ import termios
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
+from tests.fakes import job_control
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +34,10 @@ from tests.fakes.told_link import NOON, ToldLink
 link = ToldLink(Snapshot(ServiceStatus(1, "1.0", NOON, "c")), Happened(ServiceStarted(("work", "caf\\xe9")), NOON))
 if "broken" in sys.argv:
     link.take = lambda: 1 / 0
+if "shell" in sys.argv:
+    sys.path.append("tests/fakes")
+    import job_control
+    job_control.become_job(sets="sets" in sys.argv)
 sys.exit(run(link, Look(unicode="ascii" not in sys.argv)))
 """
 
@@ -106,6 +114,17 @@ def test_without_colours_and_in_ascii_nothing_else_is_written_and_the_terminal_i
         assert b"\x1b]" not in written, "it might print what it is asked"
         assert written.isascii() and not any(b"\x1b[%s" % colour in written for colour in (b"38;", b"1;38;", b"48;"))
         assert termios.tcgetattr(it.slave) == it.before
+
+
+@pytest.mark.parametrize("sets", [False, True], ids=["leaves it", "sets it"])
+def test_a_shell_that_takes_the_terminal_back_has_it_as_before_or_as_it_sets_it(*, sets: bool) -> None:
+    with screen("shell", *(["sets"] if sets else [])) as it:
+        it.see(b"work")
+        it.child.send_signal(signal.SIGUSR1)  # the run is killed, the dashboard leaves, and then the shell
+        it.see(b"\x1b[?1049l")
+        assert it.end()[0] == 0
+        wanted = it.before if not sets else job_control.as_shells_do(it.before)
+        assert termios.tcgetattr(it.slave) == wanted
 
 
 def test_a_light_background_that_the_terminal_tells_is_heeded_and_is_no_key() -> None:
