@@ -108,7 +108,7 @@ class Confirm:
         doubt = waiting.doubt(plan)
         rows: list[Row] = [[Span(where, "name")]]
         rows += [[Span(line)] for line in wrapped(f"{doubt[:1].upper()}{doubt[1:]}.", columns, LINES)]
-        subjects = [common.clean(subject).strip() or "(no subject)" for subject in plan.subjects]
+        subjects = [waiting.subject(each) for each in plan.subjects]
         rows += [[Span("· ", "dim"), Span(subject)] for subject in subjects]
         if subjects and (more := plan.count - len(subjects)) > 0:
             rows.append([Span(f"  and {common.number(more)} more", "dim")])

@@ -10,7 +10,7 @@ from postboat.ui.board import lights
 from postboat.ui.board import words as told
 from postboat.ui.board.bays import Bay
 from postboat.ui.board.spans import Look, Span
-from postboat.ui.sentences import waiting
+from postboat.ui.sentences import single, waiting
 from postboat.ui.view import FolderView
 from postboat.values import dataclass
 
@@ -208,7 +208,7 @@ def _notes(board: Board, account: AccountStatus, key: str) -> Iterator[Span]:
         yield Span("c shows what and lets you decide; until then nothing of it is deleted", "dim")
     failed = [(name, trouble.reason) for name, trouble in account.troubles.items() if trouble.reason]
     for name, reason in failed[:TROUBLED]:
-        yield Span(f"{words.clean(name)}: could not be synced: {words.clean(reason)}", "error")
+        yield Span(f"{words.clean(name)}: {single.not_synced(reason)}", "error")
     rest = list(told.lacks(account, but_folders=len(failed) <= TROUBLED))
     if rest:
         yield Span(f"{', '.join(rest)} (e tells more)", "attention")

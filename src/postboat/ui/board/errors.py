@@ -20,7 +20,7 @@ from postboat.events import (
 )
 from postboat.ui import words
 from postboat.ui.board import words as told
-from postboat.ui.sentences import lasting, waiting
+from postboat.ui.sentences import lasting, single, waiting
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Errors:
                 lines = told.failure(event.reason)
                 style = "attention" if told.is_away(event, goes_on=self._goes_on) else "error"
             case FolderFailed(account=account, folder=folder, reason=reason):
-                place, lines = ("folder", account, folder), (f"could not be synced: {words.clean(reason)}",)
+                place, lines = ("folder", account, folder), (single.not_synced(reason),)
                 advice = told.TRIED_AGAIN if self._goes_on else ""
             case MessageFailed(account=account, folder=folder, what=what, reason=reason):
                 place, lines = ("message", account, folder), (f"{words.clean(what)}: {words.clean(reason)}",)

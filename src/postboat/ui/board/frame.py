@@ -8,6 +8,7 @@ from postboat.ui import words
 from postboat.ui.board import accounts
 from postboat.ui.board import words as told
 from postboat.ui.board.spans import Row, Span, pieces, spread, width_of
+from postboat.ui.sentences import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +62,7 @@ def notices(board: Board, now: float) -> Iterator[Span]:
     if is_paused(board):
         yield Span(told.PAUSED_ALL, "attention")
     if board.status.problems:
-        yield Span("the configuration is wrong, and the one before stays (e tells more)", "attention")
+        yield Span(f"{lasting.NOT_RELOADED} (e tells more)", "attention")
     if board.manner.dry_run:
         yield Span("dry run, nothing is changed", "attention")
     if board.replay:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from postboat.account_status import IDLE, NEEDS_USER, PAUSED, SYNCING, WAITING
 from postboat.errors import ServerUnreachable, SignInRefused
 from postboat.ui import shell, words
-from postboat.ui.sentences import lasting, single
+from postboat.ui.sentences import lasting, single, waiting
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -90,12 +90,8 @@ left = _clock
 
 def lacks(account: AccountStatus, *, but_folders: bool = False) -> Iterator[str]:
     """Tell what of an account is not in step, but for what is held and, if they are told of, folders that failed."""
-    if account.failed_folders and not but_folders:
-        yield f"{words.plural(account.failed_folders, 'folder')} failed"
-    if account.failed:
-        yield f"{words.plural(account.failed, 'message')} failed"
-    if account.aside:
-        yield f"{words.plural(account.aside, 'message')} put aside"
+    folders = 0 if but_folders else account.failed_folders
+    return single.lacks(folders=folders, messages=account.failed, aside=account.aside)
 
 
 def hook(name: str, failure: str) -> str:
@@ -135,7 +131,7 @@ def is_away(event: AccountFailed | AccountWaits, *, goes_on: bool) -> bool:
 
 def retry(account: str, manner: Manner) -> str:
     """Tell how to try messages again that failed."""
-    return f"`{manner.program} sync -o --retry -a {shell.quoted(account)}` tries them now."
+    return f"{waiting.retry(account, manner)}."
 
 
 def unnamed(line: str, account: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from postboat.errors import ServerUnreachable
 from postboat.status import IDLE, NEEDS_USER
 from postboat.ui import shell, times, words
-from postboat.ui.sentences import single
+from postboat.ui.sentences import single, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,12 +65,7 @@ def _when(then: float | None, now: float) -> str:
 
 
 def _lacks(account: AccountStatus) -> Iterator[str]:
-    if account.failed_folders:
-        yield f"{words.plural(account.failed_folders, 'folder')} failed"
-    if account.failed:
-        yield f"{words.plural(account.failed, 'message')} failed"
-    if account.aside:
-        yield f"{words.plural(account.aside, 'message')} put aside"
+    yield from single.lacks(folders=account.failed_folders, messages=account.failed, aside=account.aside)
     if account.held:
         yield held(account)
 
@@ -136,11 +131,8 @@ def _troubles(account: AccountStatus, manner: Manner) -> Iterator[tuple[str, str
     if by["failed"]:
         yield "failed", f"{words.plural(account.failed, 'message')} in {_folders(by['failed'])}"
     if by["aside"]:
-        retry = f"{manner.program} sync -o --retry -a {shell.quoted(account.name)}"
-        yield (
-            "put aside",
-            f"{words.plural(account.aside, 'message')} in {_folders(by['aside'])}; `{retry}` tries them now",
-        )
+        many = words.plural(account.aside, "message")
+        yield "put aside", f"{many} in {_folders(by['aside'])}; {waiting.retry(account.name, manner)}"
     if by["held"]:
         many = words.plural(account.held, "deletion")
         yield (

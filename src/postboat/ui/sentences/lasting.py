@@ -110,9 +110,11 @@ def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
         case HookRan(status=status) if status != 0:
             return _hook_failed(event)
         case ConfigReloaded(problems=problems) if problems:
-            first = "the configuration is wrong, and the one before stays:"
-            return (first, *(f"  {words.clean(problem)}" for problem in problems))
+            return (f"{NOT_RELOADED}:", *(f"  {words.clean(problem)}" for problem in problems))
     return ()
+
+
+NOT_RELOADED = "the configuration is wrong, and the one before stays"
 
 
 def _waits(event: AccountWaits, manner: Manner) -> tuple[str, ...]:

@@ -38,7 +38,8 @@ def account_line(finished: AccountFinished, manner: Manner, would: Counts, held_
     """
     name, took = words.clean(finished.account), words.seconds(finished.seconds)
     folders = words.plural(finished.folders, "folder")
-    failures = ", ".join((*_failures(finished), *_waiting(finished, held_in, manner)))
+    missing = lacks(folders=finished.failed_folders, messages=finished.done.failed, aside=finished.aside)
+    failures = ", ".join((*missing, *_held(finished, held_in, manner)))
     if manner.dry_run:
         found = words.changes(would, arrows=manner.arrows) or "nothing new"
         state = f"dry run, nothing was changed: {folders}, {found}"
@@ -49,16 +50,17 @@ def account_line(finished: AccountFinished, manner: Manner, would: Counts, held_
     return f"{name}: in step, {folders}, {told} in {took}"
 
 
-def _failures(finished: AccountFinished) -> Iterator[str]:
-    if finished.failed_folders:
-        yield f"{words.plural(finished.failed_folders, 'folder')} failed"
-    if finished.done.failed:
-        yield f"{words.plural(finished.done.failed, 'message')} failed"
+def lacks(*, folders: int, messages: int, aside: int) -> Iterator[str]:
+    """Tell what of an account is not in step: how many folders and messages failed, and how many were not tried."""
+    if folders:
+        yield f"{words.plural(folders, 'folder')} failed"
+    if messages:
+        yield f"{words.plural(messages, 'message')} failed"
+    if aside:
+        yield f"{words.plural(aside, 'message')} put aside"
 
 
-def _waiting(finished: AccountFinished, held_in: int, manner: Manner) -> Iterator[str]:
-    if finished.aside:
-        yield f"{words.plural(finished.aside, 'message')} put aside"
+def _held(finished: AccountFinished, held_in: int, manner: Manner) -> Iterator[str]:
     if finished.held:
         where = words.plural(held_in, "folder") if held_in else "all folders"
         many, one = f"{words.plural(finished.held, 'message')} in {where}", finished.held == 1
@@ -134,7 +136,7 @@ def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
         case MessageFailed(what=what, reason=reason):
             return (f"{words.about(event, manner)}{words.clean(what)}: {words.clean(reason)}",)
         case FolderFailed(reason=reason):
-            return (f"{words.about(event, manner)}could not be synced: {words.clean(reason)}",)
+            return (f"{words.about(event, manner)}{not_synced(reason)}",)
         case AccountFailed(account=account, reason=reason, exit_code=code):
             first, *more = reason.splitlines() or [""]
             if len(more) >= words.DETAILS:
@@ -145,6 +147,11 @@ def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
         case Warned(text=text, account=account):
             return (f"{words.clean(account)}: {words.clean(text)}" if account else words.clean(text),)
     return ()
+
+
+def not_synced(reason: str) -> str:
+    """Tell why a folder failed, after its name."""
+    return f"could not be synced: {words.clean(reason)}"
 
 
 ADVICE: Mapping[int, str] = {

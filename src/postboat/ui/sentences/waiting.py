@@ -68,9 +68,14 @@ def subjects(held: Held) -> tuple[str, ...]:
     """Name some of the messages, on a line of its own; no line when no subject is known."""
     if not held.subjects:
         return ()
-    named = [f'"{words.fit(words.clean(each).strip(), SUBJECT) or "(no subject)"}"' for each in held.subjects]
+    named = [f'"{words.fit(subject(each), SUBJECT)}"' for each in held.subjects]
     more = held.count - len(named)
     return (f"  {', '.join(named)}" + (f" and {words.number(more)} more" if more > 0 else ""),)
+
+
+def subject(text: str) -> str:
+    """Write a message's subject, which may be anything or nothing."""
+    return words.clean(text).strip() or "(no subject)"
 
 
 def choices(held: Held, manner: Manner) -> tuple[str, ...]:
@@ -170,6 +175,11 @@ def aside(event: MessagesAside, manner: Manner) -> str:
     due = times.hour(event.due)  # they wait for a day at most
     state = f"{many} {'is' if event.count == 1 else 'are'} put aside, tried again at {due} (or now, with --retry)"
     return f"{words.about(event, manner)}{state}: {words.clean(event.reason)}"
+
+
+def retry(account: str, manner: Manner) -> str:
+    """Tell how to try messages again that failed."""
+    return f"`{manner.program} sync -o --retry -a {shell.quoted(account)}` tries them now"
 
 
 def too_many_aside(event: MessagesAside, manner: Manner) -> str:

@@ -234,7 +234,7 @@ def _shares(samples: Sequence[int]) -> tuple[float, ...]:
 def _plan(plan: told.Held) -> Plan:
     account, folder = sentences.clean(plan.account), told.held_in(plan)
     doubt = waiting.doubt(plan)
-    subjects = tuple(sentences.clean(each).strip() or "(no subject)" for each in plan.subjects)
+    subjects = tuple(map(waiting.subject, plan.subjects))
     return Plan(
         target=f"{plan.account}:{plan.folder}" if plan.folder else plan.account,
         heading=f"{account}: {folder}",
