@@ -124,7 +124,7 @@ def test_a_shell_that_takes_the_terminal_back_has_it_as_before_or_as_it_sets_it(
         it.see(b"\x1b[?1049l")
         assert it.end()[0] == 0
         wanted = it.before if not sets else job_control.as_shells_do(it.before)
-        assert termios.tcgetattr(it.slave) == wanted
+        assert termios.tcgetattr(it.slave)[:4] == wanted[:4]
 
 
 def test_a_light_background_that_the_terminal_tells_is_heeded_and_is_no_key() -> None:
