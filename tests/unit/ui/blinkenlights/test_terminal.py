@@ -103,6 +103,11 @@ def test_a_terminal_that_goes_away_ends_it_without_a_word() -> None:
         assert it.end() == (0, "")
 
 
+def test_a_terminal_that_knows_unicode_gets_it() -> None:
+    with screen() as it:
+        it.see("─".encode())
+
+
 def test_without_colours_and_in_ascii_nothing_else_is_written_and_the_terminal_is_given_back() -> None:
     with screen("ascii", NO_COLOR="1", TERM="linux") as it:
         it.see(b"caf?")
