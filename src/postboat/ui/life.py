@@ -81,6 +81,8 @@ class Life:
     """Whether the present sync, or else the last one, is one of all folders."""
     told: dict[Place, dict[Complaint, int]] = field(default_factory=dict)
     """What was told, by what it is about, with the sync in which it was heard last."""
+    mended: tuple[str, ...] = ()
+    """Folders that had failed, and of which the last sync of all had nothing to tell."""
 
     @property
     def first(self) -> bool:
@@ -163,16 +165,16 @@ def _hear_account(life: Life, event: AccountEvent) -> Heard:
             life.listed = True
             return "new" if life.first else "again"
         case AccountFinished():
-            life.ended += 1
+            life.ended, life.mended = life.ended + 1, ()
             if life.listed:  # it would have told again what is still wrong
-                for place in [place for place in life.told if place[0] in ("account", "folder")]:
-                    _forgive(life, place)
+                places = [place for place in life.told if place[0] in ("account", "folder")]
+                life.mended = tuple(place[1] for place in places if _forgive(life, place))
         case AccountWaits(passing=True):
             life.waits = event
             return "again"
         case AccountWaits():
             life.waits = event
-            return _complained(life, ATTEMPT, (AccountWaits, (event.reason, event.exit_code)))
+            return _complained(life, ATTEMPT, (AccountWaits, (_steady(event.reason), event.exit_code)))
         case AccountRecovered():
             life.told.pop(ATTEMPT, None)
         case AccountRests(until=until):
@@ -203,7 +205,7 @@ def _complaint(event: Event) -> tuple[Place, Complaint] | None:
     """What is wrong with what; without what changes while nothing gets better or worse."""
     match event:
         case FolderFailed(folder=folder, reason=reason):
-            return ("folder", folder), (FolderFailed, reason)
+            return ("folder", folder), (FolderFailed, _steady(reason))
         case MessageFailed(folder=folder, what=what, reason=reason):
             return ("folder", folder), (MessageFailed, (what, reason))
         case MessagesAside(folder=folder, reason=reason):  # those that failed, until they are tried again
@@ -219,6 +221,11 @@ def _complaint(event: Event) -> tuple[Place, Complaint] | None:
         case HookRan(hook=hook, status=status, output=output) if status != 0:
             return ("hook", hook), (HookRan, (status, output))
     return None
+
+
+def _steady(reason: str) -> str:
+    """Take numbers from what a server said: with each refusal some tell the time, or how long they took for it."""
+    return "".join("#" if char.isdigit() else char for char in reason)
 
 
 def _complained(life: Life, place: Place, complaint: Complaint) -> Heard:

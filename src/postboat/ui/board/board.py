@@ -189,6 +189,8 @@ class Board:
                 for desk in self.desks.values():
                     desk.lights = ()
         self.errors.learn(event, when)
+        if isinstance(event, AccountFinished):
+            self.errors.keep(self.status.account(event.account, when), when)
         self._log.learn(event, self.view, self.manner, when)
 
     def _note_work(self, event: AccountEvent, when: float) -> None:

@@ -85,6 +85,12 @@ class Errors:
             case _:
                 self._learn_wrong(event, now)
 
+    def keep(self, account: AccountStatus, now: float) -> None:
+        """Take for over what was wrong with folders that the end of a sync left without trouble."""
+        for (kind, name, folder), _ in self._known:
+            if name == account.name and kind in ("folder", "message") and folder not in account.troubles:
+                self._end((kind, name, folder), now)
+
     def seen(self, account: AccountStatus, now: float) -> None:
         """Take over what a status tells of an account, for one who did not hear it happen."""
         if account.reason:
@@ -139,7 +145,7 @@ class Errors:
         else:
             known.last, known.count, known.over = now, known.count + 1, None
             known.lines, known.advice = lines, advice
-        if place[0] in ("account", "config"):
+        if place[0] in ("account", "folder", "config"):
             self._end(place, now)  # it is wrong in another way now
         self._known[key] = known
         if len(self._known) > KEPT:

@@ -26,7 +26,7 @@ from postboat.ui.life import merged
 from postboat.ui.view import NO_COUNTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from postboat.events import Event
     from postboat.ui.life import Life
@@ -53,7 +53,7 @@ def told(event: Event, view: View, manner: Manner) -> tuple[str, ...] | None:
         case FolderFinished() if view.heard == "mended":
             return (mended(event, manner),)
         case AccountFinished(account=name) if not view.accounts[name].is_first:
-            return synced(view.accounts[name], manner)
+            return (*_mended_by_now(event, view, manner), *synced(view.accounts[name], manner))
     line = news(event, manner)
     return (line,) if line else None
 
@@ -165,6 +165,13 @@ def synced(account: AccountView, manner: Manner) -> tuple[str, ...]:
 def _changes(folder: FolderView, manner: Manner) -> str:
     """What changed in a folder; failures were told when they happened."""
     return words.changes(replace(folder.done, failed=0), arrows=manner.arrows)
+
+
+def _mended_by_now(event: AccountFinished, view: View, manner: Manner) -> Iterator[str]:
+    """Tell of folders that failed before and that a sync of all found as they should be, without work on them."""
+    life = view.accounts[event.account].life
+    for folder in life.mended if life else ():
+        yield f"{words.about_account(event, manner)}{words.clean(folder)}: in step again"
 
 
 def mended(event: FolderFinished, manner: Manner) -> str:

@@ -317,6 +317,17 @@ def test_what_is_well_again_is_over(wrong, well):
     assert board.errors.lasting == 0
 
 
+def test_a_folder_that_a_sync_of_all_has_nothing_to_tell_of_is_well_again():
+    one, other = FolderFailed("work", "Lists", "error at 12:00"), FolderFailed("work", "Lists", "error at 12:01")
+    failed, well = AccountFinished("work", Counts(), 40, 1, 1.0), AccountFinished("work", Counts(), 40, 0, 1.0)
+    listed = FoldersListed("work", 40)
+    board = board_of(AccountStarted("work"), listed, one, failed, AccountStarted("work"), listed, other, failed)
+    assert board.errors.lasting == 1
+    for event in (AccountStarted("work"), listed, well):
+        board.learn(Happened(event, NOW + 9), NOW + 9)
+    assert board.errors.lasting == 0
+
+
 def test_a_held_plan_is_shown_while_its_folder_is_looked_at_again():
     held = PlanHeld("work", "INBOX", "remote", "emptied", 7, 7, ("Hello",))
     board = board_of(AccountStarted("work"), FolderStarted("work", "INBOX"), held)

@@ -199,6 +199,13 @@ async def test_a_folder_that_failed_and_does_not_any_more_is_told() -> None:
     assert (out, err) == (["Lists: in step again"], ["Lists: could not be synced: no such folder"])
 
 
+async def test_a_folder_that_is_well_again_without_work_on_it_is_told_of_once() -> None:
+    failed = sync(FolderFailed("MyMail", "Lists", "no, at 12:00:01"), failed_folders=1)
+    again = sync(FolderFailed("MyMail", "Lists", "no, at 12:05:01"), failed_folders=1)
+    out, err = await basic(*failed, *again, *sync(), *sync())
+    assert (out, err) == (["Lists: in step again"], ["Lists: could not be synced: no, at 12:00:01"])
+
+
 async def test_what_is_wrong_with_one_folder_stays_told_while_others_are_synced() -> None:
     end = AccountFinished("MyMail", Counts(down=1), 1, 0, 0.1)
     pushed = (AccountStarted("MyMail"), *folder("INBOX", Counts(down=1)), end)
