@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 from postboat.account_status import (
     IDLE,
     NEEDS_USER,
-    PAUSED,
-    STARTING,
     SYNCING,
     USERS_TURN,
     WAITING,
@@ -55,22 +53,6 @@ from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-
-__all__ = [
-    "IDLE",
-    "NEEDS_USER",
-    "PAUSED",
-    "STARTING",
-    "SYNCING",
-    "USERS_TURN",
-    "WAITING",
-    "AccountStatus",
-    "FolderTrouble",
-    "HeldPlan",
-    "ServiceStatus",
-    "Work",
-    "learn",
-]
 
 SUBJECTS_KEPT = 5
 PLANS_KEPT = 200

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from postboat.account_status import AccountStatus, FolderTrouble
 from postboat.declared import read_field
-from postboat.status import AccountStatus, FolderTrouble, ServiceStatus
+from postboat.status import ServiceStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

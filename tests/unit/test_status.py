@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from postboat.account_status import AccountStatus, HeldPlan, Work
 from postboat.events import (
     AccountConnected,
     AccountFailed,
@@ -38,7 +39,7 @@ from postboat.events import (
     ServiceStarted,
     ServiceStopping,
 )
-from postboat.status import AccountStatus, HeldPlan, ServiceStatus, Work, learn
+from postboat.status import ServiceStatus, learn
 from postboat.status_json import as_json
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from postboat.account_status import SYNCING
 from postboat.cli.client import Ended, NotRunning, Service, socket_for
 from postboat.event_json import decode
 from postboat.service.exit_codes import gravest
-from postboat.status import SYNCING, learn
+from postboat.status import learn
 from postboat.status_json import from_json
 from postboat.ui.words import fit
 

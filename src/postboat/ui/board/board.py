@@ -39,7 +39,7 @@ from postboat.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from postboat.account_status import HeldPlan
+    from postboat.account_status import AccountStatus, HeldPlan
     from postboat.counts import Counts
     from postboat.events import Event, Light
     from postboat.ui.board.log import LogLine
@@ -268,7 +268,7 @@ class Board:
             self._take_over(account, now)
             self.errors.seen(account, now)
 
-    def _take_over(self, account: run.AccountStatus, now: float) -> None:
+    def _take_over(self, account: AccountStatus, now: float) -> None:
         desk, view = self.desk(account.name), self.view.account(account.name, now)
         desk.lights, desk.bays = (), Bays()
         desk.looked_at.clear()

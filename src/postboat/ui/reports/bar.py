@@ -11,7 +11,8 @@ from postboat.ui.reports.status import NOT_RUNNING, held, state_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from postboat.status import AccountStatus, ServiceStatus
+    from postboat.account_status import AccountStatus
+    from postboat.status import ServiceStatus
     from postboat.ui.words import Manner
 
 OK, BUSY, OFFLINE, ATTENTION, ERROR = "ok", "busy", "offline", "attention", "error"

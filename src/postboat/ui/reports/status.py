@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from postboat.account_status import IDLE, NEEDS_USER
 from postboat.errors import ServerUnreachable
-from postboat.status import IDLE, NEEDS_USER
 from postboat.ui import shell, times, words
 from postboat.ui.sentences import single, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from postboat.status import AccountStatus, ServiceStatus
+    from postboat.account_status import AccountStatus
+    from postboat.status import ServiceStatus
     from postboat.ui.words import Manner
 
 LABEL = 12
