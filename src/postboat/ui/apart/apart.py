@@ -44,6 +44,8 @@ LEAVING = 1.5
 """Seconds that it may take to leave the screen."""
 FAREWELL = 2.0
 """Seconds that `show` takes at most once its events are over."""
+STRAYS = 100
+"""Lines of what others write to standard error that are shown at a time."""
 TROUBLES = 200
 """Lines about what went wrong that are told once the screen is free."""
 
@@ -78,6 +80,8 @@ class Apart:
         self._command = command or command_of(name)
         self._feed = Feed(status)
         self._stray = Stray(self._tell_stray)
+        self._strays: deque[str] = deque(maxlen=STRAYS)
+        """What was written to standard error since the loop had its last turn."""
         self._troubles: deque[str] = deque(maxlen=TROUBLES)
         self._line = ChildLine(self._feed, manner, goes_on=goes_on, answer=self._answer)
         self._process: Process | None = None
@@ -203,9 +207,14 @@ class Apart:
             self._plain.err.write_now(f"{line}\n")
 
     def _tell_stray(self, text: str) -> None:
-        """Show a line that somebody wrote to standard error; called in a thread."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._line.offer, Warned(text), time.time())
+        """Show a line that somebody wrote to standard error, or of very many the last; called in a thread."""
+        self._strays.append(text)
+        if len(self._strays) == 1 and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._offer_strays)
+
+    def _offer_strays(self) -> None:
+        while self._strays:
+            self._line.offer(Warned(self._strays.popleft()), time.time())
 
     # What comes from the child
 

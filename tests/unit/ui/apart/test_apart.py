@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -245,6 +246,21 @@ async def test_what_connections_do_is_told_though_it_was_slow_and_no_longer_once
     await scene.told("the sync goes on")
     assert scene.events.lights is False
     assert scene.bus._lights is None
+    await scene.end()
+
+
+async def test_a_flood_on_standard_error_is_shown_in_its_last_lines_only(scene: Scene) -> None:
+    await scene.begin("""
+for line in lines():
+    if hasattr(line, "event"):
+        note(line.event.text)
+""")
+    writing = threading.Thread(target=lambda: [scene.apart._tell_stray(str(number)) for number in range(10_000)])
+    writing.start()
+    writing.join()  # all of it before the loop has its turn
+    assert await scene.noting(100) == [str(number) for number in range(9_900, 10_000)]
+    scene.apart._tell_stray("after it")
+    assert (await scene.noting(101))[-1] == "after it"
     await scene.end()
 
 
