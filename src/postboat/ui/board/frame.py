@@ -57,7 +57,7 @@ def notices(board: Board, now: float) -> Iterator[Span]:
         yield Span(told.LOST, "error")
     if board.exit_code is not None:
         yield Span(told.finished(board.exit_code), "ok" if board.exit_code == 0 else "attention")
-    elif board.status.stopping:
+    elif board.status.stopping and board.lost is None:
         yield Span(told.STOPPING, "attention")
     if is_paused(board):
         yield Span(told.PAUSED_ALL, "attention")

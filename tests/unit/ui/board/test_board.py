@@ -39,6 +39,7 @@ from postboat.events import (
     PlanHeld,
     RunFinished,
     ServiceStarted,
+    ServiceStopping,
     Warned,
 )
 from postboat.status import ServiceStatus
@@ -371,6 +372,13 @@ def test_a_lost_service_is_told_and_so_is_its_return():
     board.learn(snapshot_of(board, pid=2), NOW + 4)
     assert "no connection" not in screen(board)[1]
     assert board.log[-1].lines == ("connected to the service again",)
+
+
+def test_a_service_that_is_gone_is_not_said_to_be_stopping():
+    board = board_of(AccountPaused("work"), ServiceStopping())
+    assert "stopping" in screen(board)[1]
+    board.learn(Lost("the run that went on has ended"), NOW + 1)
+    assert "stopping" not in screen(board)[1]
 
 
 def test_missed_events_are_counted():
