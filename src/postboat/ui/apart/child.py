@@ -18,9 +18,7 @@ from postboat.ui.link import CannotShow
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from postboat.ui.link import Link
-
-    Run = Callable[[Link], int]
+    Run = Callable[[ParentLink], int]
 
 BROKE = 1
 PATIENCE = 2.0
@@ -56,13 +54,18 @@ def show(run: Run, link: ParentLink) -> int:
 
 
 def face(name: str) -> Run:
-    """The face of this name, which is not imported before it is used."""
+    """The face of this name, which is not imported before it is used.
 
-    def run(link: Link) -> int:
+    The dashboard says that it can draw before it is imported: nobody waits for what the parent has looked at already.
+    """
+
+    def run(link: ParentLink) -> int:
         if name == "tk":
             from postboat.ui.window import run as window
 
             return window(link)
+        if os.isatty(0) and os.isatty(1):
+            link.ready()
         from postboat.ui.apart.look import look_for
         from postboat.ui.blinkenlights import run as dashboard
 

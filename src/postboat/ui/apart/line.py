@@ -203,8 +203,8 @@ class ChildLine:
 
     def _become_ready(self, refusal: CannotShow | None) -> None:
         if self._ready is None or self._ready.done():
-            return
-        if refusal is None:
+            self.last_words = str(refusal or "")
+        elif refusal is None:
             self._ready.set_result(None)
         else:
             self._ready.set_exception(refusal)
