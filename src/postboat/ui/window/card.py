@@ -36,7 +36,7 @@ class Wishes(Protocol):
         """Let it rest, or go on."""
         ...
 
-    def decide(self, account: str, plan: int) -> None:
+    def decide(self, plan: int) -> None:
         """Let the user decide on the picture's nth plan."""
         ...
 
@@ -199,7 +199,7 @@ class CardView:
     def _decision(self, index: int, plan: int) -> ttk.Button:
         while len(self._decide) <= index:
             self._decide.append(ttk.Button(self.canvas, text="Decide…", style="Card.TButton"))
-        self._decide[index].configure(command=lambda: self._ask_to_decide(plan))
+        self._decide[index].configure(command=lambda: self._wishes.decide(plan))
         return self._decide[index]
 
     def _ask_to_sync(self) -> None:
@@ -209,7 +209,3 @@ class CardView:
     def _ask_to_rest(self) -> None:
         if self._card is not None:
             self._wishes.rest(self._card.account, on=not self._card.paused)
-
-    def _ask_to_decide(self, plan: int) -> None:
-        if self._card is not None:
-            self._wishes.decide(self._card.account, plan)

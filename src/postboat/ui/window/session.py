@@ -148,8 +148,8 @@ class Session:
         if self.can_ask and self._picture is not None:
             self._ask("resume" if self._picture.paused else "pause", accounts=[])
 
-    def decide(self, account: str, plan: int) -> None:
-        """Let the user decide on held deletions."""
+    def decide(self, plan: int) -> None:
+        """Let the user decide on the picture's nth plan, which the dialog names."""
         if not self.can_ask or self._busy() or self._picture is None or plan >= len(self._picture.plans):
             return
         chosen = self._picture.plans[plan]
@@ -166,7 +166,7 @@ class Session:
         plans = self._picture.plans if self._picture is not None else ()
         marked = self._marked()
         own = (index for index, plan in enumerate(plans) if plan.target.partition(":")[0] == marked)
-        self.decide(marked, next(own, 0))
+        self.decide(next(own, 0))
 
     # ---- questions --------------------------------------------------------------------------------------------
 
