@@ -46,6 +46,7 @@ class Session:
         self.is_one_too_many = False
         self.world, self.alive = world, True
         self.mailbox, self.depth = None, world.chance.randint(1, 4)
+        self.octets = 0, 0
         self.alone = False
         self.readers = self.unanswered = 0
 

@@ -326,10 +326,10 @@ async def test_a_wrong_password_is_tried_once(tmp_path):
     with DovecotServer() as server:
         account = server.account()
         voyage = Voyage(tmp_path, account)
-        voyage.account = type(account)(account.host, account.port, account.user, "wrong")
+        voyage.account = type(account)(account.host, account.port, account.user, "0815-mistyped")
         done = await asyncio.to_thread(run_program, voyage)
         assert done.returncode == 5 and "Traceback" not in done.stderr
-        assert "wrong" not in done.stderr + done.stdout
+        assert "0815-mistyped" not in done.stderr + done.stdout
         failed = [line for line in server.log().splitlines() if "auth failed" in line]
         assert len(failed) == 1 and "1 attempts" in failed[0], failed
 

@@ -27,7 +27,10 @@ sys.exit(code)
 
 NEVER_BY_DEFAULT = frozenset(
     {"postboat.imap.tunnel", "postboat.config.offlineimaprc", "postboat.service.inspect"}
-    | {f"postboat.ui.{face}" for face in ("tty", "jsonl", "logfile", "prompt", "report", "life", "lasting")}
+    | {f"postboat.ui.plain.{face}" for face in ("tty", "jsonl", "logfile", "syslog", "machineui", "progress")}
+    | {f"postboat.ui.{room}" for room in ("prompt", "life", "sentences.lasting", "reports.inspection")}
+    | {f"postboat.ui.{room}" for room in ("apart", "board", "blinkenlights", "window", "links", "link")}
+    | {"postboat.cli.foreground", "textual", "rich", "tkinter", "postboat.service.control.server"}
     | {"aiofiles", "tempfile", "shlex", "getpass", "email", "multiprocessing", "importlib.metadata"}
 )
 ONLY_FOR_CHANGES = frozenset(
