@@ -26,7 +26,8 @@ from typing import Self
 from tests.servers.install import SERVERS, library_path
 from tests.servers.process import START_SECONDS, Daemon, ServerFailed
 
-PATIENCE = 20.0
+PATIENCE = 60.0
+"""Seconds; a window came after more than 20 once in a hundred times on a machine with much else to do."""
 LOOK = 0.02
 FONTS = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">

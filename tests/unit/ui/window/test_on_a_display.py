@@ -70,6 +70,7 @@ def heard(process):
 
 def test_keys_ask_for_what_they_say_and_the_end_is_asked_for(display, window):
     process = window("held")
+    wait_for_keyboard(display, "Postboat")
     display.press("2")
     assert heard(process).startswith("ask now {'targets': [")
     display.press("c")
