@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import imaplib
+import itertools
 import re
 import socket
 from dataclasses import dataclass, replace
@@ -124,9 +125,9 @@ class Voyage:
             status, _ = phone.select(wire(folder), readonly=True)
             assert status == "OK"
             parts = phone.uid("FETCH", "1:*", "(FLAGS BODY.PEEK[])")[1]
-            for head, after in zip(parts[::2], parts[1::2], strict=False):
-                if head is None:
-                    continue
+            for head, after in itertools.pairwise(parts):
+                if not isinstance(head, tuple):
+                    continue  # the end of a message, or flags that somebody changed just now
                 said = head[0] + after
                 found[digest(head[1])] = {letter for flag, letter in LETTERS.items() if flag.encode() in said}
         return found
