@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,8 @@ PLAIN_DPI = 96.0
 """Dots an inch has where nothing else is said, and what GDK_SCALE multiplies."""
 PATIENCE = 1000
 """Milliseconds that the desktop may take to say what it prefers."""
+ENOUGH = 200
+"""Octets that an answer has at most."""
 SETTING = ("gsettings", "get", "org.gnome.desktop.interface", "color-scheme")
 
 
@@ -34,17 +38,21 @@ def ask_for_dark(root: tkinter.Tk, tell: Callable[[bool], None]) -> None:
         return
     stream = asked.stdout
     assert stream is not None
-    waiting = root.after(PATIENCE, asked.kill)
 
     def hear(*_: object) -> None:
+        answer = os.read(stream.fileno(), ENOUGH)  # what there is: something it started may keep the pipe open
         root.after_cancel(waiting)
-        root.deletefilehandler(stream)
-        answer = stream.read(200)
-        stream.close()
-        asked.wait()
-        if asked.returncode == 0:
+        end()
+        if answer:
             tell(b"dark" in answer)
 
+    def end() -> None:
+        root.deletefilehandler(stream)
+        stream.close()
+        os.killpg(asked.pid, signal.SIGKILL)
+        asked.wait()
+
+    waiting = root.after(PATIENCE, end)
     root.createfilehandler(stream, READABLE, hear)
 
 
