@@ -104,11 +104,13 @@ def test_a_single_run_is_shown_while_it_lasts_and_summed_up_on_the_screen_from_b
     terminal = at_shell(scene)
     with Network(scene.account.host, scene.account.port, delay=0.1) as far:
         scene.configure(remote="maxconnections = 1", port=far.port)
+        enter(terminal, "echo from-$((6*7))-before")
+        terminal.wait_for("from-42-before")
         enter(terminal, *scene.command("-u", "Curses.Blinkenlights"), "; echo code-$?")
         terminal.wait_for("postboat +1 account", "Test", r"Folder \d +.*\d")
         assert terminal.is_full_screen
         screen = terminal.wait_for("code-0", f"in step, {FOLDERS + 1} folders, {FOLDERS * EACH} new")
-    assert "-u Curses.Blinkenlights" in screen, "the screen from before is gone"
+    assert "from-42-before" in screen, "the screen from before is gone"
     assert_usable(terminal)
     assert_no_traceback(terminal)
 
