@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tests.contract.worlds import DATE, Held, World
 
-from postboat.config.schema import RemoteConfig, Secret
+from postboat.config.schema import Secret, ServerConfig
 from postboat.imap.dial import connect
 from postboat.imap.mailbox import ImapMailbox
 from postboat.imap.pool import Pool
@@ -40,9 +40,9 @@ class ImapWorld(World):
         await asyncio.to_thread(self._open_other)
 
     @property
-    def remote(self) -> RemoteConfig:
+    def remote(self) -> ServerConfig:
         account = self._account
-        return RemoteConfig(
+        return ServerConfig(
             name="remote",
             remotehost=account.host,
             remoteport=account.port,

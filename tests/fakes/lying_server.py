@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from postboat.config.schema import RemoteConfig, Secret
+from postboat.config.schema import Secret, ServerConfig
 from postboat.imap.dial import connect
 from postboat.imap.pool import Pool
 
@@ -147,7 +147,7 @@ class LyingServer:
     async def pool(self, size: int = 1) -> AsyncIterator[Pool[Session]]:
         """Listen, and give a pool of sessions to it."""
         async with self.listening() as port:
-            remote = RemoteConfig(
+            remote = ServerConfig(
                 name="remote",
                 remotehost="127.0.0.1",
                 remoteport=port,

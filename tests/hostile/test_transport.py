@@ -13,7 +13,7 @@ from tests.fakes.lying_server import WAYS, Answer, Mailbox
 from tests.fakes.terminal import FakeFile, FakeTerminal
 from tests.hostile.siege import behind, besieged, mail, peaceful
 
-from postboat.config.schema import RemoteConfig, Secret
+from postboat.config.schema import Secret, ServerConfig
 from postboat.errors import PostboatError
 from postboat.events import AccountFailed, FolderFailed, Warned
 from postboat.imap import watchdog
@@ -116,7 +116,7 @@ async def test_a_greeting_that_answers_what_was_not_asked_yet_gets_no_password()
         return "me", Secret("confidential")
 
     async with serving(talk) as port:
-        remote = RemoteConfig(name="R", remotehost="localhost", remoteport=port, ssl=False, timeout=2)
+        remote = ServerConfig(name="R", remotehost="localhost", remoteport=port, ssl=False, timeout=2)
         with pytest.raises(PostboatError):
             await connect(remote, password)
     assert not any(b"confidential" in line or b"LOGIN" in line or b"AUTHENTICATE" in line for line in heard)

@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 from tests.fakes.watching import Told
 
-from postboat.config.schema import RemoteConfig, Secret
+from postboat.config.schema import Secret, ServerConfig
 from postboat.errors import PostboatError
 from postboat.imap.dial import connect
 from postboat.imap.pool import Pool
@@ -97,7 +97,7 @@ async def test_a_watch_leaves_nothing_behind_whenever_it_ends(pushes, size):
         server = Server(random.Random(seed), PUSHES[pushes])
         listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
         where = {"remotehost": "127.0.0.1", "remoteport": listening.sockets[0].getsockname()[1], "remoteuser": "me"}
-        remote = RemoteConfig(name="r", ssl=False, starttls=False, timeout=5, **where)
+        remote = ServerConfig(name="r", ssl=False, starttls=False, timeout=5, **where)
         pool = Pool(lambda remote=remote: connect(remote, password), size)
         before = asyncio.all_tasks()
         async with asyncio.timeout(20):

@@ -15,7 +15,7 @@ from tests.fakes.scripted_server import serve
 from tests.real.voyage import Voyage, digest
 from tests.servers.process import Account
 
-from postboat.config.schema import RemoteConfig, Secret
+from postboat.config.schema import Secret, ServerConfig
 from postboat.imap.dial import connect
 from postboat.imap.pool import Pool
 from postboat.model import NO_FLAGS, SEEN, Content
@@ -119,7 +119,7 @@ async def scripted(*scripts: str) -> AsyncIterator[tuple[Pool[Session], Scripted
         return "me", Secret("pw")
 
     async with serve(*scripts) as server:
-        remote = RemoteConfig(
+        remote = ServerConfig(
             name="r",
             remotehost="127.0.0.1",
             remoteport=server.port,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tests.servers.recorder import Recorder
 
-from postboat.config.schema import RemoteConfig, Secret
+from postboat.config.schema import Secret, ServerConfig
 from postboat.imap.dial import connect
 from postboat.imap.folders import ImapFolders
 from postboat.imap.memory import Lesson, ServerMemory
@@ -32,9 +32,9 @@ class Caller:
         self.remembered = ""
 
     @property
-    def remote(self) -> RemoteConfig:
+    def remote(self) -> ServerConfig:
         """Where the server is: behind the recorder."""
-        return RemoteConfig(
+        return ServerConfig(
             name="R",
             remotehost=self.wire.host,
             remoteport=self.wire.port,

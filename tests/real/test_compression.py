@@ -13,7 +13,7 @@ from tests.contract.imap_world import ImapWorld
 from tests.contract.replica_contract import ReplicaContract
 from tests.servers.proxy import Proxy
 
-from postboat.config.schema import RemoteConfig, Secret
+from postboat.config.schema import Secret, ServerConfig
 from postboat.imap.connection import Connection
 from postboat.imap.dial import connect
 from postboat.imap.mailbox import ImapMailbox
@@ -92,7 +92,7 @@ async def test_bodies_are_compressed_where_it_pays(account: Account, monkeypatch
     for far in (False, True):
         monkeypatch.setattr(Connection, "is_compressible", far)
         async with Proxy(account.host, account.port) as proxy:
-            remote = RemoteConfig(
+            remote = ServerConfig(
                 name="r", remotehost=proxy.host, remoteport=proxy.port, remoteuser=account.user, ssl=False
             )
             pool: Pool[Session] = Pool(lambda remote=remote: connect(remote, password), 1)

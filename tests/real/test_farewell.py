@@ -9,7 +9,7 @@ import pytest
 import uvloop
 from tests.servers.proxy import Proxy
 
-from postboat.config.schema import RemoteConfig, Secret
+from postboat.config.schema import Secret, ServerConfig
 from postboat.imap.dial import connect
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 async def leaves(account: Account, port: int, ca: Path | None) -> float:
     """Sign in over a slow line and leave; the seconds that leaving took."""
     async with Proxy(account.host, port, delay=DELAY) as line:
-        remote = RemoteConfig(
+        remote = ServerConfig(
             name="R",
             remotehost="localhost",
             remoteport=line.port,

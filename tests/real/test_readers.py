@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.bench.network import Network
 
-from postboat.config.schema import RemoteConfig, Secret
+from postboat.config.schema import Secret, ServerConfig
 from postboat.imap.dial import connect
 from postboat.imap.mailbox import ImapMailbox
 from postboat.imap.pool import Pool
@@ -56,7 +56,7 @@ async def sailed(network: Network, account: Account, mail: dict[str, dict[str, b
     async def password(_: str | None) -> tuple[str, Secret]:
         return account.user, Secret(account.password)
 
-    remote = RemoteConfig(
+    remote = ServerConfig(
         name="r", remotehost=network.host, remoteport=network.port, remoteuser=account.user, ssl=False, starttls=False
     )
     pool = Pool(lambda: connect(remote, password), CONNECTIONS)

@@ -13,7 +13,7 @@ from tests.servers.cyrus import CyrusServer
 from tests.servers.dovecot import DovecotServer
 from tests.servers.recorder import Recorder
 
-from postboat.config.schema import RemoteConfig, Secret
+from postboat.config.schema import Secret, ServerConfig
 from postboat.errors import ConnectionLost, ServerUnreachable
 from postboat.imap import watchdog
 from postboat.imap.dial import connect
@@ -94,7 +94,7 @@ async def scene(
     try:
         async with Recorder(account.host, account.port, delay=DELAY) as wire:
             where = {"remotehost": wire.host, "remoteport": wire.port, "remoteuser": account.user}
-            remote = RemoteConfig(name="r", ssl=False, starttls=False, timeout=timeout, **where)
+            remote = ServerConfig(name="r", ssl=False, starttls=False, timeout=timeout, **where)
             pool: Pool[Session] = Pool(lambda: connect(remote, password), size)
             yield pool, phone, wire
             pool.cut("the test is over")

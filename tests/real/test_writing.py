@@ -12,7 +12,7 @@ import pytest
 from tests.bench.network import Network
 from tests.servers.dovecot import DovecotServer
 
-from postboat.config.schema import RemoteConfig, Secret
+from postboat.config.schema import Secret, ServerConfig
 from postboat.imap.dial import connect
 from postboat.imap.mailbox import ImapMailbox
 from postboat.imap.marking import change_flags, remove
@@ -111,7 +111,7 @@ async def pool_of(account: Account, port: int | None = None) -> AsyncIterator[Po
     async def password(_: str | None) -> tuple[str, Secret]:
         return account.user, Secret(account.password)
 
-    remote = RemoteConfig(
+    remote = ServerConfig(
         name="r",
         remotehost=account.host,
         remoteport=port or account.port,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from postboat.config.schema import AccountConfig, Config, LocalConfig, PasswordSources, RemoteConfig, Secret
+from postboat.config.schema import AccountConfig, Config, MaildirConfig, PasswordSources, Secret, ServerConfig
 from postboat.events import AccountFinished, Counts, FolderFailed, MessageFailed
 from postboat.imap.wire import utf7
 from postboat.model import ANSWERED, DELETED, DRAFT, FLAGGED, FORWARDED, SEEN
@@ -75,8 +75,8 @@ class Voyage:
         }
         self.config = AccountConfig(
             name,
-            LocalConfig(name=f"{name}Local", localfolders=self.mail, **(local or {})),
-            RemoteConfig(name=f"{name}Remote", **(options | remote)),
+            MaildirConfig(name=f"{name}Local", localfolders=self.mail, **(local or {})),
+            ServerConfig(name=f"{name}Remote", **(options | remote)),
         )
 
     @property

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postboat.config.document import Document, Problems
-    from postboat.config.schema import LocalConfig, MailboxNames, RemoteConfig
+    from postboat.config.schema import MailboxNames, MaildirConfig, ServerConfig
 
 _TIMEOUT = 60.0
 _HOOK_TIMEOUT = 60.0
@@ -106,11 +106,11 @@ class Builder:
             return None
         return AccountConfig(name, local, remote, autorefresh, quick, limits, *hooks, notifications)
 
-    def _local(self, options: Options, utf8: bool) -> LocalConfig | None:
+    def _local(self, options: Options, utf8: bool) -> MaildirConfig | None:
         self._checked.add((options.section.name, True))
         return local_repository(options, self._python, utf8foldernames=utf8)
 
-    def _remote(self, options: Options, utf8: bool) -> RemoteConfig | None:
+    def _remote(self, options: Options, utf8: bool) -> ServerConfig | None:
         self._checked.add((options.section.name, False))
         return remote_repository(options, self._python, utf8foldernames=utf8, timeout=self._timeout)
 

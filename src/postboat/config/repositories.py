@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from postboat.config.document import did_you_mean, shown
 from postboat.config.netrc import find_login
 from postboat.config.python_options import FAILED, FOR_SORTING, NOTHING_ADDED, WITH_RE
-from postboat.config.schema import FolderRules, LocalConfig, PasswordSources, RemoteConfig
+from postboat.config.schema import FolderRules, MaildirConfig, PasswordSources, ServerConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ def is_local(options: Options) -> bool:
     return entry is not None and entry.value in _LOCAL_TYPES
 
 
-def local_repository(options: Options, python: PythonNames, *, utf8foldernames: bool) -> LocalConfig | None:
+def local_repository(options: Options, python: PythonNames, *, utf8foldernames: bool) -> MaildirConfig | None:
     """The local side of an account; None after noting why it cannot be one."""
     if not _is_local(options):
         return None
@@ -48,7 +48,7 @@ def local_repository(options: Options, python: PythonNames, *, utf8foldernames: 
         return None
     if path.exists() and not path.is_dir():
         options.wrong("localfolders", f"{path} is not a directory")
-    return LocalConfig(
+    return MaildirConfig(
         name=options.section.name,
         rules=rules,
         createfolders=options.flag("createfolders", True),
@@ -63,7 +63,7 @@ def local_repository(options: Options, python: PythonNames, *, utf8foldernames: 
 
 def remote_repository(
     options: Options, python: PythonNames, *, utf8foldernames: bool, timeout: float
-) -> RemoteConfig | None:
+) -> ServerConfig | None:
     """The remote side of an account; None after noting why it cannot be one."""
     if not _is_remote(options):
         return None
@@ -77,7 +77,7 @@ def remote_repository(
         what = f"false, with ssl false, would send the password in plain text to {host}; set ssl or starttls to true"
         options.wrong("starttls", what)
     password = _password(options, python)
-    return RemoteConfig(
+    return ServerConfig(
         name=options.section.name,
         rules=_rules(options, python, utf8foldernames=utf8foldernames),
         createfolders=options.flag("createfolders", True),

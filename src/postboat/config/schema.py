@@ -82,7 +82,7 @@ class RepositoryConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocalConfig(RepositoryConfig):
+class MaildirConfig(RepositoryConfig):
     """`type = Maildir`."""
 
     localfolders: Path
@@ -105,7 +105,7 @@ class PasswordSources:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteConfig(RepositoryConfig):
+class ServerConfig(RepositoryConfig):
     """`type = IMAP`."""
 
     remotehost: str = ""
@@ -146,8 +146,8 @@ class AccountConfig:
     """Two repositories that are kept the same."""
 
     name: str
-    local: LocalConfig
-    remote: RemoteConfig
+    local: MaildirConfig
+    remote: ServerConfig
     autorefresh: float | None = None
     """Minutes between syncs; None: once."""
     quick: int = 0

@@ -15,7 +15,7 @@ from postboat.config.schema import Secret
 from postboat.errors import SignInRefused
 
 if TYPE_CHECKING:
-    from postboat.config.schema import RemoteConfig
+    from postboat.config.schema import ServerConfig
 
 Prompter = Callable[[str], Awaitable[Secret | None]]
 """Asks the user without echo; None when there is nobody to ask, or no answer."""
@@ -54,7 +54,7 @@ class PasswordGiver:
     def __init__(
         self,
         account: str,
-        remote: RemoteConfig,
+        remote: ServerConfig,
         prompter: Prompter | None = None,
         prompting: asyncio.Lock | None = None,
         *,

@@ -28,7 +28,7 @@ from postboat.imap.wire import commands
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from postboat.config.schema import RemoteConfig
+    from postboat.config.schema import ServerConfig
     from postboat.imap.arrival import Behind
     from postboat.imap.line import Line
     from postboat.imap.memory import Lesson
@@ -44,7 +44,7 @@ ATTEMPTS = 3
 
 
 async def connect(
-    remote: RemoteConfig,
+    remote: ServerConfig,
     password: PasswordGiver,
     wire_log: Tell | None = None,
     *,
@@ -64,14 +64,14 @@ async def connect(
         return await _Caller(remote, wire_log, memory or ServerMemory(), behind).signed_in(password)
 
 
-def place(remote: RemoteConfig) -> str:
+def place(remote: ServerConfig) -> str:
     """Where a repository's server is, for people."""
     command = remote.preauthtunnel or remote.transporttunnel
     return f"tunnel ({command})" if command else f"{remote.remotehost}:{remote.remoteport}"
 
 
 @asynccontextmanager
-async def _named(remote: RemoteConfig) -> AsyncIterator[None]:
+async def _named(remote: ServerConfig) -> AsyncIterator[None]:
     """Translate what goes wrong on the way, and say of every failure where it was."""
     where = place(remote)
     try:
@@ -104,7 +104,7 @@ class _Caller:
     """One call at a server, over more than one connection if need be."""
 
     def __init__(
-        self, remote: RemoteConfig, wire_log: Tell | None, memory: ServerMemory, behind: Behind | None
+        self, remote: ServerConfig, wire_log: Tell | None, memory: ServerMemory, behind: Behind | None
     ) -> None:
         self._remote, self._wire_log, self._memory, self._behind = remote, wire_log, memory, behind
         self._place = place(remote)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from postboat.config.schema import RemoteConfig
+    from postboat.config.schema import ServerConfig
     from postboat.imap.tunnel import Tunnel
     from postboat.imap.wire_log import Tell
 
@@ -64,7 +64,7 @@ class Line:
             await self.tunnel.end()
 
 
-async def greeted(remote: RemoteConfig, wire_log: Tell | None) -> Line:
+async def greeted(remote: ServerConfig, wire_log: Tell | None) -> Line:
     """Reach the server, protect the connection as configured, and hear the greeting.
 
     Raises `ServerUnreachable`, `CertificateRefused` and `SignInRefused`, and lets ConnectionLost, OSError and
@@ -77,7 +77,7 @@ async def greeted(remote: RemoteConfig, wire_log: Tell | None) -> Line:
     return await _in_clear_or_upgraded(remote, wire_log)
 
 
-async def _through(command: str, remote: RemoteConfig, wire_log: Tell | None) -> Line:
+async def _through(command: str, remote: ServerConfig, wire_log: Tell | None) -> Line:
     from postboat.imap.tunnel import Tunnel  # here, since most accounts have none
 
     tunnel, sock = await Tunnel.start(command)
@@ -96,7 +96,7 @@ async def _through(command: str, remote: RemoteConfig, wire_log: Tell | None) ->
     return line
 
 
-async def _over_tls(remote: RemoteConfig, wire_log: Tell | None) -> Line:
+async def _over_tls(remote: ServerConfig, wire_log: Tell | None) -> Line:
     context = tls.context_for(remote)
     try:
         return Line(await _start(await _reach(remote), remote, wire_log, context), private=True)
@@ -104,7 +104,7 @@ async def _over_tls(remote: RemoteConfig, wire_log: Tell | None) -> Line:
         raise tls.refused(error, await _certificate_shown(remote)) from error
 
 
-async def _in_clear_or_upgraded(remote: RemoteConfig, wire_log: Tell | None) -> Line:
+async def _in_clear_or_upgraded(remote: ServerConfig, wire_log: Tell | None) -> Line:
     sock = await _reach(remote)
     local = tcp.is_loopback(sock.getpeername())
     if not (remote.starttls or local):
@@ -126,7 +126,7 @@ async def _in_clear_or_upgraded(remote: RemoteConfig, wire_log: Tell | None) -> 
     return line
 
 
-async def _upgrade(line: Line, remote: RemoteConfig, *, local: bool) -> None:
+async def _upgrade(line: Line, remote: ServerConfig, *, local: bool) -> None:
     """STARTTLS. Off loopback nothing is done without it: whoever can take it out of the answer can read along."""
     connection = line.connection
     if not (connection.preauthenticated or connection.capabilities):
@@ -148,13 +148,13 @@ async def _upgrade(line: Line, remote: RemoteConfig, *, local: bool) -> None:
     line.private = True
 
 
-async def _reach(remote: RemoteConfig) -> socket.socket:
+async def _reach(remote: ServerConfig) -> socket.socket:
     async with asyncio.timeout(remote.timeout):
         return await tcp.reach(remote.remotehost, remote.remoteport)
 
 
 async def _start(
-    sock: socket.socket, remote: RemoteConfig, wire_log: Tell | None = None, context: ssl.SSLContext | None = None
+    sock: socket.socket, remote: ServerConfig, wire_log: Tell | None = None, context: ssl.SSLContext | None = None
 ) -> Connection:
     """Hear the greeting over a connected socket, with `context` under TLS; the socket is taken over."""
     name = remote.remotehost if context is not None else None
@@ -174,7 +174,7 @@ async def _start(
         raise
 
 
-async def _certificate_shown(remote: RemoteConfig) -> bytes | None:
+async def _certificate_shown(remote: ServerConfig) -> bytes | None:
     """The certificate (DER) of a server that was not trusted, by a second look that sends nothing secret."""
     context = tls.context_to_look(remote)
     unpinned = replace(remote, cert_fingerprint=())

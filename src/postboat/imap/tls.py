@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 from postboat.errors import CertificateRefused
 
 if TYPE_CHECKING:
-    from postboat.config.schema import RemoteConfig
+    from postboat.config.schema import ServerConfig
 
 _HASH_OF_LENGTH = {40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
 
 
-def context_for(remote: RemoteConfig) -> ssl.SSLContext:
+def context_for(remote: ServerConfig) -> ssl.SSLContext:
     """The TLS settings for a repository: TLS 1.2 at least, everything verified unless a fingerprint alone decides.
 
     Raises `CertificateRefused` when a certificate file cannot be read.
@@ -36,7 +36,7 @@ def context_for(remote: RemoteConfig) -> ssl.SSLContext:
     return context
 
 
-def context_to_look(remote: RemoteConfig) -> ssl.SSLContext:
+def context_to_look(remote: ServerConfig) -> ssl.SSLContext:
     """Settings for a connection that only looks at the server's certificate and sends no secret."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _trust_anyone(context)
@@ -44,7 +44,7 @@ def context_to_look(remote: RemoteConfig) -> ssl.SSLContext:
     return context
 
 
-def check_pin(remote: RemoteConfig, certificate: bytes | None) -> None:
+def check_pin(remote: ServerConfig, certificate: bytes | None) -> None:
     """Compare the server's own certificate (DER) with `cert_fingerprint`; nothing to compare is nothing to refuse.
 
     Raises `CertificateRefused` when none of the fingerprints is the certificate's.
@@ -100,7 +100,7 @@ def _name(distinguished: object) -> str:
     return str(pairs.get("commonName") or pairs.get("organizationName") or "without a name")
 
 
-def _fingerprint_decides(remote: RemoteConfig) -> bool:
+def _fingerprint_decides(remote: ServerConfig) -> bool:
     return bool(remote.cert_fingerprint) and remote.sslcacertfile is None
 
 
@@ -113,7 +113,7 @@ def _trust_anyone(context: ssl.SSLContext) -> None:
     context.verify_mode = ssl.CERT_NONE
 
 
-def _load_roots(context: ssl.SSLContext, remote: RemoteConfig) -> None:
+def _load_roots(context: ssl.SSLContext, remote: ServerConfig) -> None:
     if remote.sslcacertfile is None:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
         return
@@ -123,7 +123,7 @@ def _load_roots(context: ssl.SSLContext, remote: RemoteConfig) -> None:
         raise CertificateRefused(f"sslcacertfile {remote.sslcacertfile} cannot be used: {_why(error)}") from error
 
 
-def _load_client_certificate(context: ssl.SSLContext, remote: RemoteConfig) -> None:
+def _load_client_certificate(context: ssl.SSLContext, remote: ServerConfig) -> None:
     if remote.sslclientcert is None:
         return
     try:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from postboat.config.schema import AccountConfig, Config, RemoteConfig
+    from postboat.config.schema import AccountConfig, Config, ServerConfig
     from postboat.config.secrets import Prompter
     from postboat.events import Publish
     from postboat.imap.session import Session
@@ -119,7 +119,7 @@ def _mailbox_list(config: Config) -> MailboxList | None:
     return MailboxList(config.mbnames, config.metadata)
 
 
-def _owner(remote: RemoteConfig) -> str:
+def _owner(remote: ServerConfig) -> str:
     """Whose mailbox on which server it is: UIDs of another one mean other messages, whatever their UIDVALIDITY.
 
     The port is no part of it: going from 143 to 993 changes nothing about the mail.
@@ -127,7 +127,7 @@ def _owner(remote: RemoteConfig) -> str:
     return f"{_user(remote)}@{remote.preauthtunnel or remote.transporttunnel or remote.remotehost}"
 
 
-def _user(remote: RemoteConfig) -> str:
+def _user(remote: ServerConfig) -> str:
     """The user name, wherever it is written; "" when only the server knows (tunnels)."""
     if remote.remoteuser or not remote.remotehost:
         return remote.remoteuser

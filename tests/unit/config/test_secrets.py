@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from postboat.config.schema import PasswordSources, RemoteConfig, Secret
+from postboat.config.schema import PasswordSources, Secret, ServerConfig
 from postboat.config.secrets import PasswordGiver
 from postboat.errors import SignInRefused
 
-REMOTE = RemoteConfig(name="R", remotehost="imap.example.org", remoteuser="me")
+REMOTE = ServerConfig(name="R", remotehost="imap.example.org", remoteuser="me")
 
 
 class Prompt:

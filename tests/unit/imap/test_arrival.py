@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.fakes.dialogue import serving
 
-from postboat.config.schema import RemoteConfig, Secret
+from postboat.config.schema import Secret, ServerConfig
 from postboat.errors import ServerUnreachable, SignInRefused
 from postboat.imap import arrival
 from postboat.imap.auth import TooManyConnections
@@ -24,7 +24,7 @@ LOGIN = 'LOGIN "me" "secret"'
 
 def remote(port, **options):
     defaults = {"remotehost": "localhost", "remoteuser": "me", "ssl": False, "starttls": False, "timeout": 5}
-    return RemoteConfig(name="R", remoteport=port, **defaults | options)
+    return ServerConfig(name="R", remoteport=port, **defaults | options)
 
 
 def lesson(port, **wrong):

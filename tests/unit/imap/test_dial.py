@@ -8,7 +8,7 @@ import pytest
 import trustme
 from tests.fakes.dialogue import serving
 
-from postboat.config.schema import RemoteConfig, Secret
+from postboat.config.schema import Secret, ServerConfig
 from postboat.errors import CertificateRefused, ServerUnreachable, SignInRefused
 from postboat.imap import dial, tcp
 from postboat.imap.auth import TooManyConnections
@@ -40,7 +40,7 @@ def fingerprint_of(certificate):
 
 
 def remote(port=0, **options):
-    return RemoteConfig(name="R", remotehost="localhost", remoteport=port, **{"ssl": False, "timeout": 5} | options)
+    return ServerConfig(name="R", remotehost="localhost", remoteport=port, **{"ssl": False, "timeout": 5} | options)
 
 
 class Giver:
@@ -296,7 +296,7 @@ async def test_a_closed_port_is_unreachable():
 
 
 async def test_an_unknown_host_is_unreachable():
-    config = RemoteConfig(name="R", remotehost="no-such-host.invalid", ssl=True)
+    config = ServerConfig(name="R", remotehost="no-such-host.invalid", ssl=True)
     with pytest.raises(ServerUnreachable, match=r"no-such-host\.invalid:993: the name is not known"):
         await connect(config, Giver("secret"))
 
@@ -467,7 +467,7 @@ done
 
 
 def behind(greeting, option):
-    return RemoteConfig(name="R", timeout=5, **{option: f'GREETING="{greeting}"\n{SERVER}'})
+    return ServerConfig(name="R", timeout=5, **{option: f'GREETING="{greeting}"\n{SERVER}'})
 
 
 async def test_a_preauth_tunnel_needs_no_password():
@@ -491,7 +491,7 @@ async def test_a_preauth_tunnel_that_wants_a_sign_in_is_refused():
 
 
 async def test_a_tunnel_that_fails_says_why():
-    config = RemoteConfig(name="R", timeout=5, transporttunnel="echo 'ssh: no route to host' >&2; exit 255")
+    config = ServerConfig(name="R", timeout=5, transporttunnel="echo 'ssh: no route to host' >&2; exit 255")
     with pytest.raises(ServerUnreachable, match="no route to host"):
         await connect(config, Giver("secret"))
 
@@ -506,4 +506,4 @@ async def test_a_session_cut_ends_its_tunnel():
 
 def test_a_server_is_called_by_its_host_and_port_or_its_command():
     assert dial.place(remote(143)) == "localhost:143"
-    assert dial.place(RemoteConfig(name="R", transporttunnel="ssh host imapd")) == "tunnel (ssh host imapd)"
+    assert dial.place(ServerConfig(name="R", transporttunnel="ssh host imapd")) == "tunnel (ssh host imapd)"

@@ -6,7 +6,7 @@ import warnings
 import pytest
 import trustme
 
-from postboat.config.schema import RemoteConfig
+from postboat.config.schema import ServerConfig
 from postboat.errors import CertificateRefused
 from postboat.imap import tls
 
@@ -24,7 +24,7 @@ def cafile(authority, tmp_path_factory):
 
 
 def remote(**options):
-    return RemoteConfig(name="R", **options)
+    return ServerConfig(name="R", **options)
 
 
 def der_of(certificate):

@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.scripted_server import serve
 from tests.fakes.watching import Told, watching
 
-from postboat.config.schema import RemoteConfig, Secret
+from postboat.config.schema import Secret, ServerConfig
 from postboat.errors import ConnectionLost, ServerUnreachable
 from postboat.imap import vigil
 from postboat.imap.dial import connect
@@ -48,7 +48,7 @@ async def pool_to(*scripts, size=1, timeout=5):
 
     async with serve(*scripts) as server:
         where = {"remotehost": "127.0.0.1", "remoteport": server.port, "remoteuser": "me"}
-        remote = RemoteConfig(name="r", ssl=False, starttls=False, timeout=timeout, **where)
+        remote = ServerConfig(name="r", ssl=False, starttls=False, timeout=timeout, **where)
         pool = Pool(lambda: connect(remote, password), size)
         try:
             yield pool, server

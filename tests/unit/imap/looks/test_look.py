@@ -11,7 +11,7 @@ from tests.contract.worlds import Baseline
 from tests.fakes.lying_server import WAYS, Answer, LyingServer, Mailbox
 from tests.fakes.scripted_server import serve
 
-from postboat.config.schema import RemoteConfig, Secret
+from postboat.config.schema import Secret, ServerConfig
 from postboat.errors import FolderError, KeysRenewed
 from postboat.imap.checkpoint import read_anchors, read_checkpoint
 from postboat.imap.dial import connect
@@ -71,7 +71,7 @@ async def scripted(script: str) -> AsyncIterator[Pool[Session]]:
         return "me", Secret("pw")
 
     async with serve(script) as server:
-        remote = RemoteConfig(
+        remote = ServerConfig(
             name="r",
             remotehost="127.0.0.1",
             remoteport=server.port,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from postboat.config.schema import AccountConfig, LocalConfig, RemoteConfig
+from postboat.config.schema import AccountConfig, MaildirConfig, ServerConfig
 from postboat.events import AccountWaits, Counts, FolderFinished, HookRan, MessagesArrived
 from postboat.service.hooks.hooks import Hooks
 from postboat.service.outcome import Outcome
@@ -28,8 +28,8 @@ class Told:
         self.home = home
         note = 'printf "%s %s %s %s|" {} "$POSTBOAT_MODE" "$POSTBOAT_OUTCOME" "$POSTBOAT_EXIT_CODE" >> ran'
         options = {"presynchook": note.format("pre"), "postsynchook": note.format("post")} | more
-        remote = RemoteConfig(name="R", newmail_hook=options.pop("newmail_hook", note.format("new")))
-        account = AccountConfig("A", LocalConfig(name="L", localfolders=Path("/m")), remote, **options)
+        remote = ServerConfig(name="R", newmail_hook=options.pop("newmail_hook", note.format("new")))
+        account = AccountConfig("A", MaildirConfig(name="L", localfolders=Path("/m")), remote, **options)
         self.events = []
         self.hooks = Hooks(account, self.events.append, environment=dict(os.environ))
 
