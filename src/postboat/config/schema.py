@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
-from postboat.model import Limits
+from postboat.model import Limits, Side
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -79,6 +79,10 @@ class RepositoryConfig:
     """Whether this side is never modified, neither folders nor messages."""
     sync_deletes: bool = True
     """Whether deletions made on this side are repeated on the other."""
+    keepdeleted: float = 30
+    """Days for which messages removed here are kept in the state directory; 0: not at all."""
+    expunge: bool = True
+    """Whether deleted messages are removed, not only marked; a Maildir always removes them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +93,6 @@ class MaildirConfig(RepositoryConfig):
     layout: str = "flat"
     """`flat`: hierarchy as `sep` inside one directory name; `nested`: as directories; `maildir++`: INBOX is the root,
     every other folder a directory that begins with a dot."""
-    keepdeleted: float = 30
-    """Days for which messages removed here are kept in the state directory; 0: not at all."""
     sep: str = "."
     """Separator of hierarchy levels in directory names; "/" means `nested`."""
 
@@ -108,6 +110,8 @@ class PasswordSources:
 class ServerConfig(RepositoryConfig):
     """`type = IMAP`."""
 
+    keepdeleted: float = 0
+    """As for a Maildir; `load` gives 30 to a server on the local side."""
     remotehost: str = ""
     """Empty only with a tunnel."""
     remoteport: int = 993
@@ -134,20 +138,22 @@ class ServerConfig(RepositoryConfig):
     idlefolders: tuple[str, ...] = ("INBOX",)
     subscribedonly: bool = False
     reference: str = ""
-    expunge: bool = True
     timeout: float = 60
     """Seconds without a byte after which a connection is given up (`general.socktimeout`)."""
     newmail_hook: Callable[[], object] | str | None = None
     """What is done when new mail came: a function without arguments, or a command for the shell."""
 
 
+Repository = MaildirConfig | ServerConfig
+
+
 @dataclass(frozen=True, slots=True)
 class AccountConfig:
-    """Two repositories that are kept the same."""
+    """Two repositories that are kept the same: a server and Maildirs, two servers, or two trees of Maildirs."""
 
     name: str
-    local: MaildirConfig
-    remote: ServerConfig
+    local: Repository
+    remote: Repository
     autorefresh: float | None = None
     """Minutes between syncs; None: once."""
     quick: int = 0
@@ -162,10 +168,20 @@ class AccountConfig:
     notifications: bool = False
     """Whether the desktop tells of new mail."""
 
+    def on(self, side: Side) -> Repository:
+        """The repository of one side."""
+        return self.local if side is Side.LOCAL else self.remote
+
+    @property
+    def newmail_hook(self) -> Callable[[], object] | str | None:
+        """What is done when new mail came: as the remote side has it, else the local one."""
+        hooks = (side.newmail_hook for side in (self.remote, self.local) if isinstance(side, ServerConfig))
+        return next((hook for hook in hooks if hook), None)
+
     @property
     def has_hooks(self) -> bool:
         """Whether anybody is to be told of its syncs."""
-        return bool(self.presynchook or self.postsynchook or self.remote.newmail_hook or self.notifications)
+        return bool(self.presynchook or self.postsynchook or self.newmail_hook or self.notifications)
 
 
 @dataclass(frozen=True, slots=True)
