@@ -103,6 +103,10 @@ PEERS = {
         packages=("isync", "offlineimap3", "python3-imaplib2", "python3-distro"),
         programs=("usr/bin/mbsync",),
     ),
+    "interimap": Recipe(  # in Perl, whose own modules a small machine lacks too
+        packages=("interimap", "libdbi-perl", "libperl5.36", "perl-modules-5.36"),
+        programs=("usr/bin/interimap",),
+    ),
 }
 
 
@@ -226,10 +230,12 @@ def rewrite_paths(unpacked: Path, rewritten: tuple[tuple[bytes, bytes], ...]) ->
 
 
 def check_libraries(unpacked: Path, recipe: Recipe) -> None:
-    """Fail unless every program exists and finds all its shared libraries."""
+    """Fail unless every program exists and, if it is no script, finds all its shared libraries."""
     for program in recipe.programs:
         if not (unpacked / program).is_file():
             raise InstallFailed(f"the packages hold no {program}; the tests are written for Debian 12")
+        if (unpacked / program).read_bytes().startswith(b"#!"):
+            continue
         said = run("ldd", str(unpacked / program), env={**os.environ, "LD_LIBRARY_PATH": library_path(unpacked)})
         lost = sorted(set(re.findall(r"(\S+) => not found", said)))
         if lost:
