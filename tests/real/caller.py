@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.servers.process import Account
 
-    from postboat.imap.folders import RemoteFolders
+    from postboat.folder_list import FolderList
     from postboat.imap.session import Session
     from postboat.model import FolderName
 
@@ -65,7 +65,7 @@ class Caller:
             await pool.close()
             self.remembered = memory.text()
 
-    async def listed(self, known: Collection[FolderName] = ()) -> RemoteFolders:
+    async def listed(self, known: Collection[FolderName] = ()) -> FolderList:
         """What one call lists; the wire then shows what it cost."""
         async with self.call() as (folders, _):
             return await folders.list(known=known)

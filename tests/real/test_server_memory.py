@@ -13,11 +13,12 @@ from tests.servers.dovecot import DovecotServer
 from postboat.imap.memory import ServerMemory
 from postboat.ledger.files import ledger_file
 from postboat.ledger.ledger import AccountLedger
+from postboat.model import Side
 
 if TYPE_CHECKING:
     from tests.real.caller import Caller
 
-    from postboat.imap.folders import RemoteFolders
+    from postboat.folder_list import FolderList
     from postboat.model import FolderName
 
 pytestmark = pytest.mark.real
@@ -69,11 +70,11 @@ async def caller(request):
         yield caller
 
 
-def without_glimpses(found: RemoteFolders) -> RemoteFolders:
+def without_glimpses(found: FolderList) -> FolderList:
     return replace(found, folders=tuple(replace(folder, glimpse=None) for folder in found.folders))
 
 
-async def seen(caller: Caller, known: list[FolderName]) -> tuple[RemoteFolders, frozenset[str], frozenset[str]]:
+async def seen(caller: Caller, known: list[FolderName]) -> tuple[FolderList, frozenset[str], frozenset[str]]:
     """What a call finds: the folders, what the server can do, and what is switched on."""
     async with caller.call() as (folders, pool):
         found = await folders.list(known=known)
@@ -121,9 +122,9 @@ async def misremember(voyage: Voyage, **wrong: object) -> None:
     ledger = await AccountLedger.open(ledger_file(voyage.state, voyage.name), account=voyage.name)
     try:
         memory = ServerMemory()
-        memory.restore(await ledger.remembered())
+        memory.restore(await ledger.remembered(Side.REMOTE))
         assert memory.text(), "the run remembered something"
         memory.correct(**wrong)
-        await ledger.remember(memory.text())
+        await ledger.remember(Side.REMOTE, memory.text())
     finally:
         await ledger.close()

@@ -6,10 +6,10 @@ exists is always addressed by it, so that no decoding and encoding can turn one 
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from postboat.errors import AccountError, CommandFailed, FolderError
+from postboat.folder_list import FolderList, ListedFolder
 from postboat.imap.checkpoint import checkpoint_text, counts_text
 from postboat.imap.enquiry import KEEPS_MODSEQ, Enquiry, Wanted, enquire
 from postboat.imap.listing import create, folded, means_inbox, subscribe
@@ -19,7 +19,6 @@ from postboat.imap.removing import delete_empty
 from postboat.imap.roles import marked, role_of
 from postboat.imap.wire import utf7
 from postboat.model import INBOX, FolderName, Glimpse
-from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -34,46 +33,6 @@ if TYPE_CHECKING:
 
 NOT_SELECTABLE = frozenset({"\\noselect", "\\nonexistent"})
 SPECIAL_USES = frozenset({"\\all", "\\archive", "\\drafts", "\\flagged", "\\important", "\\junk", "\\sent", "\\trash"})
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFolder:
-    """A folder as the server lists it."""
-
-    name: FolderName
-    wire: str
-    """Its wire name."""
-    selectable: bool = True
-    """Whether it can hold messages; else it only has children."""
-    special_use: frozenset[str] = frozenset()
-    r"""What it is for, in lower case, as in `\sent` (RFC 6154 section 2)."""
-    subscribed: bool = True
-    """Whether the user is subscribed to it; always so when that was not asked."""
-    glimpse: Glimpse | None = None
-    """What the listing tells of its messages; None when it does not."""
-    role: str = ""
-    """`roles.TRASH`, `roles.JUNK`, or "" for all others."""
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFolders:
-    """All folders of a server."""
-
-    delimiter: str | None
-    """Stands between the levels of a name; None: the server has no levels."""
-    namespace_prefix: str = ""
-    """With what names of the user's own folders begin, decoded, such as `INBOX.` (RFC 2342)."""
-    folders: tuple[RemoteFolder, ...] = ()
-    problems: tuple[str, ...] = ()
-    """Folders that cannot be handled, in words for people."""
-    _by_name: dict[FolderName, RemoteFolder] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        self._by_name.update((folder.name, folder) for folder in self.folders)
-
-    def find(self, name: FolderName) -> RemoteFolder | None:
-        """The folder of that name."""
-        return self._by_name.get(name)
 
 
 class ImapFolders:
@@ -114,7 +73,7 @@ class ImapFolders:
         reference: str = "",
         known: Collection[FolderName] = (),
         empty: Collection[FolderName] = (),
-    ) -> RemoteFolders:
+    ) -> FolderList:
         """All folders; with `subscribed_only` each tells whether it is subscribed to.
 
         `known` are those that held messages last time, `empty` the others: where the server does not count all while
@@ -150,7 +109,7 @@ class ImapFolders:
 
     def _guessed_wire_names(self, known: Collection[FolderName]) -> Iterator[str]:
         """Wire names of folders before they are listed; a wrong one costs an answer and tells nothing."""
-        as_before = RemoteFolders(self._memory.delimiter)
+        as_before = FolderList(self._memory.delimiter)
         for name in sorted(known):
             try:
                 yield self.wire_name(name, as_before)
@@ -162,11 +121,11 @@ class ImapFolders:
         seen = {name for one in found.mailboxes.values() if (name := self._name(one)) is not None}
         return seen >= {INBOX, *known} and bool(found.subscriptions or not wanted.subscriptions)
 
-    def _understood(self, found: Found, *, subscribed_only: bool, keeps_modseq: bool) -> RemoteFolders:
+    def _understood(self, found: Found, *, subscribed_only: bool, keeps_modseq: bool) -> FolderList:
         listed = _inbox_first(found.mailboxes.values())
         prefix, delimiter = found.namespace
         delimiter = next((one.delimiter for one in found.mailboxes.values() if one.delimiter), delimiter)
-        folders: dict[FolderName, RemoteFolder] = {}
+        folders: dict[FolderName, ListedFolder] = {}
         problems: list[str] = []
         roles = frozenset[str]().union(*(marked(one.attributes) for one in listed))
         for one in listed:
@@ -183,14 +142,14 @@ class ImapFolders:
                 problems.append(f"folder {folder.wire!r} is left alone: its name means the same as {same.wire!r}")
             if self._utf8 and _decoded(one.name) is None:
                 problems.append(f"folder {one.name!r}: its name is not valid modified UTF-7 and is used as it is")
-        return RemoteFolders(delimiter, self._decode(prefix), tuple(folders.values()), tuple(problems))
+        return FolderList(delimiter, self._decode(prefix), tuple(folders.values()), tuple(problems))
 
     def _folder(
         self, listed: Listed, roles: frozenset[str], *, subscribed: bool, glimpse: Glimpse | None
-    ) -> RemoteFolder:
+    ) -> ListedFolder:
         """`roles` are those that some folder is marked with. Raises ValueError when the name has an empty level."""
         name = FolderName.of(*self._parts(listed))
-        return RemoteFolder(
+        return ListedFolder(
             name,
             "INBOX" if means_inbox(listed) else listed.name,
             not listed.attributes & NOT_SELECTABLE,
@@ -240,7 +199,7 @@ class ImapFolders:
         """What a mailbox is called where users see it, with the server's delimiter."""
         return self._decode(wire)
 
-    def wire_name(self, name: FolderName, listing: RemoteFolders) -> str:
+    def wire_name(self, name: FolderName, listing: FolderList) -> str:
         """The wire name of a folder that exists or is to be created.
 
         Raises `FolderError` when the server's delimiter stands inside a part, or levels are not to be had.
@@ -269,7 +228,7 @@ class ImapFolders:
         return wire
 
     @patiently
-    async def create(self, name: FolderName, listing: RemoteFolders) -> str:
+    async def create(self, name: FolderName, listing: FolderList) -> str:
         """Create a folder, subscribe to it, and return its wire name.
 
         A folder that is there already is as good as created. Levels above it are the server's business (RFC 3501
@@ -289,7 +248,7 @@ class ImapFolders:
                 pass  # the folder works without; some servers have no subscriptions
         return wire
 
-    def _levels_above(self, name: FolderName, listing: RemoteFolders) -> Iterator[str]:
+    def _levels_above(self, name: FolderName, listing: FolderList) -> Iterator[str]:
         """Wire names of missing levels above `name`: many servers create them by themselves, some refuse."""
         for count in range(1, len(name.parts)):
             above = FolderName(name.parts[:count])
@@ -297,7 +256,7 @@ class ImapFolders:
                 yield self.wire_name(above, listing)
 
     @patiently
-    async def delete(self, name: FolderName, listing: RemoteFolders) -> None:
+    async def delete(self, name: FolderName, listing: FolderList) -> None:
         """Delete a folder that is empty, and the subscription to it; one that is gone already is as good as deleted.
 
         Raises `FolderError` for the INBOX, for one that holds messages or folders, and when the server refuses.

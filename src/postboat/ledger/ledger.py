@@ -84,25 +84,25 @@ class AccountLedger:
         """Every pair of folders that was synced before, oldest first."""
         return await self.run(self._tables.known)
 
-    async def remembered(self) -> str | None:
+    async def remembered(self, side: Side) -> str | None:
         """What `remember` was last given; None before."""
-        return await self.run(self._tables.remembered)
+        return await self.run(self._tables.remembered, side)
 
-    async def remember(self, text: str) -> None:
-        """Keep what is known about the server, in words that only `imap` reads, in the place of what was kept."""
-        await self.run(self._tables.remember, text)
+    async def remember(self, side: Side, text: str) -> None:
+        """Keep what is known about a side's server, in words that only `imap` reads, in the place of what was kept."""
+        await self.run(self._tables.remember, side, text)
 
-    async def layout(self, present: str) -> str:
-        """How the local folders were laid out so far; `present` when nothing was synced yet, and remembered then."""
-        return await self.run(self._tables.layout, present)
+    async def layout(self, side: Side, present: str) -> str:
+        """How a side's folders were laid out so far; `present` when nothing was synced yet, and remembered then."""
+        return await self.run(self._tables.layout, side, present)
 
-    async def store_standing(self, present: str) -> str:
-        """Where the local root stood when messages were last agreed on; `present` before, and remembered then."""
-        return await self.run(self._tables.standing, present)
+    async def store_standing(self, side: Side, present: str) -> str:
+        """Where a side's root stood when messages were last agreed on; `present` before, and remembered then."""
+        return await self.run(self._tables.standing, side, present)
 
-    async def stand(self, present: str) -> None:
-        """Remember where the local root stands, in the place of what `store_standing` answered so far."""
-        await self.run(self._tables.stand, present)
+    async def stand(self, side: Side, present: str) -> None:
+        """Remember where a side's root stands, in the place of what `store_standing` answered so far."""
+        await self.run(self._tables.stand, side, present)
 
     async def holds(self) -> list[tuple[FolderName, FolderName, Held]]:
         """All deletions that are held, with their folders' remote and local names."""

@@ -82,7 +82,21 @@ _THIRD = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)
+_FOURTH = (
+    """
+    CREATE TABLE shore (
+        side TEXT PRIMARY KEY,
+        layout TEXT,
+        standing TEXT,
+        server TEXT
+    ) WITHOUT ROWID
+    """,
+    "INSERT INTO shore SELECT 'local', layout, standing, NULL FROM meta",
+    "INSERT INTO shore SELECT 'remote', NULL, NULL, server FROM meta",
+    "UPDATE meta SET layout = NULL, standing = NULL, server = NULL",  # the columns stay: not every SQLite can drop them
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
 VERSION = len(MIGRATIONS)
 
 FOLDERS = """
@@ -105,6 +119,8 @@ EMPTY_FOLDER = (
     "DELETE FROM aside WHERE folder = ?",
     "UPDATE folder SET remote_checkpoint = NULL, local_checkpoint = NULL WHERE id = ?",
 )
+
+ADD_SHORE = "INSERT OR IGNORE INTO shore (side) VALUES (?)"
 
 COUNT = "SELECT COUNT(*) FROM pairing WHERE folder = ?"
 

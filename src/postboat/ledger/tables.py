@@ -57,41 +57,37 @@ class Tables:
                 for remote, local, pairings, intents, verdicts, *row in transaction.execute(schema.FOLDERS)
             ]
 
-    def layout(self, present: str) -> str:
-        """The layout that the local folders had so far; written down as `present` while no folder has pairings."""
+    def layout(self, side: Side, present: str) -> str:
+        """The layout that the folders of a side had so far; written down as `present` while no folder has pairings."""
+        return self._so_far("layout", side, present)
+
+    def standing(self, side: Side, present: str) -> str:
+        """Where a side's root stood so far; written down as `present` while nothing is, or no folder has pairings."""
+        return self._so_far("standing", side, present)
+
+    def _so_far(self, column: str, side: Side, present: str) -> str:
         with self._transaction() as transaction:
-            (recorded,) = transaction.execute("SELECT layout FROM meta").fetchone()
+            recorded = _of_shore(transaction, column, side)
             (used,) = transaction.execute("SELECT EXISTS (SELECT 1 FROM pairing)").fetchone()
             if recorded is None or not used:
-                transaction.execute("UPDATE meta SET layout = ?", (present,))
+                _write_of_shore(transaction, column, side, present or None)
                 return present
-        return str(recorded)
+        return recorded
 
-    def standing(self, present: str) -> str:
-        """Where the local root stood so far; written down as `present` while nothing is, or no folder has pairings."""
+    def stand(self, side: Side, present: str) -> None:
+        """Write down where a side's root stands from now on."""
         with self._transaction() as transaction:
-            (recorded,) = transaction.execute("SELECT standing FROM meta").fetchone()
-            (used,) = transaction.execute("SELECT EXISTS (SELECT 1 FROM pairing)").fetchone()
-            if recorded is None or not used:
-                transaction.execute("UPDATE meta SET standing = ?", (present or None,))
-                return present
-        return str(recorded)
+            _write_of_shore(transaction, "standing", side, present or None)
 
-    def stand(self, present: str) -> None:
-        """Write down where the local root stands from now on."""
-        with self._transaction() as transaction:
-            transaction.execute("UPDATE meta SET standing = ?", (present or None,))
-
-    def remembered(self) -> str | None:
-        """What was last remembered about the server."""
+    def remembered(self, side: Side) -> str | None:
+        """What was last remembered about a side's server."""
         with self._read() as transaction:
-            (text,) = transaction.execute("SELECT server FROM meta").fetchone()
-        return None if text is None else str(text)
+            return _of_shore(transaction, "server", side)
 
-    def remember(self, text: str) -> None:
-        """Write down what is known about the server."""
+    def remember(self, side: Side, text: str) -> None:
+        """Write down what is known about a side's server."""
         with self._transaction() as transaction:
-            transaction.execute("UPDATE meta SET server = ?", (text,))
+            _write_of_shore(transaction, "server", side, text)
 
     def start_over(self, pair: PairOfFolders) -> FolderRow:
         """Drop the pairings, intents, holds, asides and checkpoints of a pair of folders, not its validities."""
@@ -304,3 +300,13 @@ def _each(
     remaining = iter(rows)
     while chunk := list(islice(remaining, _ROWS_AT_ONCE)):
         transaction.execute(statement(len(chunk)), (folder, *chain.from_iterable(chunk)))
+
+
+def _of_shore(transaction: Transaction, column: str, side: Side) -> str | None:
+    row = transaction.execute(f"SELECT {column} FROM shore WHERE side = ?", (side.value,)).fetchone()
+    return None if row is None or row[0] is None else str(row[0])
+
+
+def _write_of_shore(transaction: Transaction, column: str, side: Side, value: str | None) -> None:
+    transaction.execute(schema.ADD_SHORE, (side.value,))
+    transaction.execute(f"UPDATE shore SET {column} = ? WHERE side = ?", (value, side.value))

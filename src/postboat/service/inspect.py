@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from postboat.config.schema import AccountConfig, Config, FolderRules
     from postboat.config.secrets import Prompter
     from postboat.events import Publish
-    from postboat.imap.folders import RemoteFolder
+    from postboat.folder_list import ListedFolder
     from postboat.model import FolderName
     from postboat.service.assemble import AccountParts
     from postboat.service.run_options import RunOptions
@@ -166,7 +166,7 @@ def _folders(tree: Tree, counts: Mapping[FolderName, int]) -> tuple[FolderReport
     return tuple(told)
 
 
-def _why_not(folder: RemoteFolder) -> str:
+def _why_not(folder: ListedFolder) -> str:
     """Why a folder that the server has is not synced."""
     return "the folder rules leave it out" if folder.subscribed else "not subscribed to (subscribedonly)"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from postboat.config.folder_names import NameMap
 from postboat.errors import FolderRulesRefused
-from postboat.imap.folders import RemoteFolders
+from postboat.folder_list import FolderList
 from postboat.model import Side, Verdict
 from postboat.service.recorded import read_recorded
 from postboat.sync.checkpoints import is_unchanged
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Tree:
     """An account's folders: as the server lists them, what each is called locally, and what to do with them."""
 
-    remote: RemoteFolders
+    remote: FolderList
     names: NameMap
     plan: TreePlan
     problems: tuple[str, ...]
@@ -164,13 +164,13 @@ def _rootless(parts: AccountParts, recorded: Recorded) -> Tree:
     """The tree of which nothing is to be seen: an unmounted disk is not an instruction to delete."""
     said = recorded.verdicts
     gone = [Gone(*pair, Side.LOCAL, said.get(pair, {}).get(Side.REMOTE, Verdict.WAITING)) for pair in recorded.known]
-    listing = RemoteFolders(None)
+    listing = FolderList(None)
     problem = f"{parts.store.root} is missing, though mail was synced to it. Is its disk mounted?"
     plan = TreePlan(gone=tuple(gone), all_gone=Side.LOCAL)
     return Tree(listing, _names(parts, listing), plan, (problem,), recorded, {}, {})
 
 
-def _names(parts: AccountParts, listing: RemoteFolders, only: Sequence[str] = ()) -> NameMap:
+def _names(parts: AccountParts, listing: FolderList, only: Sequence[str] = ()) -> NameMap:
     return NameMap(
         parts.config.remote.rules,
         parts.config.local.rules,

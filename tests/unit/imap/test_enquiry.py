@@ -9,12 +9,14 @@ import pytest
 from tests.fakes.lying_server import Answer, LyingServer, Mailbox
 
 from postboat.errors import AccountError
-from postboat.imap.folders import ImapFolders, RemoteFolders
+from postboat.imap.folders import ImapFolders
 from postboat.imap.memory import Lesson, ServerMemory
 from postboat.model import INBOX, FolderName, Glimpse
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from postboat.folder_list import FolderList
 
 PLAIN = "IMAP4REV1 NAMESPACE"
 COUNTS = f"{PLAIN} LIST-EXTENDED LIST-STATUS"
@@ -63,13 +65,13 @@ async def listed(
     owner: str = "",
     subscribed_only: bool = False,
     reference: str = "",
-) -> RemoteFolders:
+) -> FolderList:
     async with server.pool() as pool:
         folders = ImapFolders(pool, owner=owner, memory=memory)
         return await folders.list(known=known, subscribed_only=subscribed_only, reference=reference)
 
 
-def glimpses(found: RemoteFolders) -> dict[str, Glimpse | None]:
+def glimpses(found: FolderList) -> dict[str, Glimpse | None]:
     return {str(folder.name): folder.glimpse for folder in found.folders}
 
 

@@ -8,7 +8,8 @@ import pytest
 from tests.fakes.lying_server import Answer, LyingServer, Mailbox
 
 from postboat.errors import AccountError, FolderError
-from postboat.imap.folders import ImapFolders, RemoteFolder, RemoteFolders
+from postboat.folder_list import FolderList, ListedFolder
+from postboat.imap.folders import ImapFolders
 from postboat.model import INBOX, FolderName
 
 if TYPE_CHECKING:
@@ -19,18 +20,18 @@ def lists(*lines: str) -> Callable[[Answer, bytes], Answer]:
     return lambda _answer, _command: Answer([line.encode("latin-1") for line in lines])
 
 
-async def listed(*lines: str, utf8: bool = True, inbox: bool = True) -> RemoteFolders:
+async def listed(*lines: str, utf8: bool = True, inbox: bool = True) -> FolderList:
     server = LyingServer()
     server.lies["LIST"] = lists(*(['LIST () "/" INBOX'] if inbox else []), *lines)
     return await folders_of(server, utf8=utf8)
 
 
-async def folders_of(server: LyingServer, *, utf8: bool = True, subscribed_only: bool = False) -> RemoteFolders:
+async def folders_of(server: LyingServer, *, utf8: bool = True, subscribed_only: bool = False) -> FolderList:
     async with server.pool() as pool:
         return await ImapFolders(pool, utf8=utf8).list(subscribed_only=subscribed_only)
 
 
-def names(found: RemoteFolders) -> list[tuple[str, ...]]:
+def names(found: FolderList) -> list[tuple[str, ...]]:
     return [folder.name.parts for folder in found.folders]
 
 
@@ -166,7 +167,7 @@ async def test_only_subscribed_folders_may_be_wanted() -> None:
     assert subscribed == [("INBOX", True), ("A", False), ("B", True)]
 
 
-LISTING = RemoteFolders("/", folders=(RemoteFolder(INBOX, "INBOX"), RemoteFolder(FolderName.of("Wei\xdf"), "Wei\xdf")))
+LISTING = FolderList("/", folders=(ListedFolder(INBOX, "INBOX"), ListedFolder(FolderName.of("Wei\xdf"), "Wei\xdf")))
 
 
 @pytest.mark.parametrize(
@@ -198,7 +199,7 @@ async def test_a_name_the_server_cannot_bear_is_refused(part: str) -> None:
 async def test_without_levels_there_are_no_folders_inside_folders() -> None:
     async with LyingServer().pool() as pool:
         with pytest.raises(FolderError, match="inside"):
-            await ImapFolders(pool).create(FolderName.of("a", "b"), RemoteFolders(None))
+            await ImapFolders(pool).create(FolderName.of("a", "b"), FolderList(None))
 
 
 async def test_a_folder_is_created_and_subscribed_and_the_levels_above_it_are_the_servers_business() -> None:
@@ -237,7 +238,7 @@ async def test_a_refused_creation_is_told() -> None:
             await ImapFolders(pool).create(FolderName.of("a "), LISTING)
 
 
-async def deleted(server: LyingServer, name: str, *, listing: RemoteFolders | None = None) -> None:
+async def deleted(server: LyingServer, name: str, *, listing: FolderList | None = None) -> None:
     async with server.pool(2) as pool:
         folders = ImapFolders(pool)
         await folders.delete(FolderName.of(*name.split("/")), listing or await folders.list())
@@ -264,7 +265,7 @@ async def test_what_holds_messages_or_folders_and_the_inbox_are_never_deleted(na
 async def test_a_folder_made_inside_it_since_the_listing_keeps_a_folder() -> None:
     server = LyingServer()
     server.boxes |= {"Above": Mailbox(), "above/Below": Mailbox()}
-    old = RemoteFolders("/", folders=(RemoteFolder(FolderName.of("Above"), "Above"),))
+    old = FolderList("/", folders=(ListedFolder(FolderName.of("Above"), "Above"),))
     server.lies["LIST"] = lists('LIST () "/" "above/Below"')
     with pytest.raises(FolderError, match="folders inside"):
         await deleted(server, "Above", listing=old)
@@ -286,8 +287,8 @@ async def test_a_folder_that_is_gone_is_as_good_as_deleted(told_by: str) -> None
     if told_by == "DELETE":
         server.boxes["Old"] = Mailbox()
         server.lies["DELETE"] = lambda _, __: Answer(tagged=b"NO [NONEXISTENT] somebody was faster")
-    listed_then = () if told_by == "listing" else (RemoteFolder(FolderName.of("Old"), "Old"),)
-    await deleted(server, "Old", listing=RemoteFolders("/", folders=listed_then))
+    listed_then = () if told_by == "listing" else (ListedFolder(FolderName.of("Old"), "Old"),)
+    await deleted(server, "Old", listing=FolderList("/", folders=listed_then))
     assert len(server.commands("DELETE")) == (told_by == "DELETE")
 
 

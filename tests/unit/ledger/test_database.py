@@ -108,12 +108,14 @@ def test_a_ledger_of_an_older_version_keeps_all_that_it_holds(tmp_path: Path, ve
         with closing(opened(old)) as database:
             expected = Pairing("7", "a.host", frozenset({SEEN}), "", "1-2-3")
             assert database.pairings(PAIR, Side.REMOTE, ["7"]) == {"7": expected}
-            assert database.layout("nested /") == "flat ."
+            assert database.layout(Side.LOCAL, "nested /") == "flat ."
             checkpoints = {Side.REMOTE: "r", Side.LOCAL: "l"}
             assert database.known() == [KnownFolder(*PAIR, True, False, VALID, checkpoints)]
-            assert database.remembered() in (None, "words")
-            database.remember("words")
-            assert database.standing("m1 d1") == "m1 d1" and database.held(PAIR) == database.asides(PAIR) == []
+            assert database.remembered(Side.REMOTE) in (None, "words")
+            database.remember(Side.REMOTE, "words")
+            assert (
+                database.standing(Side.LOCAL, "m1 d1") == "m1 d1" and database.held(PAIR) == database.asides(PAIR) == []
+            )
     with closing(sqlite3.connect(old)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
 

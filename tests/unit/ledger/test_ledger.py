@@ -159,10 +159,10 @@ async def test_known_folders_tell_all_that_is_known_of_them_but_their_messages(
 
 
 async def test_what_is_remembered_of_the_server_is_kept_as_it_is(ledger: AccountLedger) -> None:
-    assert await ledger.remembered() is None
+    assert await ledger.remembered(Side.REMOTE) is None
     for text in ('{"capabilities": ["IDLE"]}', "", "ü"):
-        await ledger.remember(text)
-        assert await ledger.remembered() == text
+        await ledger.remember(Side.REMOTE, text)
+        assert await ledger.remembered(Side.REMOTE) == text
 
 
 # ---- validity and checkpoints ---------------------------------------------------------------------------------

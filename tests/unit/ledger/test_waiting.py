@@ -148,16 +148,16 @@ async def test_what_waits_goes_when_the_keys_mean_nothing_any_more(
 async def test_the_standing_of_the_root_is_kept_from_the_first_mail_on(
     ledger: AccountLedger, folder: FolderLedger
 ) -> None:
-    assert await ledger.store_standing("") == ""
-    assert await ledger.store_standing("m1 d1") == "m1 d1"
-    assert await ledger.store_standing("m2 d1") == "m2 d1", "nothing is synced yet"
+    assert await ledger.store_standing(Side.LOCAL, "") == ""
+    assert await ledger.store_standing(Side.LOCAL, "m1 d1") == "m1 d1"
+    assert await ledger.store_standing(Side.LOCAL, "m2 d1") == "m2 d1", "nothing is synced yet"
     await folder.record(pairings=[Pairing("7", "a", frozenset())])
-    assert await ledger.store_standing("m3 d3") == "m2 d1"
-    assert await ledger.store_standing("") == "m2 d1"
-    await ledger.stand("m3 d3")
-    assert await ledger.store_standing("m4 d4") == "m3 d3"
+    assert await ledger.store_standing(Side.LOCAL, "m3 d3") == "m2 d1"
+    assert await ledger.store_standing(Side.LOCAL, "") == "m2 d1"
+    await ledger.stand(Side.LOCAL, "m3 d3")
+    assert await ledger.store_standing(Side.LOCAL, "m4 d4") == "m3 d3"
 
 
 async def test_a_ledger_without_a_standing_takes_the_one_it_finds(ledger: AccountLedger, folder: FolderLedger) -> None:
     await folder.record(pairings=[Pairing("7", "a", frozenset())])
-    assert [await ledger.store_standing(text) for text in ("", "m1 d1", "m2 d2")] == ["", "m1 d1", "m1 d1"]
+    assert [await ledger.store_standing(Side.LOCAL, text) for text in ("", "m1 d1", "m2 d2")] == ["", "m1 d1", "m1 d1"]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from postboat.events import Publish
-    from postboat.imap.folders import RemoteFolders
+    from postboat.folder_list import FolderList
     from postboat.ledger.ledger import AccountLedger
     from postboat.ledger.rows import KnownFolder
     from postboat.maildir.touched import Touched
@@ -134,7 +134,7 @@ async def _changed(
 
 def _as_recorded(
     tree: Tree, changed: Mapping[FolderTask, object], known: Mapping[tuple[FolderName, FolderName], KnownFolder]
-) -> RemoteFolders:
+) -> FolderList:
     """The list of remote folders as if it had just told the validities that are recorded: the SELECT proves them."""
     assumed = dict(_assumed(changed, known))
     folders = tuple(replace(folder, glimpse=assumed.get(folder.name)) for folder in tree.remote.folders)
