@@ -22,6 +22,7 @@ from postboat.model import INBOX, FolderName, Glimpse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from postboat.imap.arrival import Answer
     from postboat.imap.enquiry import Found
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from postboat.imap.patience import Patience
     from postboat.imap.pool import Pool
     from postboat.imap.session import Session
+    from postboat.imap.shelving import Shelf
     from postboat.imap.wire.responses import Listed
 
 NOT_SELECTABLE = frozenset({"\\noselect", "\\nonexistent"})
@@ -278,10 +280,14 @@ class ImapFolders:
         may_be_missing: bool = False,
         glimpse: Glimpse | None = None,
         alone: bool = False,
+        spool: Path | None = None,
+        shelf: Shelf | None = None,
     ) -> ImapMailbox:
         """The folder of that wire name as a replica; `glimpse` is what the listing told of it.
 
-        `alone` is for one whose connection broke: another reader's may be to blame, or it may break another's.
+        `alone` is for one whose connection broke: another reader's may be to blame, or it may break another's. `spool`
+        is a directory for files without a name, in which large messages wait until they are stored elsewhere; `shelf`
+        is where messages are kept that are removed from here.
         """
         from postboat.imap.mailbox import ImapMailbox  # here, since a run in which nothing changed opens no mailbox
 
@@ -293,6 +299,8 @@ class ImapFolders:
             owner=self._owner,
             glimpse=glimpse,
             alone=alone,
+            spool=spool,
+            shelf=shelf,
             warn=self._warn,
         )
 

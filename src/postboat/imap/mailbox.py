@@ -24,12 +24,14 @@ from postboat.model import Changes, Refused, Stored, Unsettled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+    from pathlib import Path
 
     from postboat.imap.looks.look import Agreed
     from postboat.imap.opening import Told
     from postboat.imap.patience import Patience
     from postboat.imap.pool import Pool
     from postboat.imap.session import Session
+    from postboat.imap.shelving import Shelf
     from postboat.model import (
         Content,
         Fingerprint,
@@ -51,7 +53,9 @@ class ImapMailbox:
     empty one without validity, as a dry run needs it; else it raises `FolderGone`. `owner` says whose mailbox it is,
     in any words that stay the same: another user or server may have a folder of equal name and UIDVALIDITY. `glimpse`
     is what a list of folders told: its validity holds for the run, and need not be asked for. `alone` reads over
-    sessions of its own (`Opening`). `warn` is told when no UID lasts, so that it is only read (`UnstableMailbox`).
+    sessions of its own (`Opening`). With `spool`, a directory, a large message is read into a file there before it is
+    handed out. `shelf` gets what is to be removed. `warn` is told when no UID lasts, so that it is only read
+    (`UnstableMailbox`).
     """
 
     def __init__(
@@ -64,6 +68,8 @@ class ImapMailbox:
         owner: str = "",
         glimpse: Glimpse | None = None,
         alone: bool = False,
+        spool: Path | None = None,
+        shelf: Shelf | None = None,
         warn: Callable[[str], None] = lambda _text: None,
     ) -> None:
         told = glimpse.validity.partition(" ")[0] if glimpse is not None else ""
@@ -75,6 +81,7 @@ class ImapMailbox:
         self._given: set[int] = set()
         """UIDs that were given to copies in this run; none is given twice."""
         self._window = Window()
+        self._spool, self._shelf = spool, shelf
         self._warn = warn
         self._unstable: UnstableMailbox | None = None
         """Takes over when no UID lasts."""
