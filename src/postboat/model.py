@@ -370,5 +370,5 @@ class Policy:
     """Sides that are never modified."""
     sync_deletes: frozenset[Side] = frozenset(Side)
     """Sides whose deletions are repeated on the other one."""
-    expunge: bool = True
-    """False: a deletion only marks the message \\Deleted on the server."""
+    expunge: frozenset[Side] = frozenset(Side)
+    """Sides from which deletions remove messages; on any other one, a server, they only mark them \\Deleted."""

@@ -30,7 +30,7 @@ class MemoryAccount:
         self.ledger, self.policy = ledger, policy
         self.limits: Limits | None = None
         self.exempt: set[str] = set()
-        self.doubts: frozenset[Suspicion] = frozenset()
+        self.doubts: dict[Side, frozenset[Suspicion]] = {}
         self.retry = False
         self.events: list[Event] = []
         self.folders: dict[str, dict[Side, MemoryReplica]] = {}

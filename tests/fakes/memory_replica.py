@@ -164,6 +164,18 @@ class MemoryReplica:
         """How many commands were given that may change something."""
         return sum(self.commands[name] for name in ("store", "reflag", "delete", "move"))
 
+    @property
+    def reads_freely(self) -> bool:
+        return self.naming == "name"
+
+    @property
+    def arrives_late(self) -> bool:
+        return self.naming == "uid"
+
+    @property
+    def checkpoints_only_grow(self) -> bool:
+        return self.naming == "uid"
+
     # ---- the port ---------------------------------------------------------------------------------------------
 
     async def validity(self) -> str:

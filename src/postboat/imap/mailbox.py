@@ -87,6 +87,21 @@ class ImapMailbox:
         """Takes over when no UID lasts."""
 
     @property
+    def reads_freely(self) -> bool:
+        """False: what is read comes over the wire."""
+        return False
+
+    @property
+    def arrives_late(self) -> bool:
+        """True: the server may still be at work on what it received before a connection broke."""
+        return True
+
+    @property
+    def checkpoints_only_grow(self) -> bool:
+        """True: UIDNEXT and HIGHESTMODSEQ do (RFC 3501 section 2.3.1.1, RFC 7162 section 3.1.1)."""
+        return True
+
+    @property
     def patience(self) -> Patience:
         """The pauses that the account keeps."""
         return self._opening.patience

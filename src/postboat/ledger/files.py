@@ -7,6 +7,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import chain, count
 from typing import TYPE_CHECKING
+
+from postboat.model import Side
 from urllib.parse import quote
 
 if TYPE_CHECKING:
@@ -23,9 +25,9 @@ def lock_file(metadata: Path, account: str) -> Path:
     return metadata / f"{_file_name(account)}.lock"
 
 
-def quarantine_directory(metadata: Path, account: str) -> Path:
-    """Where messages removed from the account's Maildirs are kept, in the directory `metadata`."""
-    return metadata / "quarantine" / _file_name(account)
+def quarantine_directory(metadata: Path, account: str, side: Side = Side.LOCAL) -> Path:
+    """Where messages removed from a side of the account are kept, in the directory `metadata`."""
+    return metadata / ("quarantine" if side is Side.LOCAL else "quarantine-remote") / _file_name(account)
 
 
 def log_of(ledger: Path) -> Path:

@@ -17,9 +17,10 @@ from postboat.errors import FolderError, StoreMissing
 from postboat.maildir import system
 from postboat.maildir.content import to_disk
 from postboat.maildir.names import place_for
-from postboat.maildir.place import in_thread, told_apart
+from postboat.maildir.place import told_apart
 from postboat.maildir.scan import mark_of
 from postboat.model import Refused, Stored
+from postboat.threads import in_thread
 from postboat.values import dataclass
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ from postboat.errors import FolderError, StoreMissing
 from postboat.maildir.glimpses import glimpses
 from postboat.maildir.layout import DEEPEST, SUBDIRECTORIES, Layout
 from postboat.maildir.names import NameMaker, printable
-from postboat.maildir.place import BELOW, Place, folder_error, in_thread, open_below, untold
+from postboat.maildir.place import BELOW, Place, folder_error, open_below, untold
 from postboat.maildir.removing import Removal, disown, remove_folder
 from postboat.maildir.standing import standing
+from postboat.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

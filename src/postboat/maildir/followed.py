@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postboat.maildir.grounds import standings
-from postboat.maildir.place import in_thread
 from postboat.maildir.sightings import Sightings
+from postboat.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from postboat.maildir import inotify
 from postboat.maildir.grounds import Grounds, number_of, survey
-from postboat.maildir.place import in_thread
+from postboat.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from postboat.maildir.compare import difference, pair_renamed
 from postboat.maildir.doubles import separate
-from postboat.maildir.place import in_thread, untold
+from postboat.maildir.place import untold
 from postboat.maildir.scan import checkpoint_now, mark_and_size
 from postboat.maildir.targeted import look_at
 from postboat.maildir.touched import sealed
 from postboat.model import Changes
+from postboat.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -18,11 +18,12 @@ from postboat.maildir.content import ToWire
 from postboat.maildir.delivery import Post
 from postboat.maildir.identity import UNMARKED, SameFolder, ensure_identity, read_identity
 from postboat.maildir.looking import Looks
-from postboat.maildir.place import Place, in_thread
+from postboat.maildir.place import Place
 from postboat.maildir.scan import mark_and_size, weight_of
 from postboat.maildir.whereabouts import Whereabouts
 from postboat.maildir.writer import Writer
 from postboat.model import Changes, Content, Gone, Refused, Stored, Unreadable
+from postboat.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -87,6 +88,21 @@ class MaildirMailbox:
     def path(self) -> Path:
         """Where the folder lies."""
         return self._place.path
+
+    @property
+    def reads_freely(self) -> bool:
+        """True: files are at hand."""
+        return True
+
+    @property
+    def arrives_late(self) -> bool:
+        """False: what is delivered is there when that returns, and is under a name of its own."""
+        return False
+
+    @property
+    def checkpoints_only_grow(self) -> bool:
+        """False: times of directories can be set back."""
+        return False
 
     def tell(self, told: Told) -> None:
         """Let `told` hear how far long looks are: how many messages were looked at, of how many. From any thread."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING
 
 from postboat.errors import FolderError, FolderGone, StoreMissing
 from postboat.maildir.layout import SUBDIRECTORIES
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
 
     Told = Callable[[int, int], object]
     """Hears, in the thread that works, how much of long work is done, of how much."""
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 BELOW = _DIRECTORY | os.O_NOFOLLOW
@@ -123,15 +119,3 @@ def folder_error(error: OSError, path: Path) -> FolderError:
 
 def untold(done: int, of: int) -> None:
     """Tell nobody how far long work has come."""
-
-
-async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run blocking work in a thread. Cancelled, it waits for the thread first: no effect happens behind one's back."""
-    task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # seen, so that nobody complains of it
-        raise

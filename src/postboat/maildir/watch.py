@@ -19,8 +19,8 @@ from postboat.maildir.followed import Followed, Polled
 from postboat.maildir.ground_watch import GroundWatch
 from postboat.maildir.grounds import standings
 from postboat.maildir.mounts import remote_kinds
-from postboat.maildir.place import in_thread
 from postboat.maildir.touched import Touched as Touched
+from postboat.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping

@@ -11,7 +11,8 @@ from postboat.errors import MessageError
 from postboat.maildir import delivery
 from postboat.maildir.content import ToDisk
 from postboat.maildir.delivery import Draft, Post, discard
-from postboat.maildir.place import folder_error, in_thread
+from postboat.maildir.place import folder_error
+from postboat.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

@@ -15,10 +15,10 @@ from postboat.events import (
 )
 from postboat.ledger.ledger import AccountLedger
 from postboat.ledger.lock import lock_account
-from postboat.maildir.place import in_thread
 from postboat.service.outcome import Outcome
 from postboat.service.recorded import WHOLE_FOLDERS, held_before
 from postboat.service.tree import read_tree
+from postboat.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

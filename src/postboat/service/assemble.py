@@ -149,5 +149,5 @@ def policy_of(account: AccountConfig) -> Policy:
     return Policy(
         readonly=frozenset(side for side, config in sides.items() if config.readonly),
         sync_deletes=frozenset(side for side, config in sides.items() if config.sync_deletes),
-        expunge=account.remote.expunge,
+        expunge=frozenset(side for side, config in sides.items() if config.expunge),
     )

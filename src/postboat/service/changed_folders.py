@@ -119,7 +119,7 @@ class ChangedFolders:
             width=parts.config.remote.maxconnections * BATCHES_PER_CONNECTION,
             transfers=self._transfers,
             exempt=listed is not None and bool(listed.role),
-            doubts=self._tree.recorded.doubts,
+            doubts={Side.LOCAL: self._tree.recorded.doubts},
             held_before=self._tree.holds_any(task),
             clock=parts.clock,
             retry=self._retry,

@@ -193,7 +193,7 @@ def _may_create(parts: AccountParts) -> frozenset[Side]:
 
 def _may_lose(policy: Policy) -> frozenset[Side]:
     """The sides on which whole folders may be deleted."""
-    marks_only = frozenset() if policy.expunge else frozenset({Side.REMOTE})
+    marks_only = frozenset(Side) - policy.expunge
     return frozenset(side for side in Side if side.other in policy.sync_deletes) - policy.readonly - marks_only
 
 

@@ -74,6 +74,10 @@ async def _planned(pair: FolderPair, lacking: Side, publish: Publish) -> tuple[F
 class AbsentReplica:
     """The half of a folder that is not there (`sync.ports.Replica`): all that was agreed on vanished from it."""
 
+    reads_freely = True
+    arrives_late = False
+    checkpoints_only_grow = True
+
     async def validity(self) -> str:
         """That of a folder that does not exist."""
         return ""

@@ -116,4 +116,5 @@ class AgreedUnder:
 def _seal(policy: Policy) -> str:
     """A short text that differs when what may be done differs."""
     sides = "".join(f"{side.value[0]}{side in policy.readonly:d}{side in policy.sync_deletes:d}" for side in Side)
-    return f"{sides}{policy.expunge:d} "
+    marks = "m" if Side.LOCAL not in policy.expunge else ""
+    return f"{sides}{Side.REMOTE in policy.expunge:d}{marks} "

@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 
 Outcome = Stored | Refused | Unsettled
 
-PLACE = {Side.REMOTE: "on the server", Side.LOCAL: "in the Maildir"}
 OLD_PATHS_TOLD = 1000
 """A first sync may bring more messages than anyone wants to hear of one by one."""
 ONE_COPY = "the side it goes to keeps one copy of identical messages, and has it already as message"
@@ -264,7 +263,7 @@ class _Work:
         if not pairings or side in self._in_doubt:
             self._postpone(side, len(pairings))
             return
-        outcomes = await self.pair.replica(side).delete(list(pairings), expunge=self.pair.policy.expunge)
+        outcomes = await self.pair.replica(side).delete(list(pairings), expunge=side in self.pair.policy.expunge)
         marked, kept = [], set()
         for outcome in outcomes:
             kept.add(outcome.key)
@@ -284,7 +283,8 @@ class _Work:
         """Leave deletions to a later run, and say so: what was refused may be what is to be deleted, written anew."""
         self.postponed += count
         if count:
-            many = f"1 deletion {PLACE[side]} waits" if count == 1 else f"{count} deletions {PLACE[side]} wait"
+            where = self.pair.place[side]
+            many = f"1 deletion {where} waits" if count == 1 else f"{count} deletions {where} wait"
             self.publish(Warned(f"{self.pair.name}: {many} until all copies to it have succeeded", self.pair.account))
 
     def tell_arrived(self, *, first: bool) -> None:

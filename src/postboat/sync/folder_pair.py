@@ -26,7 +26,7 @@ from postboat.sync.tally import counts_of
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from postboat.events import Publish
     from postboat.model import Flags, Key, Suspicion
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from postboat.sync.plan import Observed
     from postboat.sync.ports import FolderLedger, Replica
 
+PLACE: Mapping[Side, str] = {Side.REMOTE: "on the server", Side.LOCAL: "in the Maildir"}
 MUCH = 1000
 """Changed messages from which planning would keep the event loop from its other work for too long."""
 
@@ -56,8 +57,8 @@ class FolderPair:
     """Bounds the octets that transfers of all folders sharing it hold in memory."""
     exempt: bool = False
     """Whether it is for trash or junk, which may be emptied as one likes."""
-    doubts: frozenset[Suspicion] = frozenset()
-    """What makes any deletion on the remote side doubtful, however small: the local root is not what it was."""
+    doubts: Mapping[Side, frozenset[Suspicion]] = field(default_factory=dict)
+    """What is doubtful about the place of a side: any deletion on the other one, however small, is doubtful then."""
     held_before: bool = True
     """Whether deletions may be written down as held."""
     clock: Callable[[], float] = time.time
@@ -71,6 +72,9 @@ class FolderPair:
     """Whether, as far as was recorded when the run began, the folder was never in step: what comes is old mail."""
     lies: Callable[[Key, Flags], str] = lambda key, _flags: key
     """Tells where a message lies that was just copied to the local side with these flags, for those who wait for it."""
+
+    place: Mapping[Side, str] = field(default_factory=lambda: PLACE)
+    """Where the messages of a side are, in words that follow a verb."""
 
     def replica(self, side: Side) -> Replica:
         """The replica of `side`."""

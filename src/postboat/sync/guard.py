@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from postboat.sync.plan import Observed
 
 DOUBTS = (Suspicion.OTHER_DISK, Suspicion.UNMARKED)
-"""What makes any deletion on the remote side doubtful, however small; the first that applies is told."""
+"""What makes any deletion on the other side doubtful, however small; the first that applies is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ class Case:
     """What was held when the last run ended, and what the user said of it since."""
     exempt: bool = False
     """Whether it may be emptied as one likes (trash, junk)."""
-    doubts: frozenset[Suspicion] = frozenset()
+    doubts: Mapping[Side, frozenset[Suspicion]] = field(default_factory=dict)
+    """As `FolderPair.doubts`."""
     unwritable: frozenset[Side] = frozenset()
     """Sides to which nothing can be brought back."""
 
@@ -126,8 +127,8 @@ class Guard:
     def _suspicion(self, one: _Answered, side: Side, deletes: Sequence[Delete], total: int) -> Suspicion | None:
         """Why these deletions look like an accident, if they do."""
         case, limits = one.case, self._limits
-        if side is Side.REMOTE and case.doubts:
-            return next(doubt for doubt in DOUBTS if doubt in case.doubts)
+        if doubts := case.doubts.get(side.other):
+            return next(doubt for doubt in DOUBTS if doubt in doubts)
         if limits is None or self._lets_all_pass(case):
             return None
         coming_back = sum(1 for copy in one.copies if copy.replaces and copy.to is side.other)

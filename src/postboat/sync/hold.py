@@ -21,19 +21,13 @@ if TYPE_CHECKING:
     from postboat.sync.guard import Judged
     from postboat.sync.plan import Observed
 
-NOT_THERE = {
-    Side.REMOTE: "on the server, which allows no changes there or may not be changed (readonly)",
-    Side.LOCAL: "in the Maildir, which may not be changed (readonly)",
-}
-"""Why messages cannot be brought back to a side."""
-
 
 async def tell_held(pair: FolderPair, judged: Judged, publish: Publish) -> Mapping[Side, Held]:
     """Tell what is held, and what cannot be brought back, in every run anew; returns it with a few subjects."""
     for side, asked in judged.before.items():
         if left := _not_brought_back(judged, side) if asked.verdict is Verdict.RESTORE else 0:
             many = "1 message is" if left == 1 else f"{left} messages are"
-            publish(Warned(f"{pair.name}: {many} wanted back {NOT_THERE[side.other]}", pair.account))
+            publish(Warned(f"{pair.name}: {many} wanted back {_not_there(pair, side.other)}", pair.account))
     told: dict[Side, Held] = {}
     for side, held in judged.held.items():
         before = judged.before.get(side)
@@ -41,6 +35,12 @@ async def tell_held(pair: FolderPair, judged: Judged, publish: Publish) -> Mappi
         told[side] = now = replace(held, subjects=subjects)
         publish(PlanHeld(pair.account, pair.name, side.value, now.suspicion.value, now.count, now.of, now.subjects))
     return told
+
+
+def _not_there(pair: FolderPair, side: Side) -> str:
+    """Why messages cannot be brought back to a side."""
+    why = "may not be changed (readonly)" if side in pair.policy.readonly else "allows no changes there"
+    return f"{pair.place[side]}, which {why}"
 
 
 def _not_brought_back(judged: Judged, on: Side) -> int:
@@ -82,7 +82,7 @@ async def _still_lost(pair: FolderPair, observed: Observed, before: Held) -> boo
     changes = observed.changes[before.on.other]
     if not changes.complete:
         return bool(before.keys)
-    marks_only = before.on is Side.REMOTE and not pair.policy.expunge
+    marks_only = before.on not in pair.policy.expunge
     pairings = (await pair.ledger.pairings(Side.REMOTE, before.keys)).values()
     lost = [pairing for pairing in pairings if pairing.key(before.on.other) in changes.vanished]
     return any(not (marks_only and DELETED in pairing.flags) for pairing in lost)

@@ -68,7 +68,7 @@ def leaving(side: Side, folders: Sequence[tuple[Observed, Policy]]) -> list[Leav
 def _may_lose(side: Side, observed: Observed, policy: Policy) -> bool:
     if side in policy.readonly or side.other not in policy.sync_deletes or observed.changes[side].readonly:
         return False
-    return policy.expunge or side is Side.LOCAL
+    return side in policy.expunge
 
 
 def _left(pairing: Pairing, side: Side, observed: Observed) -> bool:

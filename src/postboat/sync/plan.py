@@ -127,7 +127,7 @@ def _gone(pairing: Pairing, gone: Side, changes: Mapping[Side, Changes], policy:
     changed = flags ^ changes[kept].holds.mask(pairing.flags)
     if changed and DELETED not in flags and gone not in policy.readonly:
         yield bring_back(now, gone, flags)
-    elif policy.expunge or kept is Side.LOCAL or DELETED not in flags:
+    elif kept in policy.expunge or DELETED not in flags:
         yield Delete(kept, now)
 
 

@@ -66,6 +66,28 @@ class Replica(Protocol):
     as `FolderError`, a broken connection as `ConnectionLost`, an error of the whole side as `AccountError`.
     """
 
+    @property
+    def reads_freely(self) -> bool:
+        """Whether its messages are at hand, so that reading one costs no transfer, not even of its header.
+
+        A look that is not complete leaves out there only what is known; elsewhere it may have missed anything.
+        """
+        ...
+
+    @property
+    def arrives_late(self) -> bool:
+        """Whether what was being stored when the connection broke may still come to be there afterwards."""
+        ...
+
+    @property
+    def checkpoints_only_grow(self) -> bool:
+        """Whether no checkpoint ever comes true again once anything has changed.
+
+        UIDNEXT and HIGHESTMODSEQ only grow. The times of directories can be set back by whoever restores a backup, and
+        so must not vouch for what a run has changed since.
+        """
+        ...
+
     async def validity(self) -> str:
         """Identity of the message keys: while it stays equal, a key names the same message for ever.
 

@@ -51,7 +51,7 @@ async def test_a_deletion_that_is_not_repeated_is_seen_by_every_look(side):
 
 async def test_a_message_that_was_only_marked_comes_back_when_the_mark_is_taken_off():
     async with memory_ledger() as ledger:
-        world = MemoryWorld(ledger, Policy(expunge=False))
+        world = MemoryWorld(ledger, Policy(expunge=frozenset({Side.LOCAL})))
         await world.agree(1)
         world.local.remove(world.key(Side.LOCAL, 1))
         await world.sync()
@@ -126,7 +126,7 @@ def test_a_side_of_which_too_little_or_something_else_is_known_is_not_unchanged(
 
 
 def test_what_another_policy_left_undone_is_not_unchanged():
-    assert not unchanged(policy=Policy(expunge=False))
+    assert not unchanged(policy=Policy(expunge=frozenset({Side.LOCAL})))
 
 
 def test_two_unknown_validities_are_not_equal():

@@ -252,7 +252,7 @@ async def test_a_deletion_that_waits_to_be_expunged_is_counted_once(world, monke
 
 async def test_without_expunge_a_local_deletion_only_marks_and_stays_settled():
     async with memory_ledger() as ledger:
-        world = MemoryWorld(ledger, Policy(expunge=False))
+        world = MemoryWorld(ledger, Policy(expunge=frozenset({Side.LOCAL})))
         await world.agree(1)
         world.local.remove(world.key(LOCAL, 1))
         await world.sync()

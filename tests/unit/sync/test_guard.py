@@ -243,12 +243,12 @@ def test_limits_are_as_the_user_sets_them():
 @pytest.mark.parametrize("limits", [LIMITS, None])
 @pytest.mark.parametrize("exempt", [False, True])
 def test_when_the_root_is_doubtful_no_single_message_is_deleted_on_the_server(doubt, limits, exempt):
-    case = losing(REMOTE, 1, 1000, doubts=frozenset({doubt}), exempt=exempt)
+    case = losing(REMOTE, 1, 1000, doubts={LOCAL: frozenset({doubt})}, exempt=exempt)
     assert suspicion(case, limits=limits) == [doubt]
 
 
 def test_a_doubtful_root_keeps_nothing_from_being_deleted_in_it():
-    assert suspicion(losing(LOCAL, 3, 1000, doubts=frozenset({Suspicion.UNMARKED}))) == [None]
+    assert suspicion(losing(LOCAL, 3, 1000, doubts={LOCAL: frozenset({Suspicion.UNMARKED})})) == [None]
 
 
 # ---- what is held, and what is not ---------------------------------------------------------------------------------
@@ -288,7 +288,7 @@ def test_what_was_confirmed_counts_towards_nothing():
 
 
 def test_what_was_confirmed_passes_a_doubtful_root():
-    case = said(losing(REMOTE, 3, 100, doubts=frozenset({Suspicion.UNMARKED})), Verdict.CONFIRMED)
+    case = said(losing(REMOTE, 3, 100, doubts={LOCAL: frozenset({Suspicion.UNMARKED})}), Verdict.CONFIRMED)
     assert suspicion(case) == [None]
 
 

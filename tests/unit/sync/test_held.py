@@ -336,12 +336,12 @@ async def test_small_losses_in_many_folders_are_a_large_one(account):
 
 async def test_on_a_doubtful_disk_nothing_at_all_is_deleted_on_the_server(account):
     await agree(account)
-    account.doubts = frozenset({Suspicion.OTHER_DISK})
+    account.doubts = {LOCAL: frozenset({Suspicion.OTHER_DISK})}
     local = account.side("A", LOCAL)
     local.remove(next(iter(local.messages)))
     await account.sync()
     assert (told(account)[0].suspicion, told(account)[0].count, told(account)[0].of) == ("other disk", 1, 10)
-    account.doubts = frozenset()
+    account.doubts = {}
     await account.sync()
     assert told(account), "it waits for the user's word, not for the disk to be called the right one"
     await decide(account, Verdict.CONFIRMED)

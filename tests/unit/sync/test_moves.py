@@ -235,7 +235,7 @@ async def test_nothing_is_moved_where_nothing_may_be_removed(side, forbid):
 
 async def test_without_expunge_a_local_move_leaves_the_marked_message_on_the_server():
     async with memory_ledger() as ledger:
-        account = MemoryAccount(ledger, "A", "B", policy=Policy(expunge=False))
+        account = MemoryAccount(ledger, "A", "B", policy=Policy(expunge=frozenset({Side.LOCAL})))
         await agreed(account, 1)
         account.move(Side.LOCAL, "A", "B", key_of(account, "A", Side.LOCAL, 1))
         await account.sync()

@@ -216,7 +216,7 @@ def test_deletions_are_not_repeated_without_sync_deletes(side):
 
 
 def test_without_expunge_a_message_already_marked_is_left_alone():
-    policy = Policy(expunge=False)
+    policy = Policy(expunge=frozenset({Side.LOCAL}))
     assert plan(local=gone(LOCAL), policy=policy).deletes == (Delete(REMOTE, PAIR),)
     marked = replace(PAIR, flags=flags(DELETED))
     assert plan(local=gone(LOCAL), policy=policy, pairings=(marked,)).nothing
@@ -224,7 +224,7 @@ def test_without_expunge_a_message_already_marked_is_left_alone():
 
 def test_without_expunge_unmarking_on_the_server_brings_a_message_back():
     marked = replace(PAIR, flags=flags(DELETED))
-    made = plan(reflagged(REMOTE), gone(LOCAL), policy=Policy(expunge=False), pairings=(marked,))
+    made = plan(reflagged(REMOTE), gone(LOCAL), policy=Policy(expunge=frozenset({Side.LOCAL})), pairings=(marked,))
     assert made.copies == (Copy(LOCAL, "7", NO_FLAGS, mark="rm", replaces=marked),)
 
 
