@@ -189,12 +189,12 @@ class ImapMailbox:
     async def read(self, keys: Sequence[Key]) -> AsyncIterator[Content | Gone | Unreadable]:
         """Yield small messages once all of them came, then each large one as a stream.
 
-        No session is kept while a small message is handed out; one is while a stream is consumed.
+        No session is kept while a small message is handed out; one is while a stream is consumed that is not spooled.
         """
         if self._unstable:
             reading = self._unstable.read(list(dict.fromkeys(keys)))
         else:
-            reading = read_messages(self._opening, self._sizes, list(dict.fromkeys(map(int, keys))))
+            reading = read_messages(self._opening, self._sizes, list(dict.fromkeys(map(int, keys))), self._spool)
         async with aclosing(reading) as items:
             async for item in items:
                 yield item

@@ -5,10 +5,10 @@ What comes counts once the mailbox proved to be the right one, and for the messa
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING
 
-from postboat.errors import CommandFailed, ConnectionLost, FolderError
+from postboat.errors import CommandFailed, ConnectionLost, FolderError, MessageError
 from postboat.imap.bodies import WHOLE, Arrivals, Bodies, fetch_all, present_of
 from postboat.imap.headers import header_of
 from postboat.imap.large import BREAKS, LARGE, read_large
@@ -19,39 +19,62 @@ from postboat.imap.wire import commands
 from postboat.imap.wire.responses import Expunged, Fetched, Vanished
 from postboat.imap.wire.uid_set import UidSet
 from postboat.likeness import fingerprint, name_in
-from postboat.model import Glance, Gone, Unreadable
+from postboat.model import Content, Glance, Gone, Unreadable
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from postboat.imap.opening import Opening, Told
     from postboat.imap.server_kind import ServerKind
     from postboat.imap.session import Selected, Session
     from postboat.imap.wire.responses import Response
-    from postboat.model import Content, Fingerprint, Key
+    from postboat.model import Fingerprint, Key
 
 SHOWN = 1 << 16
 """Octets of a header that are looked at for showing."""
 
 
 async def read_messages(
-    opening: Opening, sizes: dict[int, int], uids: Sequence[int]
+    opening: Opening, sizes: dict[int, int], uids: Sequence[int], spool: Path | None = None
 ) -> AsyncGenerator[Content | Gone | Unreadable, None]:
     """Yield small messages once all of them came, then each large one as a stream.
 
     `sizes` are those known before, and those asked for are put in. No session is kept while a small message is handed
-    out; one is while a stream is consumed.
+    out; one is while a stream is consumed that does not come from a file in the directory `spool`.
     """
-    await _learn_sizes(opening, sizes, UidSet.of(uid for uid in uids if uid not in sizes))
+    await learn_sizes(opening, sizes, UidSet.of(uid for uid in uids if uid not in sizes))
     large = [uid for uid in uids if sizes.get(uid, 0) > LARGE]
     read_small = _read_apart if opening.alone else _read_small
     for item in await read_small(opening, sizes, [uid for uid in uids if sizes.get(uid, 0) <= LARGE]):
         yield item
     for uid in large:
-        async with aclosing(_read_patiently(opening, uid, sizes[uid])) as items:
+        reading = _read_patiently(opening, uid, sizes[uid])
+        async with aclosing(reading if spool is None else _spooled(reading, uid, sizes[uid], spool)) as items:
             async for item in items:
                 yield item
+
+
+async def _spooled(
+    reading: AsyncGenerator[Content | Gone | Unreadable, None], uid: int, size: int, directory: Path
+) -> AsyncGenerator[Content | Gone | Unreadable, None]:
+    """What is read of one large message, once all of it came and the session is free again."""
+    from postboat.imap.spool import spool_file, spooled  # here, since only what goes to a server waits in a file
+
+    found: Content | Gone | Unreadable | None = None
+    async with AsyncExitStack() as stack:
+        try:
+            file = await stack.enter_async_context(spool_file(directory, size))
+            async with aclosing(reading) as items:
+                async for item in items:
+                    found = item
+                    if isinstance(item, Content) and item.data is None:
+                        found = await spooled(item, file, directory)
+        except MessageError as error:
+            found = Unreadable(str(uid), str(error), passing=error.passing)
+        if found is not None:
+            yield found
 
 
 async def _read_patiently(opening: Opening, uid: int, size: int) -> AsyncGenerator[Content | Gone | Unreadable, None]:
@@ -79,7 +102,7 @@ async def _read_patiently(opening: Opening, uid: int, size: int) -> AsyncGenerat
             return
 
 
-async def _learn_sizes(opening: Opening, sizes: dict[int, int], unknown: UidSet) -> None:
+async def learn_sizes(opening: Opening, sizes: dict[int, int], unknown: UidSet) -> None:
     """Ask for the sizes of messages, in octets as the server states them."""
     if not unknown:
         return
