@@ -17,7 +17,7 @@ from postboat.sync.folder_run import FolderRun
 from postboat.sync.guard import DOUBTS, Guard
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from postboat.events import Publish
     from postboat.ledger.ledger import AccountLedger
@@ -38,7 +38,7 @@ class ChangedFolders:
 
     A `guard` that is given remembers what was deleted before; else only what is deleted by one call of `sync` counts.
     `touched` says what happened in local folders since they were last looked at, where that is known, and that these
-    are not all folders, `unheard` that nobody tells of the others: `sync` raises `NotEnough` as `sync_all` says.
+    are not all folders, `unheard` on which sides nobody tells of the others: `sync` raises `NotEnough` as `sync_all` says.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class ChangedFolders:
         *,
         guard: Guard | None = None,
         touched: Mapping[FolderTask, Touched | None] | None = None,
-        unheard: bool = False,
+        unheard: Collection[Side] = (),
     ) -> None:
         self._parts, self._ledger, self._tree, self._publish = parts, ledger, tree, publish
         self._dry_run, self._retry = options.dry_run, options.retry

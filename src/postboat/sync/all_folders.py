@@ -15,8 +15,9 @@ from postboat.sync.relocate import as_if_made, find_moves, make_moves
 from postboat.sync.tasks import each
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
+    from postboat.model import Side
     from postboat.operations import Move
     from postboat.sync.guard import Guard
 
@@ -35,13 +36,13 @@ async def sync_all(
     *,
     width: int,
     some: bool = False,
-    unheard: bool = False,
+    unheard: Collection[Side] = (),
 ) -> None:
     """Sync folders, `width` at a time; `known` were synced before. Each tells its own fate; `AccountError` passes.
 
     With `some`, there are others: what is gone from these may have been moved there. Raises `NotEnough` then, instead
-    of holding what was not held before, and before any is settled. With `unheard`, nobody told of the server's other
-    folders, so it does that also instead of deleting here what is gone there.
+    of holding what was not held before, and before any is settled. Nobody told of the other folders of the sides
+    that are `unheard`, so it does that also instead of deleting on the other side what is gone there.
     """
     runs = [*known, *fresh]
     await each(known, FolderRun.look, width=width)
@@ -50,7 +51,7 @@ async def sync_all(
         await each(fresh, FolderRun.look, width=width)
         left_behind = await _move(runs)
         await _refuse_accidents(runs, guard)
-        if some and any(run.holds_more or (unheard and run.deletes_locally) for run in known):
+        if some and any(run.holds_more or any(run.repeats_losses_of(side) for side in unheard) for run in known):
             raise NotEnough
     await each(runs, lambda run: run.settle(guard), width=width)
     await _delete_left_behind(left_behind)

@@ -15,7 +15,6 @@ from postboat.events import (
     PlanHeld,
     PlanShown,
 )
-from postboat.model import Side
 from postboat.sync.execute import delete_left_behind
 from postboat.sync.folder_pair import look, plan, settle
 from postboat.sync.hold import tell_held
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from postboat.events import Event, Publish
-    from postboat.model import Key, Pairing
+    from postboat.model import Key, Pairing, Side
     from postboat.operations import Delete, Move, Operation
     from postboat.sync.folder_pair import FolderPair
     from postboat.sync.folder_tree import FolderTask
@@ -74,10 +73,9 @@ class FolderRun:
         before = {} if self._judged is None else self._judged.before
         return any(one.keys - (before[side].keys if side in before else frozenset()) for side, one in held.items())
 
-    @property
-    def deletes_locally(self) -> bool:
-        """Whether the guard lets messages go from the local side that are gone from the remote one."""
-        return self._judged is not None and any(delete.on is Side.LOCAL for delete in self._judged.plan.deletes)
+    def repeats_losses_of(self, side: Side) -> bool:
+        """Whether the guard lets messages go from the other side that are gone from `side`."""
+        return self._judged is not None and any(delete.on is side.other for delete in self._judged.plan.deletes)
 
     def now_seen(self, observed: Observed) -> None:
         """Take something else for what was found: messages were moved meanwhile."""

@@ -98,7 +98,7 @@ async def sync_some(
             return Outcome()
         publish(AccountStarted(parts.name))
         now = replace(tree, recorded=recorded, known=known, remote=_as_recorded(tree, changed, known), on_disk={})
-        unheard = not hears_all and parts.memory.keeps_modseq
+        unheard = {Side.REMOTE} if not hears_all and parts.memory.keeps_modseq else ()
         folders = ChangedFolders(parts, ledger, now, publish, options, guard=guard, touched=changed, unheard=unheard)
         try:
             outcome = await folders.sync([replace(task, create=None, afresh=False) for task in changed])
