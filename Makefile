@@ -43,7 +43,7 @@ soak: $(STAMP) servers
 idle: $(STAMP) servers
 	POSTBOAT_IDLE=$(or $(IDLE),300) .venv/bin/pytest -q tests/soak/test_idle.py
 
-## make bench     Postboat beside mbsync and OfflineIMAP (half an hour; ROWS="..." some of it, BENCH=quick the shorter half)
+## make bench     Postboat beside mbsync, OfflineIMAP and interimap (half an hour; ROWS="..." some of it, BENCH=quick the shorter half)
 bench: $(STAMP) servers
 	@$(PY) -m tests.bench $(if $(BENCH),--$(BENCH)) $(ROWS)
 

@@ -1,18 +1,20 @@
-"""Postboat beside mbsync and OfflineIMAP: the same jobs on the same mail, the same server and the same network.
+"""Postboat beside mbsync, OfflineIMAP and interimap: the same jobs on the same mail, the same server and the same network.
 
     make bench                               # every row; rewrites the tables of README.md and tests/bench/RESULTS.md
     make bench ROWS="push-far flags-far"     # these rows only; writes no file
+    make bench ROWS=servers                  # those between two servers; `maildirs`: those between two Maildirs
     make bench BENCH=quick                   # without OfflineIMAP and the longest rows; writes no file
     make bench BENCH=list                    # names the rows
     make bench CONNECTIONS=3                 # what Postboat and OfflineIMAP may use; 8 unless said (mbsync has one)
     make bench SOURCE=/tmp/other/src         # Postboat as it is in another directory; writes no file
 
-Nothing is installed: Dovecot and both peers are Debian packages unpacked in `.servers`. Each program has its own copy of
+Nothing is installed: Dovecot and the peers are Debian packages unpacked in `.servers`. Each program has its own copy of
 each mailbox, in Dovecot as in its directory. In a row the programs run in turns; the time is the median of several runs,
 from the start of the process to its end, after sync(2). After each run both sides are counted: a program that left
 something undone fails its row. At RTT 0 the programs talk to the server itself, and one more run through the counting
 relay is not timed; at other RTTs every run goes through the relay, which is a process of its own. Dovecot keeps
 Maildirs, never waits for the disk itself, and offers COMPRESS=DEFLATE, of which mbsync makes use wherever it can.
+Between two servers, each is a Dovecot of its own behind a relay of its own, and interimap is told not to compress.
 
 The exit status is 1 if a program failed; goals that were missed are told, and are no failure of the benchmark.
 """
@@ -79,12 +81,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("rows", nargs="*", metavar="ROW", help="rows to run; all unless named")
     arguments = parser.parse_args()
     known = {row.name: row for row in ROWS}
+    kinds = {row.shores for row in ROWS}
     everything = not (arguments.rows or arguments.quick)
     arguments.latency, arguments.faces = (everything or name in arguments.rows for name in (LATENCY, FACES))
-    names = (*known, LATENCY, FACES)
+    names = (*known, *sorted(kinds), LATENCY, FACES)
     if unknown := [name for name in arguments.rows if name not in names]:
         parser.error(f"no row {', '.join(unknown)}; there are {', '.join(names)}")
-    arguments.rows = [known[name] for name in known if not arguments.rows or name in arguments.rows]
+    arguments.rows = [row for row in ROWS if not arguments.rows or {row.name, row.shores} & {*arguments.rows}]
     return arguments
 
 
@@ -96,7 +99,7 @@ def bench(rows: Sequence[Row], *, quick: bool) -> Results:
             if quick and row.long:
                 continue
             tell(f"{row.name}: {row.title}")
-            programs = [program for program in row.programs if not (quick and program is OFFLINEIMAP)]
+            programs = [program for program in row.programs if not (quick and program.name == OFFLINEIMAP.name)]
             results[row.name] = trial.run(row, programs)
             for verdict in table.verdicts(row, results):
                 tell(f"  -> {table.words(verdict)}")
@@ -110,7 +113,12 @@ def tell(words: str) -> None:
 
 def report(results: Results, latencies: Sequence[Latency], costs: Sequence[Cost] = ()) -> str:
     """The tables of the README."""
-    tables = [conditions(), table.ratios(ROWS, results), COSTS, table.costs(ROWS, results)] if results else []
+    done = [row for row in ROWS if row.name in results]
+    mixed, alike = ([row for row in done if (row.shores == "mixed") is same] for same in (True, False))
+    tables = [conditions()] if done else []
+    tables += [table.ratios(mixed, results)] if mixed else []
+    tables += [BETWEEN, table.ratios(alike, results)] if alike else []
+    tables += [COSTS, table.costs(ROWS, results)] if results else []
     tables += [latency.WORDS, latency.table(latencies)] if latencies else []
     tables += [faces.WORDS, faces.table(costs)] if costs else []
     return "\n\n".join(tables)
@@ -121,12 +129,17 @@ Round trips are those of the connection that took the most, and in brackets of a
 is that of the program alone, and Postboat's is 1. What a program has at the least is 9 MB, the memory of what starts it."""
 
 
+BETWEEN = """\
+Between two servers, each with a round trip of its own, and between two trees of Maildirs:"""
+
+
 def conditions() -> str:
     """Say what the figures were taken with."""
     mbsync = said(str(PEERS / "usr/bin/mbsync"), "--version").removeprefix("isync ")
     return (
         f"Times as multiples of Postboat's, in one run on a machine with {os.cpu_count()} processors (Linux, Python "
-        f"{platform.python_version()}): Dovecot 2.3 on the loopback interface, mbsync {mbsync}, OfflineIMAP 8.0.0; "
+        f"{platform.python_version()}): Dovecot 2.3 on the loopback interface, mbsync {mbsync}, OfflineIMAP 8.0.0, "
+        "interimap 0.5.7; "
         f"Postboat and OfflineIMAP with `maxconnections = {CONNECTIONS}`, no deletions held (no other program "
         "holds any), everything else as it is by default."
     )

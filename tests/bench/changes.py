@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,11 @@ def one_message_arrives_and_one_is_starred(copy: Copy, number: int) -> None:
     copy.harbour.deliver(copy.user, "INBOX", next(corpus.realistic(1, series=9300 + number)).content)
     copy.harbour.star(copy.user, "INBOX", uid)
     copy.expected["INBOX"] += 1
+
+
+def the_ledger_is_lost(copy: Copy, _round: int) -> None:
+    """All that Postboat remembers is gone; the mail is not."""
+    shutil.rmtree(copy.home / "state")
 
 
 def new_messages(count: int) -> Change:

@@ -50,6 +50,16 @@ class Traffic:
     trips: int
     most_trips: int
 
+    def __add__(self, other: Traffic) -> Traffic:
+        """What two networks carried."""
+        return Traffic(
+            connections=self.connections + other.connections,
+            up=self.up + other.up,
+            down=self.down + other.down,
+            trips=self.trips + other.trips,
+            most_trips=max(self.most_trips, other.most_trips),
+        )
+
     @classmethod
     def of(cls, connections: list[Connection]) -> Traffic:
         """Sum up."""

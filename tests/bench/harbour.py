@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
 from tests.bench import corpus
@@ -26,6 +27,15 @@ LINKS = 60_000
 """Names that one file may have; ext4 allows a few more."""
 
 
+@dataclass(frozen=True)
+class Held:
+    """What there is on one side: the messages of each folder, and how many of all are unread and flagged."""
+
+    messages: dict[str, int]
+    unread: int
+    flagged: int
+
+
 class Harbour:
     """A running Dovecot that keeps Maildirs; with a `capability` it offers just that."""
 
@@ -36,13 +46,14 @@ class Harbour:
         self._numbers = itertools.count(1)
         self.dovecot = DovecotServer(storage=self.storage, capability=capability)
         self.host, self.port = self.dovecot.host, self.dovecot.port
+        self.address = self.host, self.port
 
     def copy(self, mailbox: str) -> str:
         """Return a user who has a mailbox like this to himself."""
         user = f"{mailbox}-{next(self._numbers)}"
         self._fill(user, mailbox)
         self.dovecot.doveadm("index", "-u", user, "*")
-        self.messages(user)
+        self._status(user, "messages")
         return user
 
     def _fill(self, user: str, mailbox: str) -> None:
@@ -59,17 +70,15 @@ class Harbour:
             if place != root:
                 (place / "maildirfolder").touch()
 
-    def messages(self, user: str) -> dict[str, int]:
-        """How many messages the server says each folder has."""
-        return self._status(user, "messages")
+    def remove(self, user: str) -> None:
+        """Remove all mail of a user."""
+        shutil.rmtree(self.dovecot.mail_of(user))
 
-    def unseen(self, user: str) -> int:
-        """How many messages the server says are unread, in all folders."""
-        return sum(self._status(user, "unseen").values())
-
-    def flagged(self, user: str) -> int:
-        """How many messages the server says are flagged, in all folders."""
-        return len(self.dovecot.doveadm("search", "-u", user, "flagged").splitlines())
+    def held(self, user: str) -> Held:
+        """What the server says a user has."""
+        flagged = self.dovecot.doveadm("search", "-u", user, "flagged").splitlines()
+        unread = sum(self._status(user, "unseen").values())
+        return Held(self._status(user, "messages"), unread, len(flagged))
 
     def _status(self, user: str, item: str) -> dict[str, int]:
         said = self.dovecot.doveadm("-f", "tab", "mailbox", "status", "-u", user, item, "*").splitlines()

@@ -39,6 +39,7 @@ class Network:
         command = (sys.executable, "-m", "tests.bench.network", host, str(port), str(delay))
         self._relay = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.host, self.port = HOST, int(self._line())
+        self.address = self.host, self.port
 
     def traffic(self) -> Traffic:
         """Return what passed since the last call, when all connections are closed."""

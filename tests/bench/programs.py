@@ -1,5 +1,7 @@
 """The programs that run side by side, each configured as its users would for the same mailbox and the same promises.
 
+Here they bring a mailbox of a server to a Maildir; `between.py` has them between two servers and between two Maildirs.
+
 All of them keep a folder in the directory of its name, talk to the server without TLS (loopback is not encrypted for
 any of them), remove what was removed on the other side, and write nothing to a terminal.
 """
@@ -10,7 +12,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests.servers.install import SERVERS, library_path
 from tests.servers.process import PASSWORD
@@ -26,14 +28,26 @@ OTHER_SOURCE = os.environ.get("SOURCE", "")
 """Where Postboat comes from, if not from this repository."""
 
 
+class Login(NamedTuple):
+    """A user of a server, and where that is."""
+
+    host: str
+    port: int
+    user: str
+
+
 @dataclass(frozen=True)
 class Place:
-    """What a configuration needs to know: the program's home directory, and where the server is."""
+    """What a configuration needs to know: the program's home directory, and where the server is.
+
+    `beside` is the server that has the place of the Maildir, where there are two.
+    """
 
     home: Path
     host: str
     port: int
     user: str
+    beside: Login | None = None
 
     @property
     def mail(self) -> Path:
@@ -65,7 +79,18 @@ class Program:
 
 
 def postboat_config(place: Place, *, fsync: bool = True) -> str:
-    """One account with the default options, but for the number of connections, the loopback's lack of TLS, and deletions: all meant."""
+    """One account with the default options but for what `postboat_account` and `postboat_server` say."""
+    return f"""\
+{postboat_account(place, fsync=fsync)}
+[repository.BenchLocal]
+type = "Maildir"
+localfolders = "{place.mail}"
+
+{postboat_server("BenchRemote", Login(place.host, place.port, place.user))}"""
+
+
+def postboat_account(place: Place, *, fsync: bool = True) -> str:
+    """All but the repositories; a benchmark means every deletion."""
     return f"""\
 [general]
 accounts = ["Bench"]
@@ -77,16 +102,17 @@ localrepository = "BenchLocal"
 remoterepository = "BenchRemote"
 maxdeletes = 100000
 maxdeletesfolder = 100000
+"""
 
-[repository.BenchLocal]
-type = "Maildir"
-localfolders = "{place.mail}"
 
-[repository.BenchRemote]
+def postboat_server(repository: str, login: Login) -> str:
+    """A server, but for the number of connections and the loopback's lack of TLS as it is by default."""
+    return f"""\
+[repository.{repository}]
 type = "IMAP"
-remotehost = "{place.host}"
-remoteport = {place.port}
-remoteuser = "{place.user}"
+remotehost = "{login.host}"
+remoteport = {login.port}
+remoteuser = "{login.user}"
 remotepass = "{PASSWORD}"
 ssl = false
 starttls = false
@@ -131,6 +157,17 @@ Patterns INBOX *
 def offlineimap_config(place: Place) -> str:
     """One account, with as many connections as the others may use and the SQLite status it recommends."""
     return f"""\
+{offlineimap_account(place)}
+[Repository BenchLocal]
+type = Maildir
+localfolders = {place.mail}
+
+{offlineimap_server("BenchRemote", Login(place.host, place.port, place.user))}"""
+
+
+def offlineimap_account(place: Place) -> str:
+    """All but the repositories."""
+    return f"""\
 [general]
 accounts = Bench
 metadata = {place.home}/state
@@ -140,16 +177,17 @@ fsync = true
 [Account Bench]
 localrepository = BenchLocal
 remoterepository = BenchRemote
+"""
 
-[Repository BenchLocal]
-type = Maildir
-localfolders = {place.mail}
 
-[Repository BenchRemote]
+def offlineimap_server(repository: str, login: Login) -> str:
+    """A server, without TLS."""
+    return f"""\
+[Repository {repository}]
 type = IMAP
-remotehost = {place.host}
-remoteport = {place.port}
-remoteuser = {place.user}
+remotehost = {login.host}
+remoteport = {login.port}
+remoteuser = {login.user}
 remotepass = {PASSWORD}
 ssl = no
 starttls = no

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tests.bench import changes, corpus
+from tests.bench.between import INTERIMAP, MBSYNC_MAILDIRS, OFFLINEIMAP_SERVERS, POSTBOAT_MAILDIRS, POSTBOAT_SERVERS
 from tests.bench.programs import MBSYNC, MBSYNC_HASTY, MBSYNC_HASTY_PLAIN, MBSYNC_PLAIN, OFFLINEIMAP, POSTBOAT
 from tests.bench.results import compared, faster, memory, octets, result, round_trips, sent, within
 
@@ -22,13 +23,15 @@ FAR = 0.05
 HUGE = 200_000_000
 FOLDERS, EACH = 100, 100
 ALL, TWO = (POSTBOAT, MBSYNC, OFFLINEIMAP), (POSTBOAT, MBSYNC)
+BETWEEN_SERVERS = (POSTBOAT_SERVERS, INTERIMAP, OFFLINEIMAP_SERVERS)
 
 
 @dataclass(frozen=True)
 class Row:
     """One job: a first sync of `mailbox`, or with a `change` the sync that finds it.
 
-    `rtt` in seconds. A `long` row is left out of a quick run.
+    `rtt` in seconds. A `long` row is left out of a quick run. `shores` says what the mailbox is brought from and to: a
+    server and a Maildir, two servers with such a round trip each, or two trees of Maildirs.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Row:
     change: Change | None = None
     rounds: int = 3
     long: bool = False
+    shores: Literal["mixed", "servers", "maildirs"] = "mixed"
 
 
 def many_folders() -> Mailbox:
@@ -50,6 +54,7 @@ def many_folders() -> Mailbox:
 
 MAILBOXES: dict[str, Callable[[], Mailbox]] = {
     "real": lambda: {"INBOX": corpus.realistic(10_000)},
+    "real1k": lambda: {"INBOX": corpus.realistic(1000)},
     "many": many_folders,
     "tiny10k": lambda: {"INBOX": corpus.tiny(10_000)},
     "tiny100k": lambda: {"INBOX": corpus.tiny(100_000)},
@@ -219,5 +224,61 @@ ROWS = (
         change=changes.one_message_arrives_and_one_is_starred,
         long=True,
         goals=(within(2), memory(300)),
+    ),
+    Row(
+        "servers-first-10k",
+        "first copy from server to server, 10,000 messages of realistic sizes, RTT 0",
+        "real",
+        0,
+        programs=BETWEEN_SERVERS,
+        goals=(faster(1, "interimap"), faster(3, "offlineimap")),
+        shores="servers",
+    ),
+    Row(
+        "servers-first-far",
+        "first copy from server to server, 1,000 messages, RTT 50 ms to each",
+        "real1k",
+        FAR,
+        programs=BETWEEN_SERVERS,
+        goals=(faster(1, "interimap"), faster(3, "offlineimap")),
+        shores="servers",
+    ),
+    Row(
+        "servers-nothing-far",
+        "nothing changed in 100 folders on two servers, RTT 50 ms to each",
+        "many",
+        FAR,
+        programs=BETWEEN_SERVERS,
+        change=changes.nothing,
+        goals=(within(0.7), faster(1, "interimap")),
+        shores="servers",
+    ),
+    Row(
+        "servers-one-new-far",
+        "one new message in one of 100 folders, RTT 50 ms to each server",
+        "many",
+        FAR,
+        programs=BETWEEN_SERVERS,
+        change=changes.one_message_arrives,
+        goals=(faster(1, "interimap"),),
+        shores="servers",
+    ),
+    Row(  # the others bring everything to both servers a second time
+        "servers-lost-ledger",
+        "the ledger lost, 10,000 messages on two servers, RTT 0",
+        "real",
+        0,
+        programs=(POSTBOAT_SERVERS,),
+        change=changes.the_ledger_is_lost,
+        goals=(sent(100),),
+        shores="servers",
+    ),
+    Row(
+        "maildirs-first-10k",
+        "first copy from Maildir to Maildir, 10,000 messages of realistic sizes",
+        "real",
+        0,
+        programs=(POSTBOAT_MAILDIRS, MBSYNC_MAILDIRS),
+        shores="maildirs",
     ),
 )

@@ -17,7 +17,7 @@ NONE = "–"
 def ratios(rows: Iterable[Row], results: Results) -> str:
     """How many times as long as Postboat each of the others took, and what the row must reach."""
     done = [row for row in rows if row.name in results]
-    others = _others(results)
+    others = _others(results[row.name] for row in done)
     lines = [[row.title, *(_times(results[row.name], other) for other in others), _goals(row, results)] for row in done]
     return markdown(["job", *others, "goals"], lines)
 
@@ -68,9 +68,9 @@ def _goals(row: Row, results: Results) -> str:
     return "<br>".join(words(verdict) for verdict in verdicts(row, results)) or NONE
 
 
-def _others(results: Results) -> list[str]:
-    names = {program for row in results.values() for program in row}
-    return [name for name in ("mbsync", "mbsync, no fsync", "offlineimap") if name in names]
+def _others(results: Iterable[dict[str, Result]]) -> list[str]:
+    names = {program for row in results for program in row}
+    return [name for name in ("interimap", "mbsync", "mbsync, no fsync", "offlineimap") if name in names]
 
 
 def _times(row: dict[str, Result], other: str) -> str:

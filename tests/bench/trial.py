@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import time
 from contextlib import ExitStack
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from typing import TYPE_CHECKING, Self
 
 from tests.bench.copies import Copy
+from tests.bench.crossings import MaildirsCopy, ServersCopy
 from tests.bench.harbour import Harbour, VastHarbour
 from tests.bench.measure import ProgramFailed
 from tests.bench.network import Network
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from tests.bench.copies import Route
     from tests.bench.measure import Usage
     from tests.bench.programs import Program
     from tests.bench.rows import Row
@@ -41,8 +44,8 @@ class Trial:
         self._home, self._tell = home, tell
         self._numbers = itertools.count(1)
         self._copies: dict[tuple[str, Program], Copy] = {}
-        self._harbours: dict[bool, Harbour] = {}
-        self._networks: dict[tuple[Harbour, float], Network] = {}
+        self._harbours: dict[str, Harbour] = {}
+        self._relays: dict[tuple[Harbour, float], Network] = {}
         self._open = ExitStack()
 
     def run(self, row: Row, programs: Iterable[Program]) -> dict[str, Result]:
@@ -52,7 +55,7 @@ class Trial:
             self._guarded(row, program, result, partial(self._prepare, row, program))
         for number in range(row.rounds):
             self._round(row, results, number, counting=False)
-        if row.rtt == 0:
+        if row.rtt == 0 and row.shores != "maildirs":
             self._round(row, results, row.rounds, counting=True)
         return {program.name: result for program, result in results.items()}
 
@@ -69,16 +72,22 @@ class Trial:
         """Bring a copy to where the row begins, its program warm on the row's network."""
         copy = self._copies.get((row.mailbox, program))
         if copy is None:
-            home = self._home / f"{row.mailbox}-{next(self._numbers)}"
-            copy = Copy(self._harbour(row), row.mailbox, program, home)
-            self._copies[row.mailbox, program] = copy
+            copy = self._copies[row.mailbox, program] = self._new_copy(row, program)
         if row.change is None:
             return
         if not copy.synced:
             self._tell(f"  ({program.name}: preparing)")
-            copy.run(copy.harbour.host, copy.harbour.port, HASTY.get(program, program))
+            copy.run([harbour.address for harbour in copy.harbours], HASTY.get(program, program))
             copy.check()
-        copy.run(*self._address(row, counting=False))
+        copy.run(self._route(copy, row, counting=False))
+
+    def _new_copy(self, row: Row, program: Program) -> Copy:
+        home = self._home / f"{row.mailbox}-{next(self._numbers)}"
+        if row.shores == "maildirs":
+            return MaildirsCopy(MAILBOXES[row.mailbox](), self._home / f"of-{row.mailbox}", program, home)
+        if row.shores == "servers":
+            return ServersCopy(self._harbour(row), self._harbour_beside(), row.mailbox, program, home)
+        return Copy(self._harbour(row), row.mailbox, program, home)
 
     def _round(self, row: Row, results: dict[Program, Result], number: int, *, counting: bool) -> None:
         """Run every program once: change all the copies, let the clocks move on, and go."""
@@ -100,35 +109,45 @@ class Trial:
 
     def _once(self, row: Row, program: Program, result: Result, *, counting: bool) -> None:
         copy = self._copies[row.mailbox, program]
-        usage = copy.run(*self._address(row, counting=counting))
+        usage = copy.run(self._route(copy, row, counting=counting))
         if row.rtt or counting:
-            result.traffic = self._network(row).traffic()
+            result.traffic = reduce(add, (network.traffic() for network in self._networks(copy, row)))
         copy.check()
         if not counting:
             result.runs.append(usage)
             self._tell(f"  {program.name}: {_words(usage)}")
 
-    def _address(self, row: Row, *, counting: bool) -> tuple[str, int]:
-        """Where to connect: to the server itself when nothing is delayed or counted."""
+    def _route(self, copy: Copy, row: Row, *, counting: bool) -> Route:
+        """Where to connect: to the servers themselves when nothing is delayed or counted."""
         if row.rtt == 0 and not counting:
-            harbour = self._harbour(row)
-            return harbour.host, harbour.port
-        network = self._network(row)
-        network.traffic()
-        return network.host, network.port
+            return [harbour.address for harbour in copy.harbours]
+        networks = self._networks(copy, row)
+        for network in networks:
+            network.traffic()
+        return [network.address for network in networks]
 
     def _harbour(self, row: Row) -> Harbour:
-        vast = row.mailbox in VAST
-        if vast not in self._harbours:
-            self._harbours[vast] = self._open.enter_context(VastHarbour(VAST) if vast else Harbour(MAILBOXES))
-        return self._harbours[vast]
+        if row.mailbox in VAST:
+            return self._opened("vast", lambda: VastHarbour(VAST))
+        return self._opened("all", lambda: Harbour(MAILBOXES))
 
-    def _network(self, row: Row) -> Network:
-        harbour = self._harbour(row)
-        if (harbour, row.rtt) not in self._networks:
-            network = Network(harbour.host, harbour.port, delay=row.rtt / 2)
-            self._networks[harbour, row.rtt] = self._open.enter_context(network)
-        return self._networks[harbour, row.rtt]
+    def _harbour_beside(self) -> Harbour:
+        """The server to which mail is brought."""
+        return self._opened("beside", lambda: Harbour(MAILBOXES))
+
+    def _opened(self, name: str, start: Callable[[], Harbour]) -> Harbour:
+        if name not in self._harbours:
+            self._harbours[name] = self._open.enter_context(start())
+        return self._harbours[name]
+
+    def _networks(self, copy: Copy, row: Row) -> list[Network]:
+        """What lies before each server of a copy."""
+        return [self._network(harbour, row.rtt) for harbour in copy.harbours]
+
+    def _network(self, harbour: Harbour, rtt: float) -> Network:
+        if (harbour, rtt) not in self._relays:
+            self._relays[harbour, rtt] = self._open.enter_context(Network(*harbour.address, delay=rtt / 2))
+        return self._relays[harbour, rtt]
 
     def __enter__(self) -> Self:
         return self

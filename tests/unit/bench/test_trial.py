@@ -65,12 +65,12 @@ def test_what_is_left_undone_after_a_change_is_noticed_and_what_postboat_does_is
     folders = {name: list(corpus.tiny(30, series=number)) for number, name in enumerate(("INBOX", *MOVED))}
     with Harbour({"several": lambda: folders}) as harbour:
         copy = Copy(harbour, "several", POSTBOAT, tmp_path / "home")
-        copy.run(harbour.host, harbour.port)
+        copy.run([harbour.address])
         copy.check()
         change(copy, 0)
         with pytest.raises(ProgramFailed):
             copy.check()
-        copy.run(harbour.host, harbour.port)
+        copy.run([harbour.address])
         copy.check()
 
 
