@@ -8,6 +8,7 @@ from base64 import b64encode
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self, TextIO
 
+from postboat.config.schema import ServerConfig
 from postboat.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -89,8 +90,9 @@ class Debug:
     def hide_secrets_of(self, config: Config) -> None:
         """Let no line show a password of the configuration."""
         for account in config.accounts:
-            if secret := account.remote.password.remotepass:
-                self._formatter.hide(secret.reveal())
+            for repository in (account.remote, account.local):
+                if isinstance(repository, ServerConfig) and (secret := repository.password.remotepass):
+                    self._formatter.hide(secret.reveal())
 
     def tell_traceback(self, error: BaseException) -> None:
         """Write where an unforeseen error came from, if details were asked for or there is a log file."""

@@ -7,9 +7,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import chain, count
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from postboat.model import Side
-from urllib.parse import quote
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +28,11 @@ def lock_file(metadata: Path, account: str) -> Path:
 def quarantine_directory(metadata: Path, account: str, side: Side = Side.LOCAL) -> Path:
     """Where messages removed from a side of the account are kept, in the directory `metadata`."""
     return metadata / ("quarantine" if side is Side.LOCAL else "quarantine-remote") / _file_name(account)
+
+
+def spool_directory(metadata: Path) -> Path:
+    """Where large messages pass through on their way from one server to another, in the directory `metadata`."""
+    return metadata / "spool"
 
 
 def log_of(ledger: Path) -> Path:

@@ -1,4 +1,4 @@
-"""One account's coroutine: list the folders of both sides, pair them, sync every pair over the shared pool."""
+"""One account's coroutine: list the folders of both sides, pair them, sync every pair over shared connections."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from postboat.events import (
 )
 from postboat.ledger.ledger import AccountLedger
 from postboat.ledger.lock import lock_account
+from postboat.model import Side
 from postboat.service.outcome import Outcome
 from postboat.service.recorded import WHOLE_FOLDERS, held_before
 from postboat.service.tree import read_tree
@@ -39,7 +40,7 @@ async def sync_account(parts: AccountParts, options: RunOptions, publish: Publis
     try:
         return await sync_everything(parts, options, publish)
     finally:
-        await parts.pool.close()
+        await parts.close()
 
 
 async def sync_everything(
@@ -64,14 +65,25 @@ async def sync_everything(
         if listed is not None:
             await listed(tree)
         outcome = await _sync_folders(parts, options, publish, ledger, tree, guard)
-        await _believe_in_root(parts, options, ledger, tree, outcome)
-        await parts.store.prune()
-    if parts.mbnames is not None and not options.folders:
-        folders = [parts.store.directory(task.local) for task in tree.plan.tasks]
-        if problem := await in_thread(parts.mbnames.update, parts.name, parts.store.root, folders):
-            publish(Warned(problem, parts.name))
+        await _believe_in_roots(parts, options, ledger, tree, outcome)
+        for shore in parts.shores.values():
+            await shore.prune()
+    if not options.folders:
+        await _name_mailboxes(parts, tree, publish)
     tell_finished(parts, outcome, len(tree.plan.tasks), time.monotonic() - began, publish)
     return outcome
+
+
+async def _name_mailboxes(parts: AccountParts, tree: Tree, publish: Publish) -> None:
+    """List the local folders for other programs, if any wants that."""
+    if parts.mbnames is None:
+        return
+    maildirs, root = parts.maildirs.get(Side.LOCAL), None
+    folders = [tree.names.local_text(task.local) for task in tree.plan.tasks]
+    if maildirs is not None:
+        root, folders = maildirs.root, [maildirs.store.directory(task.local) for task in tree.plan.tasks]
+    if problem := await in_thread(parts.mbnames.update, parts.name, root, folders):
+        publish(Warned(problem, parts.name))
 
 
 def tell_finished(parts: AccountParts, outcome: Outcome, folders: int, seconds: float, publish: Publish) -> None:
@@ -92,21 +104,24 @@ async def opened(parts: AccountParts, options: RunOptions, publish: Publish) -> 
         ledger = await stack.enter_async_context(
             await AccountLedger.open(parts.ledger_path, account=parts.name, fsync=parts.fsync, dry_run=options.dry_run)
         )
-        await stack.enter_async_context(_remembering(parts.memory, ledger, dry_run=options.dry_run))
+        for side, server in parts.servers.items():
+            await stack.enter_async_context(_remembering(side, server.memory, ledger, dry_run=options.dry_run))
         for note in ledger.notes:
             publish(Warned(note, parts.name))
         yield ledger
 
 
 @asynccontextmanager
-async def _remembering(memory: ServerMemory, ledger: AccountLedger, *, dry_run: bool) -> AsyncIterator[None]:
-    """Know what the last run learnt about the server, and keep what this one learns, above all if it fails."""
-    memory.restore(await ledger.remembered())
+async def _remembering(
+    side: Side, memory: ServerMemory, ledger: AccountLedger, *, dry_run: bool
+) -> AsyncIterator[None]:
+    """Know what the last run learnt about a server, and keep what this one learns, above all if it fails."""
+    memory.restore(await ledger.remembered(side))
     try:
         yield
     finally:
         if memory.changed and not dry_run:
-            await ledger.remember(memory.text())
+            await ledger.remember(side, memory.text())
 
 
 async def _sync_folders(
@@ -148,17 +163,18 @@ async def _sync_folders(
     return outcome
 
 
-async def _believe_in_root(
+async def _believe_in_roots(
     parts: AccountParts, options: RunOptions, ledger: AccountLedger, tree: Tree, outcome: Outcome
 ) -> None:
-    """Take the root of the Maildirs for theirs from now on, if all folders were seen and none of it is doubtful.
+    """Take the roots of Maildirs for theirs from now on, if all folders were seen and none of it is doubtful.
 
     One that fails in every run keeps nobody from saying that the root is the right one.
     """
     unseen = outcome.failed and not tree.recorded.is_vouched_for
     unsure = options.folders or unseen or outcome.doubtful or tree.plan.gone
-    if unsure or options.dry_run or not tree.recorded.is_elsewhere:
+    if unsure or options.dry_run:
         return
-    stands = await parts.store.standing()
-    if stands != tree.recorded.stood:
-        await ledger.stand(stands)
+    for side in filter(tree.recorded.is_elsewhere, parts.maildirs):
+        stands = await parts.maildirs[side].standing()
+        if stands != tree.recorded.stood[side]:
+            await ledger.stand(side, stands)

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING
 
-from postboat.config.netrc import find_login
-from postboat.config.secrets import PasswordGiver
-from postboat.events import AccountConnected, Warned
-from postboat.imap.dial import connect
-from postboat.imap.folders import ImapFolders
-from postboat.imap.memory import ServerMemory
-from postboat.imap.patience import Patience
-from postboat.imap.pool import Pool
-from postboat.ledger.files import ledger_file, lock_file, quarantine_directory
-from postboat.maildir.folders import MaildirStore
-from postboat.maildir.quarantine import Quarantine
+from postboat.config.schema import MaildirConfig
+from postboat.events import Warned
+from postboat.ledger.files import ledger_file, lock_file, quarantine_directory, spool_directory
 from postboat.model import Policy, Side
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from postboat.config.schema import AccountConfig, Config, ServerConfig
     from postboat.config.secrets import Prompter
     from postboat.events import Publish
-    from postboat.imap.session import Session
     from postboat.service.hooks.mbnames import MailboxList
+    from postboat.service.shores.maildirs import MaildirShore
+    from postboat.service.shores.server import ServerShore
+    from postboat.service.shores.shore import Shore
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +30,10 @@ class AccountParts:
     """One account, ready to run: nothing is connected, opened or created yet."""
 
     config: AccountConfig
-    passwords: PasswordGiver
-    pool: Pool[Session]
-    folders: ImapFolders
-    memory: ServerMemory
-    """What the last run learnt about the server: to be restored before this one connects, and kept when it ends."""
-    store: MaildirStore
+    servers: Mapping[Side, ServerShore]
+    """Those of its sides that are servers."""
+    maildirs: Mapping[Side, MaildirShore]
+    """Those that are trees of Maildirs."""
     policy: Policy
     ledger_path: Path
     lock_path: Path
@@ -57,6 +48,41 @@ class AccountParts:
         """The account's name."""
         return self.config.name
 
+    @property
+    def shores(self) -> Mapping[Side, Shore]:
+        """Both sides."""
+        return {**self.servers, **self.maildirs}
+
+    @property
+    def remote(self) -> Shore:
+        """The remote side."""
+        return self.shores[Side.REMOTE]
+
+    @property
+    def local(self) -> Shore:
+        """The local side."""
+        return self.shores[Side.LOCAL]
+
+    @property
+    def width(self) -> int:
+        """How many connections both sides can make use of at once."""
+        return min(shore.width for shore in (self.servers or self.maildirs).values())
+
+    @property
+    def places(self) -> dict[Side, str]:
+        """Where each side is, in words."""
+        return {side: shore.place for side, shore in self.shores.items()}
+
+    def forget_passwords(self) -> None:
+        """Look for passwords anew at the next sign-in."""
+        for server in self.servers.values():
+            server.passwords.forget()
+
+    async def close(self) -> None:
+        """Leave both sides."""
+        for shore in self.shores.values():
+            await shore.close()
+
 
 def assemble(
     account: AccountConfig,
@@ -69,39 +95,19 @@ def assemble(
     clock: Callable[[], float] = time.time,
 ) -> AccountParts:
     """Introduce the departments to one another for one account. `prompting` keeps accounts from asking at once."""
-    remote, local = account.remote, account.local
-    passwords = PasswordGiver(account.name, remote, prompter, prompting)
-
-    async def dial() -> Session:
-        session = await connect(remote, passwords, wire_log=_wire_log(), memory=memory, behind=folders.ask_early)
-        if pool.opened == 0:
-            publish(AccountConnected(account.name, session.server, _user(remote)))
-        return session
-
-    def warn(text: str) -> None:
-        publish(Warned(text, account.name))
-
-    memory = ServerMemory()
-    pool = Pool(dial, remote.maxconnections, Patience(warn))
-    folders = ImapFolders(pool, utf8=remote.rules.utf8foldernames, owner=_owner(remote), memory=memory, warn=warn)
-    quarantined = quarantine_directory(config.metadata, account.name)
-    store = MaildirStore(
-        local.localfolders,
-        local.layout,
-        local.sep,
-        fsync=config.fsync,
-        read_only=dry_run or local.readonly,
-        clock=clock,
-        quarantine=Quarantine(quarantined, local.keepdeleted, clock=clock, fsync=config.fsync),
-        warn=warn,
-    )
+    servers: dict[Side, ServerShore] = {}
+    maildirs: dict[Side, MaildirShore] = {}
+    makes = _Shores(account, config, publish, prompter, prompting, dry_run, clock)
+    for side in Side:
+        repository = account.on(side)
+        if isinstance(repository, MaildirConfig):
+            maildirs[side] = makes.maildirs(side, repository)
+        else:
+            servers[side] = makes.server(side, repository)
     return AccountParts(
         config=account,
-        passwords=passwords,
-        pool=pool,
-        folders=folders,
-        memory=memory,
-        store=store,
+        servers=servers,
+        maildirs=maildirs,
         policy=policy_of(account),
         ledger_path=ledger_file(config.metadata, account.name),
         lock_path=lock_file(config.metadata, account.name),
@@ -109,6 +115,69 @@ def assemble(
         clock=clock,
         mbnames=_mailbox_list(config) if not dry_run else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shores:
+    """Makes the sides of an account; of each kind only when there is one, since most have but one of either."""
+
+    account: AccountConfig
+    config: Config
+    publish: Publish
+    prompter: Prompter | None
+    prompting: asyncio.Lock
+    dry_run: bool
+    clock: Callable[[], float]
+
+    def maildirs(self, side: Side, repository: MaildirConfig) -> MaildirShore:
+        from postboat.service.shores.maildirs import MaildirShore
+
+        return MaildirShore(
+            side,
+            repository,
+            quarantine_directory(self.config.metadata, self.account.name, side),
+            place=self._place(side),
+            fsync=self.config.fsync,
+            dry_run=self.dry_run,
+            clock=self.clock,
+            warn=self._warn,
+        )
+
+    def server(self, side: Side, repository: ServerConfig) -> ServerShore:
+        from postboat.service.shores.server import ServerShore
+
+        quarantine = None
+        if repository.keepdeleted:
+            from postboat.service.shores.server_shelf import ServerQuarantine
+
+            where = quarantine_directory(self.config.metadata, self.account.name, side)
+            quarantine = ServerQuarantine(where, repository.keepdeleted, clock=self.clock, fsync=self.config.fsync)
+        return ServerShore(
+            side,
+            repository,
+            self.account.name,
+            self.publish,
+            self.prompter,
+            self.prompting,
+            place=self._place(side),
+            dry_run=self.dry_run,
+            quarantine=quarantine,
+            spool=spool_directory(self.config.metadata) if self._alike else None,
+        )
+
+    @property
+    def _alike(self) -> bool:
+        """Whether both sides are of one kind."""
+        return type(self.account.remote) is type(self.account.local)
+
+    def _place(self, side: Side) -> str:
+        repository = self.account.on(side)
+        if self._alike:
+            return f"on {repository.name}" if not isinstance(repository, MaildirConfig) else f"in {repository.name}"
+        return "in the Maildir" if isinstance(repository, MaildirConfig) else "on the server"
+
+    def _warn(self, text: str) -> None:
+        self.publish(Warned(text, self.account.name))
 
 
 def _mailbox_list(config: Config) -> MailboxList | None:
@@ -119,35 +188,10 @@ def _mailbox_list(config: Config) -> MailboxList | None:
     return MailboxList(config.mbnames, config.metadata)
 
 
-def _owner(remote: ServerConfig) -> str:
-    """Whose mailbox on which server it is: UIDs of another one mean other messages, whatever their UIDVALIDITY.
-
-    The port is no part of it: going from 143 to 993 changes nothing about the mail.
-    """
-    return f"{_user(remote)}@{remote.preauthtunnel or remote.transporttunnel or remote.remotehost}"
-
-
-def _user(remote: ServerConfig) -> str:
-    """The user name, wherever it is written; "" when only the server knows (tunnels)."""
-    if remote.remoteuser or not remote.remotehost:
-        return remote.remoteuser
-    login = find_login(remote.remotehost)
-    return login.user if login else ""
-
-
-def _wire_log() -> Callable[[str, str], None] | None:
-    """What notes each line that passes, without its secrets and messages; None unless someone listens (`-d imap`)."""
-    log = logging.getLogger("postboat.imap")
-    if not log.isEnabledFor(logging.DEBUG):
-        return None
-    return lambda way, line: log.debug("%s %s", way, line)
-
-
 def policy_of(account: AccountConfig) -> Policy:
     """What the account's options allow."""
-    sides = {Side.REMOTE: account.remote, Side.LOCAL: account.local}
     return Policy(
-        readonly=frozenset(side for side, config in sides.items() if config.readonly),
-        sync_deletes=frozenset(side for side, config in sides.items() if config.sync_deletes),
-        expunge=frozenset(side for side, config in sides.items() if config.expunge),
+        readonly=frozenset(side for side in Side if account.on(side).readonly),
+        sync_deletes=frozenset(side for side in Side if account.on(side).sync_deletes),
+        expunge=frozenset(side for side in Side if account.on(side).expunge),
     )

@@ -1,12 +1,10 @@
-"""The folders of an account that changed: created where they are missing, paired and synced over the shared pool."""
+"""The folders of an account that changed: created where they are missing, paired and synced over shared connections."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from postboat.events import FolderCreated
-from postboat.maildir.names import place_for
 from postboat.model import Side
 from postboat.service.outcome import Outcome
 from postboat.service.scans import Scans
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from postboat.service.run_options import RunOptions
     from postboat.service.tree import Tree
     from postboat.sync.folder_tree import FolderTask
+    from postboat.sync.ports import Replica
 
 FOLDERS_PER_CONNECTION = 4
 """Folders under way at once for each connection: while one waits for the server, others use the line and the disk."""
@@ -38,7 +37,8 @@ class ChangedFolders:
 
     A `guard` that is given remembers what was deleted before; else only what is deleted by one call of `sync` counts.
     `touched` says what happened in local folders since they were last looked at, where that is known, and that these
-    are not all folders, `unheard` on which sides nobody tells of the others: `sync` raises `NotEnough` as `sync_all` says.
+    are not all folders, `unheard` on which sides nobody tells of the others: `sync` raises `NotEnough` as
+    `sync_all` says.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class ChangedFolders:
         runs = {task: self._run(task) for task in tasks}
         known = [run for task, run in runs.items() if self._tree.is_known(task)]
         fresh = [run for task, run in runs.items() if not self._tree.is_known(task)]
-        width = self._parts.config.remote.maxconnections * FOLDERS_PER_CONNECTION
+        width = self._parts.width * FOLDERS_PER_CONNECTION
         guard = self._guard or Guard(self._parts.config.limits)
         if self._dry_run:
             await show_all(known, fresh, guard, width=width)
@@ -84,48 +84,47 @@ class ChangedFolders:
         names = self._tree.names
         assert task.create is not None
         if not self._dry_run:
-            if task.create is Side.REMOTE:
-                await self._parts.folders.create(task.remote, self._tree.remote)
-            else:
-                await self._parts.store.create(task.local)
+            shore = self._parts.shores[task.create]
+            await shore.create(task.on(task.create), self._tree.lists[task.create])
         folder = names.remote_text(task.remote)
         renamed = task.create is Side.LOCAL and task.local != task.remote
         made = names.local_text(task.local) if renamed else folder
         return FolderCreated(self._parts.name, folder, task.create.value, made)
 
     def pair(self, task: FolderTask, again: bool = False) -> FolderPair:
-        """Both replicas of a folder; `again` when its connection broke in this run already.
-
-        What a list tells of a renamed mailbox may still be another one's (Cyrus keeps its answers to STATUS): that
-        would drop all that was agreed on, so a UIDVALIDITY that is not the recorded one is asked for.
-        """
-        parts, dry_run = self._parts, self._dry_run
-        wire = parts.folders.wire_name(task.remote, self._tree.remote)
-        read_only = dry_run or Side.REMOTE in parts.policy.readonly
-        glimpse = None if again else self._tree.trusted_glimpse(task)
-        local = parts.store.mailbox(task.local, touched=None if again or not self._touched else self._touched.get(task))
-        listed = self._tree.remote.find(task.remote)
-        remote = parts.folders.mailbox(wire, read_only=read_only, may_be_missing=dry_run, glimpse=glimpse, alone=again)
-        scans = Scans(parts.name, self._tree.names.remote_text(task.remote), self._publish)
-        remote.tell(scans.of(Side.REMOTE))
-        local.tell(scans.of(Side.LOCAL))
+        """Both replicas of a folder; `again` when its connection broke in this run already."""
+        parts, tree = self._parts, self._tree
+        name = tree.names.remote_text(task.remote)
+        scans = Scans(parts.name, name, self._publish)
+        replicas = {side: self._replica(task, side, scans, again=again) for side in Side}
         return FolderPair(
             account=parts.name,
-            name=self._tree.names.remote_text(task.remote),
-            remote=remote,
-            local=local,
+            name=name,
+            remote=replicas[Side.REMOTE],
+            local=replicas[Side.LOCAL],
             ledger=self._ledger.folder(task.remote, task.local),
             policy=parts.policy,
-            width=parts.config.remote.maxconnections * BATCHES_PER_CONNECTION,
+            place=parts.places,
+            width=parts.width * BATCHES_PER_CONNECTION,
             transfers=self._transfers,
-            exempt=listed is not None and bool(listed.role),
-            doubts={Side.LOCAL: self._tree.recorded.doubts},
-            held_before=self._tree.holds_any(task),
+            exempt=tree.is_exempt(task),
+            doubts=tree.recorded.doubts,
+            held_before=tree.holds_any(task),
             clock=parts.clock,
             retry=self._retry,
             again=again,
-            first=not self._tree.was_in_step(task),
-            lies=lambda key, flags: os.path.join(local.path, *place_for(key, flags)),  # noqa: PTH118 - one a message
+            first=not tree.was_in_step(task),
+            lies=parts.local.lies(task.local, tree.lists[Side.LOCAL]),
+        )
+
+    def _replica(self, task: FolderTask, side: Side, scans: Scans, *, again: bool) -> Replica:
+        return self._parts.shores[side].mailbox(
+            task.on(side),
+            self._tree.lists[side],
+            glimpse=None if again else self._tree.trusted_glimpse(task, side),
+            alone=again,
+            touched=None if again or not self._touched else self._touched.get(task),
+            told=scans.of(side),
         )
 
 

@@ -18,7 +18,7 @@ from postboat.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from postboat.config.schema import Config
+    from postboat.config.schema import AccountConfig, Config
     from postboat.events import Publish
     from postboat.model import FolderName
     from postboat.service.known_folders import Target
@@ -38,18 +38,18 @@ async def decide(config: Config, targets: Sequence[Target], verdict: Verdict, pu
     Nothing is written before every target is understood. Raises `ConfigError` for a folder that is not known.
     """
     wanted = {target.account for target in targets}
-    names = [account.name for account in config.accounts if account.name in wanted]
+    accounts = {account.name: account for account in config.accounts if account.name in wanted}
     async with AsyncExitStack() as stack:
-        ledgers = {name: await stack.enter_async_context(_opened(config, name, publish)) for name in names}
-        words = [await _understood(ledgers[target.account], target, verdict) for target in targets]
+        ledgers = {name: await stack.enter_async_context(_opened(config, name, publish)) for name in accounts}
+        words = [await _understood(ledgers[each.account], accounts[each.account], each, verdict) for each in targets]
         decided = {word.target.account for word in words if await word.give(publish)}
-    return tuple(name for name in names if name in decided)
+    return tuple(name for name in accounts if name in decided)
 
 
-async def _understood(ledger: AccountLedger | None, target: Target, verdict: Verdict) -> Word:
+async def _understood(ledger: AccountLedger | None, account: AccountConfig, target: Target, verdict: Verdict) -> Word:
     if ledger is None:
         return Word(target, verdict, None, KnownFolders({}, "/"))
-    folders = await KnownFolders.read(ledger)
+    folders = await KnownFolders.read(ledger, account)
     return Word(target, verdict, ledger, folders, folders.find(target) if target.folder else None)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postboat.errors import AccountError, FolderError, PostboatError
-from postboat.events import FolderFailed, PlanHeld, Warned
+from postboat.errors import AccountError, PostboatError
+from postboat.events import FolderFailed, PlanHeld
 from postboat.ledger.rows import PairOfFolders
 from postboat.model import Held, Side, Suspicion, Verdict
 from postboat.service.outcome import Outcome
@@ -101,16 +101,8 @@ class GoneFolders:
 
     async def _remove_empty(self, gone: Gone) -> bool:
         """Remove the folder itself; where that is refused it stays, empty, and comes back on the other side."""
-        if gone.lacking is Side.REMOTE:
-            return await self._parts.store.remove(gone.local)
-        if gone.remote.is_inbox:
-            return False
-        try:
-            await self._parts.folders.delete(gone.remote, self._tree.remote)
-        except FolderError as refused:
-            self._publish(Warned(str(refused), self._parts.name))
-            return False
-        return True
+        kept = gone.lacking.other
+        return await self._parts.shores[kept].remove(gone.on(kept), self._tree.lists[kept])
 
 
 def _by_name(gone: Gone) -> tuple[str, ...]:

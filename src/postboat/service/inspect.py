@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from postboat.model import FolderName
     from postboat.service.assemble import AccountParts
     from postboat.service.run_options import RunOptions
+    from postboat.service.shores.server import ServerShore
     from postboat.service.tree import Tree
 
 
@@ -56,17 +57,31 @@ class FolderReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerReport:
+    """What was found out about a server."""
+
+    repository: str
+    server: str
+    tls: str
+    certificate: str
+    capabilities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AccountReport:
     """What was found out about an account."""
 
     account: str
     exit_code: int = 0
     server: str = ""
+    """Of two servers, the remote one."""
     tls: str = ""
     certificate: str = ""
     capabilities: tuple[str, ...] = ()
     folders: tuple[FolderReport, ...] = ()
     problems: tuple[str, ...] = ()
+    others: tuple[ServerReport, ...] = ()
+    """The local server, where that is one, too."""
 
     @property
     def ok(self) -> bool:
@@ -122,17 +137,28 @@ async def _account(parts: AccountParts, steps: Steps, *, count: bool) -> Account
     except PostboatError as failure:
         return replace(report, problems=(str(failure),), exit_code=failure.exit_code)
     finally:
-        await parts.pool.close()
+        await parts.close()
 
 
 async def _server(parts: AccountParts, report: AccountReport) -> AccountReport:
-    async with parts.pool.session() as session:
-        return replace(
-            report,
-            server=session.server,
-            tls=session.tls,
-            certificate=session.certificate,
-            capabilities=tuple(sorted(session.capabilities)),
+    seen = [await _seen(server) for server in parts.servers.values()]
+    if not seen:
+        return report
+    first, *others = seen
+    told = replace(
+        report, server=first.server, tls=first.tls, certificate=first.certificate, capabilities=first.capabilities
+    )
+    return replace(told, others=tuple(others))
+
+
+async def _seen(server: ServerShore) -> ServerReport:
+    async with server.pool.session() as session:
+        return ServerReport(
+            server.config.name,
+            session.server,
+            session.tls,
+            session.certificate,
+            tuple(sorted(session.capabilities)),
         )
 
 
@@ -160,7 +186,7 @@ def _folders(tree: Tree, counts: Mapping[FolderName, int]) -> tuple[FolderReport
     for gone in tree.plan.gone:
         known.add(gone.remote)
         told.append(FolderReport(tree.name_of(gone), "", False, GONE[gone.lacking]))
-    others = (folder for folder in tree.remote.folders if folder.selectable and folder.name not in known)
+    others = (folder for folder in tree.lists[Side.REMOTE].folders if folder.selectable and folder.name not in known)
     why_not = (lambda _folder: NOTHING_ELSE) if tree.plan.all_gone else _why_not
     told += [FolderReport(names.remote_text(other.name), "", False, why_not(other)) for other in others]
     return tuple(told)
@@ -174,12 +200,15 @@ def _why_not(folder: ListedFolder) -> str:
 async def _counts(parts: AccountParts, tree: Tree, steps: Steps) -> dict[FolderName, int]:
     """How many messages each folder holds on the server; a folder that does not tell is left out."""
     counts: dict[FolderName, int] = {}
-    wires = {folder.name: folder.wire for folder in tree.remote.folders}
+    server = parts.servers.get(Side.REMOTE)
+    if server is None:
+        return counts
+    wires = {folder.name: folder.wire for folder in tree.lists[Side.REMOTE].folders}
     names = [task.remote for task in tree.plan.tasks if task.remote in wires]
     answers = numbers(1)
 
     async def ask(name: FolderName) -> None:
-        async with parts.pool.session() as session:
+        async with server.pool.session() as session:
             try:
                 counts[name] = (await status(session, wires[name], ("MESSAGES",)))["MESSAGES"]
             except (CommandFailed, KeyError):
@@ -187,7 +216,7 @@ async def _counts(parts: AccountParts, tree: Tree, steps: Steps) -> dict[FolderN
         steps.reach("counting", next(answers), len(names))
 
     steps.reach("counting", 0, len(names))
-    await each(names, ask, width=parts.config.remote.maxconnections)
+    await each(names, ask, width=server.width)
     return counts
 
 
@@ -203,8 +232,8 @@ def _waiting(tree: Tree) -> Iterator[str]:
 def _unused(account: AccountConfig, tree: Tree) -> Iterator[str]:
     """Folder rules that match nothing: most likely misspelt."""
     rules: FolderRules = account.remote.rules
-    delimiter = tree.remote.delimiter or "/"
-    names = [delimiter.join(folder.name.parts) for folder in tree.remote.folders]
+    delimiter = tree.lists[Side.REMOTE].delimiter or "/"
+    names = [delimiter.join(folder.name.parts) for folder in tree.lists[Side.REMOTE].folders]
     for option, globs in (("include", rules.include), ("exclude", rules.exclude)):
         for glob in globs:
             if not any(fnmatchcase(name, glob) or name == glob for name in names):

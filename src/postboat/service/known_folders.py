@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postboat.config.document import did_you_mean
+from postboat.config.schema import MaildirConfig
 from postboat.errors import ConfigError
 from postboat.imap.memory import ServerMemory
+from postboat.model import Side
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from postboat.config.schema import AccountConfig
     from postboat.ledger.ledger import AccountLedger
     from postboat.model import FolderName
 
@@ -50,11 +53,13 @@ class KnownFolders:
     delimiter: str
 
     @classmethod
-    async def read(cls, ledger: AccountLedger) -> KnownFolders:
+    async def read(cls, ledger: AccountLedger, account: AccountConfig) -> KnownFolders:
         """Take them from the ledger, and what stands between the levels of a name from what the last run learnt."""
-        memory = ServerMemory()
-        memory.restore(await ledger.remembered())
         known = {folder.remote: folder.local for folder in await ledger.known()}
+        if isinstance(account.remote, MaildirConfig):
+            return cls(known, account.remote.sep)
+        memory = ServerMemory()
+        memory.restore(await ledger.remembered(Side.REMOTE))
         return cls(known, memory.delimiter or "/")
 
     def text(self, remote: FolderName) -> str:

@@ -1,4 +1,4 @@
-"""What can be brought back: deletions that are held, and messages removed from a Maildir that are still kept.
+"""What can be brought back: deletions that are held, and messages removed from either side that are still kept.
 
 Looking takes no lock and connects to nothing. What is put back is new mail to the sync that follows.
 """
@@ -16,6 +16,7 @@ from postboat.errors import ConfigError, PostboatError, StoreMissing
 from postboat.events import MessagesPutBack, Warned
 from postboat.ledger.files import ledger_file
 from postboat.ledger.ledger import AccountLedger
+from postboat.model import Side
 from postboat.service.assemble import assemble
 from postboat.service.confirm import locked
 from postboat.service.known_folders import KnownFolders
@@ -23,14 +24,17 @@ from postboat.service.steps import Steps
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
     from postboat.config.schema import AccountConfig, Config
+    from postboat.config.secrets import Prompter
     from postboat.events import Publish
+    from postboat.folder_list import FolderList
     from postboat.maildir.quarantine import Kept
     from postboat.model import FolderName, Held
     from postboat.service.assemble import AccountParts
     from postboat.service.known_folders import Target
+    from postboat.sync.folder_tree import PairOfNames
 
 AT_ONCE = 2_000
 """Messages after which what is put back is made durable, and can be told of or stopped."""
@@ -89,17 +93,18 @@ async def restorable(config: Config, publish: Publish) -> list[Restorable]:
 
 
 async def _look(account: AccountConfig, config: Config, steps: Steps) -> Restorable:
-    days = account.local.keepdeleted
+    days = max(account.on(side).keepdeleted for side in Side)
     try:
-        async with _read(account.name, config) as (folders, ledger):
+        async with _read(account, config) as (folders, ledger):
             holds, notes = await ledger.holds(), tuple(ledger.notes)
-        kept = await _assembled(account, config, lambda _: None).store.kept(steps.begun("reading"))
+        parts = _assembled(account, config, lambda _: None, None)
+        kept = await _kept(parts, folders, steps)
     except PostboatError as failure:
         return Restorable(account.name, days=days, problems=(str(failure),), exit_code=failure.exit_code)
     return Restorable(
         account.name,
         tuple(_held_folder(account.name, folders.text(remote), held) for remote, _, held in holds),
-        tuple(_kept_folder(account.name, folders, each) for each in kept),
+        tuple(_kept_folder(account.name, folders, each) for each in sorted(kept, key=lambda each: each.kept.when)),
         days,
         notes,
     )
@@ -118,59 +123,92 @@ def _held_folder(account: str, folder: str, held: Held) -> HeldFolder:
     )
 
 
-def _kept_folder(account: str, folders: KnownFolders, kept: Kept) -> KeptFolder:
-    folder = folders.text(folders.remote(kept.folder))
-    return KeptFolder(account, folder, kept.when, listed_time(kept.when), len(kept.files))
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What one run removed from a folder of one side."""
+
+    side: Side
+    remote: FolderName
+    """What the folder is called on the remote side, as far as that is known."""
+    kept: Kept
 
 
-async def put_back(config: Config, targets: Sequence[Target], when: str, publish: Publish) -> tuple[str, ...]:
+async def _kept(parts: AccountParts, folders: KnownFolders, steps: Steps) -> list[_Kept]:
+    """All that is kept of both sides."""
+    found: list[_Kept] = []
+    for side, shore in parts.shores.items():
+        for each in await shore.kept(steps.begun("reading")):
+            found.append(_Kept(side, each.folder if side is Side.REMOTE else folders.remote(each.folder), each))
+    return found
+
+
+def _kept_folder(account: str, folders: KnownFolders, each: _Kept) -> KeptFolder:
+    kept = each.kept
+    return KeptFolder(account, folders.text(each.remote), kept.when, listed_time(kept.when), len(kept.files))
+
+
+async def put_back(
+    config: Config, targets: Sequence[Target], when: str, publish: Publish, prompter: Prompter | None = None
+) -> tuple[str, ...]:
     """Put removed messages back into their folders; return the accounts where there were any.
 
-    `when` names them as `chosen` says. Raises `ConfigError` for a folder or time that is not known.
+    `when` names them as `chosen` says. `prompter` asks for passwords where they go back to a server. Raises
+    `ConfigError` for a folder or time that is not known.
     """
     accounts = {account.name: account for account in config.accounts}
     back: dict[str, None] = {}
     for target in targets:
-        if await _put_back(accounts[target.account], config, target, when, publish):
-            back[target.account] = None
+        account = accounts[target.account]
+        parts = _assembled(account, config, publish, prompter)
+        try:
+            if await _put_back(parts, config, target, when, publish):
+                back[target.account] = None
+        finally:
+            await parts.close()
     return tuple(back)
 
 
-async def _put_back(account: AccountConfig, config: Config, target: Target, when: str, publish: Publish) -> bool:
-    parts = _assembled(account, config, publish)
-    async with locked(config, account.name, publish):
-        async with _read(account.name, config) as (folders, ledger):
+async def _put_back(parts: AccountParts, config: Config, target: Target, when: str, publish: Publish) -> bool:
+    async with locked(config, parts.name, publish):
+        async with _read(parts.config, config) as (folders, ledger):
             for note in ledger.notes:
-                publish(Warned(note, account.name))
-            used = [known.local for known in await ledger.known() if known.has_pairings]
-        with Steps(account.name, publish).telling() as steps:
-            all_kept = await parts.store.kept(steps.begun("reading"))
-        wanted = _local_name(folders, target, all_kept) if target.folder else None
-        kept = [each for each in all_kept if wanted in (None, each.folder)]
+                publish(Warned(note, parts.name))
+            used = [(known.remote, known.local) for known in await ledger.known() if known.has_pairings]
+        with Steps(parts.name, publish).telling() as steps:
+            all_kept = await _kept(parts, folders, steps)
+        wanted = folders.find(target, (each.remote for each in all_kept)) if target.folder else None
+        kept = [each for each in all_kept if wanted in (None, each.remote)]
         if not kept:
-            publish(Warned(_nothing(target, account.local.keepdeleted), account.name))
+            publish(Warned(_nothing(target, parts.config), parts.name))
             return False
-        kept = chosen(kept, when, time.time())
-        await _look_at_disk(parts, used, known=bool(folders.local))
-        await _put_back_all(parts, kept, folders, publish)
+        batches = chosen([each.kept for each in kept], when, time.time())
+        kept = [each for each in kept if each.kept in batches]
+        lists = {side: await _listed(parts, side, used, folders) for side in {each.side for each in kept}}
+        await _put_back_all(parts, kept, lists, folders, publish)
     return True
 
 
-async def _put_back_all(parts: AccountParts, kept: Sequence[Kept], folders: KnownFolders, publish: Publish) -> None:
+async def _put_back_all(
+    parts: AccountParts,
+    kept: Sequence[_Kept],
+    lists: Mapping[Side, FolderList],
+    folders: KnownFolders,
+    publish: Publish,
+) -> None:
     """Put back folder by folder, some messages at a time; what is put back is told though the rest could not be."""
-    done, of = 0, sum(len(each.files) for each in kept)
+    done, of = 0, sum(len(each.kept.files) for each in kept)
     with Steps(parts.name, publish).telling() as steps:
         for each in kept:
-            count = 0
+            count, shore = 0, parts.shores[each.side]
             try:
-                for at in range(0, len(each.files), AT_ONCE):
-                    some = each.files[at : at + AT_ONCE]
+                for at in range(0, len(each.kept.files), AT_ONCE):
+                    some = each.kept.files[at : at + AT_ONCE]
                     steps.reach("restoring", done, of)
-                    count += await parts.store.put_back(replace(each, files=some))
+                    count += await shore.put_back(replace(each.kept, files=some), lists[each.side])
                     done += len(some)
             finally:
                 if count:
-                    publish(MessagesPutBack(parts.name, folders.text(folders.remote(each.folder)), count))
+                    publish(MessagesPutBack(parts.name, folders.text(each.remote), count))
 
 
 def chosen(kept: Sequence[Kept], when: str, now: float) -> list[Kept]:
@@ -201,34 +239,33 @@ def listed_time(when: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))
 
 
-def _local_name(folders: KnownFolders, target: Target, kept: Iterable[Kept]) -> FolderName:
-    """The local folder that is meant; one that is not synced any more has the name that is left of it."""
-    remote = folders.find(target, (folders.remote(each.folder) for each in kept))
-    return folders.local.get(remote, remote)
+def _nothing(target: Target, account: AccountConfig) -> str:
+    kept_for = max(account.on(side).keepdeleted for side in Side)
+    where = f" from {target.folder}" if target.folder else ""
+    why = "keepdeleted = 0 keeps nothing" if not kept_for else f"kept are those of the last {kept_for:g} days"
+    return f"nothing that was removed{where} is kept ({why})"
 
 
-def _nothing(target: Target, days: float) -> str:
-    where = f"{target.folder} in the Maildir" if target.folder else "the Maildir"
-    why = "keepdeleted = 0 keeps nothing" if not days else f"kept are those of the last {days:g} days"
-    return f"nothing that was removed from {where} is kept ({why})"
-
-
-async def _look_at_disk(parts: AccountParts, used: Collection[FolderName], *, known: bool) -> None:
-    """Find the folders that are there. Raises `StoreMissing` when none is that held mail: a disk may not be mounted."""
-    there = {*(await parts.store.list()).names}
-    is_missing = known and not await parts.store.exists()
-    if is_missing or (used and not any(name in there or parts.store.is_barred(name) for name in used)):
+async def _listed(parts: AccountParts, side: Side, used: Collection[PairOfNames], folders: KnownFolders) -> FolderList:
+    """The folders that are there. Raises `StoreMissing` when none is that held mail: a disk may not be mounted."""
+    names = [pair[0 if side is Side.REMOTE else 1] for pair in used]
+    listed, shore = await parts.shores[side].list(names), parts.shores[side]
+    is_missing = bool(folders.local) and shore.root is not None and not await shore.standing(mark=False)
+    if is_missing or (names and not any(listed.find(name) for name in names)):
         what = "is missing" if is_missing else "holds none of its folders"
-        raise StoreMissing(f"{parts.store.root} {what}, and nothing was put back. Is its disk mounted?")
+        where = f"{shore.root} {what}" if shore.root is not None else f"{shore.config.name} {what}"
+        asked = ". Is its disk mounted?" if shore.root is not None else ""
+        raise StoreMissing(f"{where}, and nothing was put back{asked}")
+    return listed
 
 
 @asynccontextmanager
-async def _read(account: str, config: Config) -> AsyncIterator[tuple[KnownFolders, AccountLedger]]:
+async def _read(account: AccountConfig, config: Config) -> AsyncIterator[tuple[KnownFolders, AccountLedger]]:
     """Read an account's ledger as it is on disk, changing nothing; without a file it is empty."""
-    path = ledger_file(config.metadata, account)
-    async with await AccountLedger.open(path, account=account, dry_run=True) as ledger:
-        yield await KnownFolders.read(ledger), ledger
+    path = ledger_file(config.metadata, account.name)
+    async with await AccountLedger.open(path, account=account.name, dry_run=True) as ledger:
+        yield await KnownFolders.read(ledger, account), ledger
 
 
-def _assembled(account: AccountConfig, config: Config, publish: Publish) -> AccountParts:
-    return assemble(account, config, publish, None, asyncio.Lock(), dry_run=False)
+def _assembled(account: AccountConfig, config: Config, publish: Publish, prompter: Prompter | None) -> AccountParts:
+    return assemble(account, config, publish, prompter, asyncio.Lock(), dry_run=False)

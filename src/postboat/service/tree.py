@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     from postboat.model import FolderName, Glimpse, Policy
     from postboat.service.assemble import AccountParts
     from postboat.service.recorded import Recorded
+    from postboat.service.shores.shore import Shore
     from postboat.sync.folder_tree import FolderTask, LeftAlone
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """An account's folders: as the server lists them, what each is called locally, and what to do with them."""
+    """An account's folders: as both sides list them, what each is called on the other, and what to do with them."""
 
-    remote: FolderList
+    lists: Mapping[Side, FolderList]
     names: NameMap
     plan: TreePlan
     problems: tuple[str, ...]
@@ -37,8 +38,8 @@ class Tree:
     recorded: Recorded
     known: Mapping[tuple[FolderName, FolderName], KnownFolder]
     """What the ledger holds, by remote and local name."""
-    on_disk: Mapping[FolderName, Glimpse]
-    """Local folders as they are, without a look inside."""
+    seen: Mapping[Side, Mapping[FolderName, Glimpse]]
+    """Folders as they are, without a look inside."""
 
     def is_known(self, task: FolderTask) -> bool:
         """Whether the pair was synced before, so that messages may have left it."""
@@ -70,86 +71,95 @@ class Tree:
             return False
         return is_unchanged(known.validity, known.checkpoint, self.glimpses(task), policy, quick=quick)
 
-    def trusted_glimpse(self, task: FolderTask) -> Glimpse | None:
-        """What the list told of the remote folder, unless it contradicts what was recorded of it."""
-        known, told = self.known.get((task.remote, task.local)), self.glimpses(task)[Side.REMOTE]
-        recorded = known.validity[Side.REMOTE] if known is not None else None
+    def trusted_glimpse(self, task: FolderTask, side: Side) -> Glimpse | None:
+        """What the list told of a folder, unless it contradicts what was recorded of it.
+
+        What a list tells of a renamed mailbox may still be another one's (Cyrus keeps its answers to STATUS): that
+        would drop all that was agreed on, so a UIDVALIDITY that is not the recorded one is asked for.
+        """
+        known, told = self.known.get((task.remote, task.local)), self.glimpses(task)[side]
+        recorded = known.validity[side] if known is not None else None
         return told if told is None or recorded in (None, told.validity) else None
 
     def glimpses(self, task: FolderTask) -> dict[Side, Glimpse | None]:
         """Both folders as they are, as far as that is known without opening them."""
-        remote = self.remote.find(task.remote)
-        return {Side.REMOTE: remote.glimpse if remote else None, Side.LOCAL: self.on_disk.get(task.local)}
+        return {side: self.seen[side].get(task.on(side)) for side in Side}
 
-    @property
-    def wire_names(self) -> Mapping[str, str]:
-        """Wire names of the remote folders, by the names that events use."""
-        return {self.names.remote_text(folder.name): folder.wire for folder in self.remote.folders}
+    def is_exempt(self, task: FolderTask) -> bool:
+        """Whether it is for trash or junk on either side, which may be emptied as one likes."""
+        return any(found.role for side in Side if (found := self.lists[side].find(task.on(side))) is not None)
+
+    def wire_names(self, side: Side) -> Mapping[str, str]:
+        """What folders are called where they are, by the names that events use."""
+        if side is Side.REMOTE:
+            return {self.names.remote_text(folder.name): folder.wire for folder in self.lists[side].folders}
+        found = ((task, self.lists[side].find(task.local)) for task in self.plan.tasks)
+        return {self.names.remote_text(task.remote): folder.wire for task, folder in found if folder is not None}
 
     @property
     def synced_names(self) -> Collection[str]:
         """Names that events use of the folders that are synced."""
         return {self.names.remote_text(task.remote) for task in self.plan.tasks}
 
-    def halves(self, names: Collection[str]) -> Iterator[str | FolderName]:
-        """Wire names and local names of the folders that events call so."""
-        yield from (wire for name, wire in self.wire_names.items() if name in names)
-        yield from (task.local for task in self.plan.tasks if self.names.remote_text(task.remote) in names)
+    def named(self, names: Collection[str]) -> Iterator[FolderTask]:
+        """The pairs of folders that events call so."""
+        return (task for task in self.plan.tasks if self.names.remote_text(task.remote) in names)
 
     def name_of(self, alone: LeftAlone | Gone) -> str:
         """What a folder with one half is called where it is, and where it is missing if that differs."""
         remote, local = self.names.remote_text(alone.remote), self.names.local_text(alone.local)
         if alone.remote == alone.local:
             return remote if alone.lacking is Side.LOCAL else local
-        return f"{remote} (on disk: {local})"
+        return f"{remote} (locally: {local})"
 
 
 async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[str] = ()) -> Tree:
-    """List both sides and pair their folders; without a connection when the root of the Maildirs is missing.
+    """List both sides and pair their folders; without a connection when a root of Maildirs is missing.
 
     Raises `FolderRulesRefused` with every problem of the rules at once, before anything is created or changed.
     """
     recorded = await read_recorded(parts, ledger)
-    if recorded.root_is_missing:
-        return _rootless(parts, recorded)
-    remote = parts.config.remote
-    listing, (local, local_problems) = await together(
-        parts.folders.list(
-            subscribed_only=remote.subscribedonly,
-            reference=remote.reference,
-            known=[name for name, _ in recorded.known],
-            empty=[name for name, _ in recorded.empty],
-        ),
-        parts.store.list(),
-    )
-    used = [name for _, name in recorded.known]
-    local = [*local, *await parts.store.completed(used), *filter(parts.store.is_barred, used)]
-    names = _names(parts, listing, only)
+    if recorded.missing:
+        return _rootless(parts, recorded, recorded.missing[0])
+    remote, local = await together(*(_listed(parts.shores[side], side, recorded) for side in Side))
+    lists = {Side.REMOTE: remote, Side.LOCAL: local}
+    names = _names(parts, lists, only)
     may_create = _may_create(parts)
-    offered = [folder.name for folder in listing.folders if folder.selectable and folder.subscribed]
-    _refuse(names.prove(offered, local, may_create_remote=Side.REMOTE in may_create))
-    await _disown_lost(parts, recorded, local)
+    there = {side: {folder.name for folder in lists[side].folders if folder.selectable} for side in Side}
+    offered = {
+        side: [each.name for each in lists[side].folders if each.selectable and each.subscribed] for side in Side
+    }
+    _refuse(names.prove(offered[Side.REMOTE], offered[Side.LOCAL], may_create_remote=Side.REMOTE in may_create))
+    await _disown_lost(parts, recorded, there)
     folders = Folders(
-        {folder.name for folder in listing.folders if folder.selectable},
-        set(local),
+        there[Side.REMOTE],
+        there[Side.LOCAL],
         recorded.known,
         recorded.empty,
         recorded.verdicts,
         may_create,
         _may_lose(parts.policy),
-        frozenset(folder.name for folder in listing.folders if not folder.subscribed),
+        {side: frozenset(each.name for each in lists[side].folders if not each.subscribed) for side in Side},
     )
     plan = plan_tree(folders, names)
     _refuse(contradictions(plan.tasks, folders, recorded.known))
+    present = [(side, [task.on(side) for task in plan.tasks if task.create is not side]) for side in Side]
     return Tree(
-        listing,
+        lists,
         names,
         plan,
-        (*listing.problems, *local_problems, *_not_made(plan, names, recorded)),
+        (*remote.problems, *local.problems, *_not_made(plan, names, recorded)),
         recorded,
         {(folder.remote, folder.local): folder for folder in recorded.folders},
-        await parts.store.glimpses([task.local for task in plan.tasks if task.create is not Side.LOCAL]),
+        {side: await parts.shores[side].glimpses(wanted, lists[side]) for side, wanted in present},
     )
+
+
+async def _listed(shore: Shore, side: Side, recorded: Recorded) -> FolderList:
+    known, empty = (
+        [pair[0 if side is Side.REMOTE else 1] for pair in pairs] for pairs in (recorded.known, recorded.empty)
+    )
+    return await shore.list(known, empty)
 
 
 def _not_made(plan: TreePlan, names: NameMap, recorded: Recorded) -> Iterator[str]:
@@ -160,23 +170,31 @@ def _not_made(plan: TreePlan, names: NameMap, recorded: Recorded) -> Iterator[st
             yield f"folder {names.remote_text(alone.remote)!r} is wanted back, but {alone.reason}"
 
 
-def _rootless(parts: AccountParts, recorded: Recorded) -> Tree:
+def _rootless(parts: AccountParts, recorded: Recorded, lost: Side) -> Tree:
     """The tree of which nothing is to be seen: an unmounted disk is not an instruction to delete."""
     said = recorded.verdicts
-    gone = [Gone(*pair, Side.LOCAL, said.get(pair, {}).get(Side.REMOTE, Verdict.WAITING)) for pair in recorded.known]
-    listing = FolderList(None)
-    problem = f"{parts.store.root} is missing, though mail was synced to it. Is its disk mounted?"
-    plan = TreePlan(gone=tuple(gone), all_gone=Side.LOCAL)
-    return Tree(listing, _names(parts, listing), plan, (problem,), recorded, {}, {})
+    gone = [Gone(*pair, lost, said.get(pair, {}).get(lost.other, Verdict.WAITING)) for pair in recorded.known]
+    lists = {side: FolderList(_delimiter(parts.shores[side])) for side in Side}
+    problem = f"{parts.shores[lost].root} is missing, though mail was synced to it. Is its disk mounted?"
+    plan = TreePlan(gone=tuple(gone), all_gone=lost)
+    return Tree(lists, _names(parts, lists), plan, (problem,), recorded, {}, {side: {} for side in Side})
 
 
-def _names(parts: AccountParts, listing: FolderList, only: Sequence[str] = ()) -> NameMap:
+def _delimiter(shore: Shore) -> str | None:
+    """What stands between levels of names where no list tells it."""
+    return None if shore.root is None else shore.layout.split(" ", 1)[1]
+
+
+def _names(parts: AccountParts, lists: Mapping[Side, FolderList], only: Sequence[str] = ()) -> NameMap:
+    remote, local = lists[Side.REMOTE], lists[Side.LOCAL]
     return NameMap(
         parts.config.remote.rules,
         parts.config.local.rules,
-        delimiter=listing.delimiter,
-        namespace_prefix=listing.namespace_prefix,
-        local_sep=parts.store.layout.sep,
+        delimiter=remote.delimiter,
+        namespace_prefix=remote.namespace_prefix,
+        local_sep=local.delimiter,
+        local_prefix=local.namespace_prefix,
+        between_servers=len(parts.servers) > 1,
         only=tuple(only),
     )
 
@@ -187,18 +205,19 @@ def _refuse(problems: Sequence[str]) -> None:
 
 
 def _may_create(parts: AccountParts) -> frozenset[Side]:
-    sides = ((Side.REMOTE, parts.config.remote), (Side.LOCAL, parts.config.local))
-    return frozenset(side for side, config in sides if config.createfolders and not config.readonly)
+    return frozenset(
+        side for side in Side if parts.config.on(side).createfolders and not parts.config.on(side).readonly
+    )
 
 
 def _may_lose(policy: Policy) -> frozenset[Side]:
     """The sides on which whole folders may be deleted."""
-    marks_only = frozenset(Side) - policy.expunge
-    return frozenset(side for side in Side if side.other in policy.sync_deletes) - policy.readonly - marks_only
+    wanted = frozenset(side for side in Side if side.other in policy.sync_deletes)
+    return wanted & policy.expunge - policy.readonly
 
 
-async def _disown_lost(parts: AccountParts, recorded: Recorded, local: Collection[FolderName]) -> None:
-    present = set(local)
-    for _, name in recorded.known:
-        if name not in present:
-            await parts.store.disown(name)
+async def _disown_lost(parts: AccountParts, recorded: Recorded, there: Mapping[Side, Collection[FolderName]]) -> None:
+    remote, local = ([pair[place] for pair in recorded.known] for place in (0, 1))
+    for side, known in ((Side.REMOTE, remote), (Side.LOCAL, local)):
+        if lost := [name for name in known if name not in there[side]]:
+            await parts.shores[side].disown(lost)

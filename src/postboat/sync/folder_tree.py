@@ -60,6 +60,10 @@ class FolderTask:
     afresh: bool = False
     """Whether what was agreed on must be forgotten first: its user wants the lost half back."""
 
+    def on(self, side: Side) -> FolderName:
+        """What the folder is called on a side."""
+        return self.remote if side is Side.REMOTE else self.local
+
 
 @dataclass(frozen=True, slots=True)
 class Gone:
@@ -70,6 +74,10 @@ class Gone:
     lacking: Side
     verdict: Verdict = Verdict.WAITING
     """Never `RESTORE`: that makes it a task."""
+
+    def on(self, side: Side) -> FolderName:
+        """What the folder is called on a side."""
+        return self.remote if side is Side.REMOTE else self.local
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +120,8 @@ class Folders:
     may_create: frozenset[Side] = frozenset(Side)
     may_lose: frozenset[Side] = frozenset(Side)
     """Sides on which deletions are repeated."""
-    passed_over: frozenset[FolderName] = frozenset()
-    """Remote folders that are there and are not to be synced (`subscribedonly`)."""
+    passed_over: Mapping[Side, Collection[FolderName]] = field(default_factory=lambda: dict.fromkeys(Side, ()))
+    """Folders that are there and are not to be synced (`subscribedonly`)."""
 
     def lost_all(self) -> Side | None:
         """The side that has none of the folders any more that the ledger knows."""
@@ -130,7 +138,7 @@ def plan_tree(folders: Folders, names: Names) -> TreePlan:
     pairs = {remote: names.local_name(remote) for remote in folders.remote if _wanted(remote, folders, names)}
     for remote, local in pairs.items():
         planned.append(_decided(FolderTask(remote, local, None if local in folders.local else Side.LOCAL), folders))
-    for local in sorted(set(folders.local) - set(pairs.values())):
+    for local in sorted(set(folders.local) - set(pairs.values()) - set(folders.passed_over[Side.LOCAL])):
         partner = names.remote_name(local)
         if partner is not None and partner not in folders.remote:
             planned.append(_decided(FolderTask(partner, local, Side.REMOTE), folders))
@@ -175,7 +183,7 @@ def contradictions(
 
 
 def _wanted(remote: FolderName, folders: Folders, names: Names) -> bool:
-    return remote not in folders.passed_over and names.wanted(remote)
+    return remote not in folders.passed_over[Side.REMOTE] and names.wanted(remote)
 
 
 def _decided(task: FolderTask, folders: Folders) -> FolderTask | LeftAlone | Gone:

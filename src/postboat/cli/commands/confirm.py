@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from postboat.cli.arguments import Usage
     from postboat.cli.debug import Debug
+    from postboat.config.secrets import Prompter
     from postboat.events import Publish
 
 
@@ -33,7 +34,7 @@ async def run(usage: Usage, debug: Debug) -> int:
     targets = understand(usage)
     config = load(usage, debug)
 
-    async def first(publish: Publish) -> tuple[str, ...]:
+    async def first(publish: Publish, _prompter: Prompter | None) -> tuple[str, ...]:
         return await decide(config, targets, Verdict.CONFIRMED, publish)
 
     return await show_sync(usage, config, debug, first)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from postboat.cli.arguments import Usage
     from postboat.cli.debug import Debug
+    from postboat.config.secrets import Prompter
     from postboat.events import Publish
 
 
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="",
         metavar="WHEN",
-        help="bring back what was removed from the Maildir, as it was deleted on the server, and is still kept: by the "
+        help="bring back what was removed from this side, as it was deleted on the other, and is still kept: by the "
         "last run that did; or at a time as it is listed, or its beginning ('2026-11-23 05'); or in a span (2h, 3d)",
     )
     add_showing(parser)
@@ -49,10 +50,10 @@ async def run(usage: Usage, debug: Debug) -> int:
     targets = understand(usage)
     config = load(usage, debug)
 
-    async def first(publish: Publish) -> tuple[str, ...]:
+    async def first(publish: Publish, prompter: Prompter | None) -> tuple[str, ...]:
         if usage.deleted is None:
             return await decide(config, targets, Verdict.RESTORE, publish)
-        return await put_back(config, targets, usage.deleted, publish)
+        return await put_back(config, targets, usage.deleted, publish, prompter)
 
     return await show_sync(usage, config, debug, first)
 

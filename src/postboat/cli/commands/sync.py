@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from postboat.service.run_options import RunOptions
     from postboat.ui.faces import Choice, Face
 
-    First = Callable[[Publish], Awaitable[tuple[str, ...]]]
+    First = Callable[[Publish, Prompter | None], Awaitable[tuple[str, ...]]]
     """Done before a run; the accounts that it returns are synced."""
 
 
@@ -65,6 +65,7 @@ def read(usage: Usage, debug: Debug) -> Config:
     from dataclasses import replace
 
     from postboat.cli.run import load
+    from postboat.config.schema import ServerConfig
 
     config = load(usage, debug)
     accounts = config.accounts
@@ -72,7 +73,13 @@ def read(usage: Usage, debug: Debug) -> Config:
         accounts = tuple(replace(account, quick=-1) for account in accounts)
     if usage.single:
         config = replace(config, maxsyncaccounts=1)
-        accounts = tuple(replace(account, remote=replace(account.remote, maxconnections=1)) for account in accounts)
+        for side in ("remote", "local"):
+            accounts = tuple(
+                replace(account, **{side: replace(repository, maxconnections=1)})
+                if isinstance(repository := getattr(account, side), ServerConfig)
+                else account
+                for account in accounts
+            )
     return replace(config, accounts=accounts)
 
 
@@ -121,7 +128,7 @@ async def _synced(
         if first is None and goes_on(usage, config):
             return await _go_on(usage, config, debug, bus, prompter, foreground)
         on_terminal_lost(lambda: None)  # what was begun is done, whether anybody looks or not
-        accounts = usage.accounts if first is None else await first(bus.publish)
+        accounts = usage.accounts if first is None else await first(bus.publish, prompter)
         if first is not None and not accounts:
             bus.publish(RunFinished(0))
             return 0

@@ -33,12 +33,15 @@ class MailboxList:
     metadata: Path
     """The state directory."""
 
-    def update(self, account: str, root: Path, folders: Iterable[str]) -> str:
+    def update(self, account: str, root: Path | None, folders: Iterable[str]) -> str:
         """Take the folders of an account, named as they lie below its root; return why that failed, or "".
+
+        Without a root they are a server's.
 
         Nothing is written when nothing changed, and what is written is complete or not there at all.
         """
-        own = {"localfolders": str(root), "folders": sorted(f for f in folders if (root / f).is_dir())}
+        there = sorted(folder for folder in folders if root is None or (root / folder).is_dir())
+        own = {"localfolders": "" if root is None else str(root), "folders": there}
         try:
             make_private(self.metadata)
             with _alone(self.metadata / _LOCK):

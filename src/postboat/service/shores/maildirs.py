@@ -103,9 +103,13 @@ class MaildirShore:
         glimpse: Glimpse | None = None,
         alone: bool = False,
         touched: Touched | None = None,
+        told: Told | None = None,
     ) -> MaildirMailbox:
         """The folder, which need not exist."""
-        return self.store.mailbox(name, touched=touched)
+        mailbox = self.store.mailbox(name, touched=touched)
+        if told is not None:
+            mailbox.tell(told)
+        return mailbox
 
     def lies(self, name: FolderName, listed: FolderList) -> Callable[[Key, Flags], str]:
         """The path that a message was delivered to."""

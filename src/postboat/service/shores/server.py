@@ -15,6 +15,7 @@ from postboat.imap.folders import ImapFolders
 from postboat.imap.memory import ServerMemory
 from postboat.imap.patience import Patience
 from postboat.imap.pool import Pool
+from postboat.service.shores.shore import SERVER
 
 if TYPE_CHECKING:
     import asyncio
@@ -84,7 +85,7 @@ class ServerShore:
     @property
     def layout(self) -> str:
         """The same for every server: names are its own."""
-        return "server -"
+        return SERVER
 
     @property
     def width(self) -> int:
@@ -131,9 +132,10 @@ class ServerShore:
         glimpse: Glimpse | None = None,
         alone: bool = False,
         touched: Touched | None = None,
+        told: Told | None = None,
     ) -> ImapMailbox:
         """The folder; in a dry run it may be missing."""
-        return self.folders.mailbox(
+        mailbox = self.folders.mailbox(
             self.folders.wire_name(name, listed),
             read_only=self._dry_run or self.config.readonly,
             may_be_missing=self._dry_run,
@@ -142,6 +144,9 @@ class ServerShore:
             shelf=None if self._quarantine is None or self._dry_run else self._quarantine.shelf(name),
             spool=self._spool,
         )
+        if told is not None:
+            mailbox.tell(told)
+        return mailbox
 
     def lies(self, name: FolderName, listed: FolderList) -> Callable[[Key, Flags], str]:
         """Its URL (RFC 5092)."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from postboat.sync.ports import Replica
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
@@ -15,17 +13,13 @@ if TYPE_CHECKING:
     from postboat.maildir.quarantine import Kept
     from postboat.maildir.touched import Touched
     from postboat.model import Flags, FolderName, Glimpse, Key, Side
+    from postboat.sync.ports import Replica
 
-Told = Callable[[int, int], None] if TYPE_CHECKING else object
-"""Hears how many messages were dealt with, and of how many."""
+    Told = Callable[[int, int], None]
+    """Hears how many messages were dealt with, and of how many."""
 
-
-class Mailbox(Replica, Protocol):
-    """A replica that tells how far long looks at it are."""
-
-    def tell(self, told: Told) -> None:
-        """Let `told` hear it, from any thread."""
-        ...
+SERVER = "server -"
+"""The layout of every server: names are its own business."""
 
 
 class Shore(Protocol):
@@ -90,8 +84,9 @@ class Shore(Protocol):
         glimpse: Glimpse | None = None,
         alone: bool = False,
         touched: Touched | None = None,
-    ) -> Mailbox:
-        """A folder as a replica.
+        told: Told | None = None,
+    ) -> Replica:
+        """A folder as a replica; `told` hears from any thread how far long looks at it are.
 
         `glimpse` is what the listing told and is believed, `touched` what a watch told since the last look that came to
         its end. `alone`: the connection broke that it was worked on over.

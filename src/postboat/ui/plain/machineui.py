@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from postboat import __version__
-from postboat.config.schema import Secret
+from postboat.config.schema import Secret, ServerConfig
 from postboat.config.secrets import Question
 from postboat.ui import words
 from postboat.ui.plain.machine_lines import MAIN, PROTOCOL, Interpreter, Line, Sides, account_thread
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
 
-    from postboat.config.schema import Config
+    from postboat.config.schema import Config, Repository
     from postboat.events import Event
 
 BANNER = (f"Postboat {__version__}", "  speaks OfflineIMAP's machine-readable protocol from here on")
@@ -124,11 +124,14 @@ class Answers:
 def sides_of(config: Config | None) -> Mapping[str, Sides]:
     """What the configuration says of each account's sides."""
     return {
-        account.name: Sides(
-            account.remote.remotehost, account.remote.remoteport, account.remote.name, account.local.name
-        )
+        account.name: Sides(*_address(account.remote), account.remote.name, account.local.name)
         for account in (config.accounts if config else ())
     }
+
+
+def _address(remote: Repository) -> tuple[str, int]:
+    """Host and port, as far as there are any."""
+    return (remote.remotehost, remote.remoteport) if isinstance(remote, ServerConfig) else ("", 0)
 
 
 def _secret(line: bytes) -> Secret:
