@@ -108,9 +108,8 @@ async def read_recorded(parts: AccountParts, ledger: AccountLedger) -> Recorded:
     held: dict[tuple[FolderName, FolderName], list[Held]] = {}
     for remote, local, one in await ledger.holds() if any(folder.verdicts for folder in folders) else ():
         held.setdefault((remote, local), []).append(one)
-    return Recorded(
-        folders, held, {side: before for side, before in zip(Side, both, strict=True) if side in stands}, stands
-    )
+    stood = {side: before for side, before in zip(Side, both, strict=True) if side in stands}
+    return Recorded(folders, held, stood, stands)
 
 
 async def _stood(parts: AccountParts, ledger: AccountLedger, side: Side, stands: Mapping[Side, str]) -> str:

@@ -137,8 +137,9 @@ async def _kept(parts: AccountParts, folders: KnownFolders, steps: Steps) -> lis
     """All that is kept of both sides."""
     found: list[_Kept] = []
     for side, shore in parts.shores.items():
-        for each in await shore.kept(steps.begun("reading")):
-            found.append(_Kept(side, each.folder if side is Side.REMOTE else folders.remote(each.folder), each))
+        kept = await shore.kept(steps.begun("reading"))
+        known = (each.folder if side is Side.REMOTE else folders.remote(each.folder) for each in kept)
+        found += [_Kept(side, *each) for each in zip(known, kept, strict=True)]
     return found
 
 

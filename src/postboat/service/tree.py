@@ -126,9 +126,7 @@ async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[s
     names = _names(parts, lists, only)
     may_create = _may_create(parts)
     there = {side: {folder.name for folder in lists[side].folders if folder.selectable} for side in Side}
-    offered = {
-        side: [each.name for each in lists[side].folders if each.selectable and each.subscribed] for side in Side
-    }
+    offered = {side: [name for name in there[side] if _is_subscribed(name, lists[side])] for side in Side}
     _refuse(names.prove(offered[Side.REMOTE], offered[Side.LOCAL], may_create_remote=Side.REMOTE in may_create))
     await _disown_lost(parts, recorded, there)
     folders = Folders(
@@ -156,10 +154,13 @@ async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[s
 
 
 async def _listed(shore: Shore, side: Side, recorded: Recorded) -> FolderList:
-    known, empty = (
-        [pair[0 if side is Side.REMOTE else 1] for pair in pairs] for pairs in (recorded.known, recorded.empty)
-    )
-    return await shore.list(known, empty)
+    place = 0 if side is Side.REMOTE else 1
+    return await shore.list([pair[place] for pair in recorded.known], [pair[place] for pair in recorded.empty])
+
+
+def _is_subscribed(name: FolderName, listed: FolderList) -> bool:
+    found = listed.find(name)
+    return found is not None and found.subscribed
 
 
 def _not_made(plan: TreePlan, names: NameMap, recorded: Recorded) -> Iterator[str]:
@@ -205,9 +206,8 @@ def _refuse(problems: Sequence[str]) -> None:
 
 
 def _may_create(parts: AccountParts) -> frozenset[Side]:
-    return frozenset(
-        side for side in Side if parts.config.on(side).createfolders and not parts.config.on(side).readonly
-    )
+    sides = ((side, parts.config.on(side)) for side in Side)
+    return frozenset(side for side, config in sides if config.createfolders and not config.readonly)
 
 
 def _may_lose(policy: Policy) -> frozenset[Side]:

@@ -65,7 +65,6 @@ def read(usage: Usage, debug: Debug) -> Config:
     from dataclasses import replace
 
     from postboat.cli.run import load
-    from postboat.config.schema import ServerConfig
 
     config = load(usage, debug)
     accounts = config.accounts
@@ -73,14 +72,19 @@ def read(usage: Usage, debug: Debug) -> Config:
         accounts = tuple(replace(account, quick=-1) for account in accounts)
     if usage.single:
         config = replace(config, maxsyncaccounts=1)
-        for side in ("remote", "local"):
-            accounts = tuple(
-                replace(account, **{side: replace(repository, maxconnections=1)})
-                if isinstance(repository := getattr(account, side), ServerConfig)
-                else account
-                for account in accounts
-            )
+        accounts = tuple(
+            replace(account, remote=_over_one(account.remote), local=_over_one(account.local)) for account in accounts
+        )
     return replace(config, accounts=accounts)
+
+
+def _over_one(repository: Repository) -> Repository:
+    """A repository that is reached over one connection."""
+    from dataclasses import replace
+
+    from postboat.config.schema import ServerConfig
+
+    return replace(repository, maxconnections=1) if isinstance(repository, ServerConfig) else repository
 
 
 async def show_sync(usage: Usage, config: Config, debug: Debug, first: First | None = None) -> int:
