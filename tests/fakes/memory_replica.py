@@ -245,6 +245,15 @@ class MemoryReplica:
         """As a Maildir's mark tells it; a server's tells nothing."""
         return next((len(held.wire) for held in self.messages.values() if mark and held.mark == mark), None)
 
+    async def intend_move(self, keys: Collection[Key], to: MemoryReplica) -> Mapping[Key, str]:
+        self._command("intend_move")
+        await asyncio.sleep(0)
+        here = [key for key in keys if key in self.messages]
+        if self.naming == "name":
+            return {key: to._name() for key in here}
+        wires = {key: self.messages[key].wire for key in here}
+        return {key: json.dumps([to._next, len(wire), _digest(wire)]) for key, wire in wires.items()}
+
     async def move(
         self, keys: Sequence[Key], to: MemoryReplica, tokens: Sequence[str]
     ) -> Sequence[Stored | Unsettled | Refused | Gone]:

@@ -17,7 +17,7 @@ from postboat.imap.moving import CANNOT, Moving
 from postboat.imap.opening import Opening
 from postboat.imap.patience import patiently
 from postboat.imap.reading import fingerprints_of, glances_of, headers_of, read_messages
-from postboat.imap.recover import Token, find_stored, next_uid, token_for
+from postboat.imap.recover import Token, find_stored, next_uid, token_for, tokens_of
 from postboat.imap.unstable import VALIDITY, UnstableMailbox
 from postboat.imap.uploads import NOT_FOUND, Uploads
 from postboat.model import Changes, Refused, Stored, Unsettled
@@ -265,6 +265,16 @@ class ImapMailbox:
             return []
         async with self._opening.opened(fresh=True, writing=True) as (session, selected):
             return await remove(session, selected, [int(key) for key in keys], expunge=expunge)
+
+    @patiently
+    async def intend_move(self, keys: Collection[Key], to: ImapMailbox) -> Mapping[Key, str]:
+        """Tokens of what a fresh look still finds, from the headers as this server keeps them."""
+        if self._unstable or not keys:
+            return {}
+        floor, validity = to._opening.floor or await to._next_uid(), await to._uidvalidity()
+        async with self._opening.opened(fresh=True) as (session, _):
+            tokens = await tokens_of(session, sorted(map(int, keys)), validity, floor)
+        return {str(uid): token.encode() for uid, token in tokens.items()}
 
     async def move(
         self, keys: Sequence[Key], to: ImapMailbox, tokens: Sequence[str]

@@ -13,9 +13,11 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from postboat.errors import MessageError
+from postboat.imap.bodies import fetch_all
 from postboat.imap.headers import header_of, header_of_content, lenient_digest, message_id
 from postboat.imap.listing import status
 from postboat.imap.unsearchable import found_or_listed
+from postboat.imap.wire.uid_set import UidSet
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ HIGHEST_UID = 4294967295
 """The end of every open range: `*` would name the last message even when its UID lies below the range's start."""
 
 
+CANDIDATE = "UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER]"
+"""What a `Candidate` is made of."""
 PATIENCE = 1.0
 """Seconds after which a server that stores nothing more has dealt with what a broken connection had sent it."""
 _LOOKS = 5
@@ -103,6 +107,21 @@ async def token_for(content: Content, validity: str, uidnext: int) -> Token:
     return Token(validity, uidnext, content.size, lenient_digest(header), date, message_id(header))
 
 
+async def tokens_of(session: Session, uids: Sequence[int], validity: str, uidnext: int) -> dict[int, Token]:
+    """As `token_for`, of messages of the selected mailbox that are to go to one of the same server."""
+    found: dict[int, Token] = {}
+
+    def take(message: Fetched) -> bool:
+        candidate = _candidate(message)
+        if candidate is not None and candidate.size is not None:
+            seen = candidate.size, candidate.header, candidate.date, candidate.message_id
+            found[candidate.uid] = Token(validity, uidnext, *seen)
+        return message.header is not None
+
+    await fetch_all(session, UidSet.of(uids), CANDIDATE, take)
+    return {uid: found[uid] for uid in uids if uid in found}
+
+
 async def candidates_from(session: Session, uidnext: int, taken: Collection[int]) -> list[Candidate]:
     """The selected mailbox's messages from `uidnext` on, but for those `taken`, oldest first.
 
@@ -112,14 +131,20 @@ async def candidates_from(session: Session, uidnext: int, taken: Collection[int]
     found: dict[int, Candidate] = {}
 
     def each(message: Fetched) -> None:
-        if message.uid is None or message.header is None or message.uid < uidnext or message.uid in taken:
-            return
-        date = None if message.date is None else int(message.date)
-        header = header_of(message.header)
-        found[message.uid] = Candidate(message.uid, message.size, lenient_digest(header), date, message_id(header))
+        candidate = _candidate(message)
+        if candidate is not None and candidate.uid >= uidnext and candidate.uid not in taken:
+            found[candidate.uid] = candidate
 
-    await session.fetch(f"{uidnext}:{HIGHEST_UID}", "UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER]", each)
+    await session.fetch(f"{uidnext}:{HIGHEST_UID}", CANDIDATE, each)
     return [found[uid] for uid in sorted(found) if uid not in taken]
+
+
+def _candidate(message: Fetched) -> Candidate | None:
+    if message.uid is None or message.header is None:
+        return None
+    date = None if message.date is None else int(message.date)
+    header = header_of(message.header)
+    return Candidate(message.uid, message.size, lenient_digest(header), date, message_id(header))
 
 
 async def find_stored(session: Session, tokens: Mapping[Key, Token], taken: Collection[int]) -> dict[Key, int]:

@@ -206,6 +206,10 @@ class MaildirMailbox:
         self._must_be_writable()
         return await in_thread(self._delete, list(keys))
 
+    async def intend_move(self, keys: Collection[Key], to: Self) -> Mapping[Key, str]:
+        """Choose the unique names that the messages will bear."""
+        return {key: to._names.make() for key in keys}
+
     async def move(self, keys: Sequence[Key], to: Self, tokens: Sequence[str]) -> Sequence[Stored | Refused | Gone]:
         """Rename files into the folder `to`, under their tokens; refused where that lies on another file system.
 

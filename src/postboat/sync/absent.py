@@ -127,6 +127,10 @@ class AbsentReplica:
         """Not known."""
         return None
 
+    async def intend_move(self, keys: Collection[Key], to: Self) -> Mapping[Key, str]:
+        """Nothing is moved from here."""
+        return {}
+
     async def move(
         self, keys: Sequence[Key], to: Self, tokens: Sequence[str]
     ) -> Sequence[Stored | Unsettled | Refused | Gone]:

@@ -11,12 +11,13 @@ if TYPE_CHECKING:
 
     from postboat.model import Changes, Flags, Glimpse, Key, Pairing, Policy
     from postboat.operations import Plan
+    from postboat.sync.folder_pair import FolderPair
     from postboat.sync.ports import Agreed
 
 
-BEFORE_EFFECTS: Mapping[Side, str | None] = {Side.LOCAL: None}
-"""What is saved before anything is changed. The times of directories, which prove a Maildir unchanged, can be set back
-by whoever restores a backup: they must not vouch for what a run has changed since. A server's numbers only grow."""
+def before_effects(pair: FolderPair) -> Mapping[Side, str | None]:
+    """What is saved before anything is changed: the checkpoints that might come true again are taken back."""
+    return {side: None for side in Side if not pair.replica(side).checkpoints_only_grow}
 
 
 def checkpoints_to_save(
@@ -34,11 +35,13 @@ def checkpoints_to_save(
     return saved
 
 
-def left_undone(changes: Mapping[Side, Changes], saved: Collection[Side]) -> Mapping[Side, str | None]:
+def left_undone(
+    pair: FolderPair, changes: Mapping[Side, Changes], saved: Collection[Side]
+) -> Mapping[Side, str | None]:
     """The checkpoints to take back since changes of their side were not applied: no later look at a part of it may
     build on them. A server tells of these changes again, since it tells all since the checkpoint.
     """
-    return BEFORE_EFFECTS if Side.LOCAL not in saved and not changes[Side.LOCAL].nothing else {}
+    return {side: None for side in before_effects(pair) if side not in saved and not changes[side].nothing}
 
 
 def _left_over(side: Side, changes: Changes, plan: Plan, marked: Collection[Pairing]) -> bool:

@@ -37,7 +37,7 @@ from postboat.model import (
 )
 from postboat.sync.aside import NONE_ASIDE, put_aside, without_copies
 from postboat.sync.batches import batches, held
-from postboat.sync.checkpoints import BEFORE_EFFECTS, checkpoints_to_save, left_undone
+from postboat.sync.checkpoints import before_effects, checkpoints_to_save, left_undone
 from postboat.sync.tasks import each, together
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ async def execute(plan: Plan, observed: Observed, pair: FolderPair, publish: Pub
     """Carry out `plan`, setting single messages aside that cannot be handled; return what was done."""
     work = _Work(pair, publish, observed.asides, observed.arrived)
     work.tell_moved(observed.moved)
-    if not plan.nothing:
-        await pair.ledger.save_checkpoints(BEFORE_EFFECTS)
+    if not plan.nothing and (taken_back := before_effects(pair)):
+        await pair.ledger.save_checkpoints(taken_back)
     await work.adopt_and_forget(plan)
     try:
         await work.copy(without_copies(plan.copies, observed.withheld))
@@ -76,7 +76,7 @@ async def execute(plan: Plan, observed: Observed, pair: FolderPair, publish: Pub
     work.tell_waiting(observed.asides)
     is_done = not (work.done.failed or work.postponed or observed.unfinished or any(observed.withheld.values()))
     saved = checkpoints_to_save(observed.changes, plan, work.marked, pair.policy) if is_done else {}
-    if saved := {**left_undone(observed.changes, saved), **saved}:
+    if saved := {**left_undone(pair, observed.changes, saved), **saved}:
         await pair.ledger.save_checkpoints(saved)
     return work.done
 

@@ -11,79 +11,133 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from postboat.model import DRAFT
+from postboat.model import DRAFT, Fingerprint, Glance, Side
 from postboat.sync.batches import BATCH_OCTETS
+from postboat.sync.tasks import together
 from postboat.sync.twins import confirmed, doubtful, pair_by_glance, pair_twins, sizes_in_common
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 
-    from postboat.model import Fingerprint, Key, Message
+    from postboat.model import Key, Message
     from postboat.sync.folder_pair import FolderPair
+    from postboat.sync.ports import Replica
+
+    Listed = Mapping[Side, Mapping[Key, Message]]
+    """Messages of both sides, as listings show them."""
 
 T = TypeVar("T")
+Trait = TypeVar("Trait", Fingerprint, Glance)
 MANY = 100
 """Messages from which less than a header is asked for first: it costs a round trip, and saves most of the octets."""
 Twin = tuple["Key", "Key"]
 """Remote and local key of one message."""
 
 
-async def match(
-    pair: FolderPair,
-    remote: Mapping[Key, Message],
-    local: Sequence[Key],
-    *,
-    thorough: bool = False,
-    whole: bool = False,
-) -> list[Twin]:
+async def match(pair: FolderPair, messages: Listed, *, thorough: bool = False, whole: bool = False) -> list[Twin]:
     """Pair messages of both sides one to one.
 
-    `thorough` compares also what the server states other sizes for than ours: some count octets wrongly (Exchange), and
-    other programs add lines to what they store. That costs the headers of all that is left, and is for when many are
-    expected to match. `whole` pairs only what is equal as a whole: that costs contents, and is for few.
+    `thorough` compares also what the sides state other sizes for: some servers count octets wrongly (Exchange), and
+    other programs add lines to what they store. That costs the headers of what is left and bears a name that both sides
+    know, and is for when many are expected to match. `whole` pairs only what is equal as a whole: that costs contents,
+    and is for few.
     """
     early: list[Twin] = []
-    if min(len(remote), len(local)) >= MANY:
-        early = await _at_a_glance(pair, remote, local)
-        remote, taken = _without(remote, (key for key, _ in early)), {key for _, key in early}
-        local = [key for key in local if key not in taken]
-    return early + await _by_fingerprint(pair, remote, local, thorough=thorough, whole=whole)
+    if min(map(len, messages.values())) >= MANY:
+        early = await _at_a_glance(pair, messages)
+        messages = _unpaired(messages, early)
+    return early + await _by_fingerprint(pair, messages, thorough=thorough, whole=whole)
 
 
-async def _at_a_glance(pair: FolderPair, remote: Mapping[Key, Message], local: Sequence[Key]) -> list[Twin]:
+async def _at_a_glance(pair: FolderPair, messages: Listed) -> list[Twin]:
     """Those that their sizes, dates and Message-IDs give away; never drafts, which are saved over and over."""
-    ours = await pair.local.glances(local)
-    candidates = [key for key in sizes_in_common(remote, ours) if DRAFT not in remote[key].flags]
-    theirs = await pair.remote.glances(candidates) if candidates else {}
+    sure = {side: {key: m for key, m in listed.items() if DRAFT not in m.flags} for side, listed in messages.items()}
+    theirs, ours = await _ask(pair, sure, _glances)
     return await asyncio.to_thread(pair_by_glance, theirs, ours)
 
 
-async def _by_fingerprint(
-    pair: FolderPair, remote: Mapping[Key, Message], local: Sequence[Key], *, thorough: bool, whole: bool
-) -> list[Twin]:
+async def _by_fingerprint(pair: FolderPair, messages: Listed, *, thorough: bool, whole: bool) -> list[Twin]:
     """Those of equal headers, and of equal contents where headers leave it open."""
-    if not (remote and local):
+    if not all(messages.values()):
         return []
-    ours = await pair.local.fingerprints(local)
-    candidates = sizes_in_common(remote, ours)
-    theirs = dict(await pair.remote.fingerprints(candidates)) if candidates else {}
+    theirs, ours = await _ask(pair, messages, _fingerprints)
     twins = await asyncio.to_thread(pair_twins, theirs, ours)
     open_: list[Twin] = []
-    rest, rest_of_ours = _without(remote, (key for key, _ in twins)), _without(ours, (key for _, key in twins))
-    if thorough and rest and rest_of_ours:
-        theirs |= await pair.remote.fingerprints([key for key in rest if key not in theirs])
-        prints = {key: theirs[key] for key in rest if key in theirs}
-        found, open_ = await asyncio.to_thread(_by_header, prints, rest_of_ours)
+    rest = _unpaired(messages, twins)
+    if thorough and all(rest.values()):
+        more = await _all_prints(pair, rest, {Side.REMOTE: theirs, Side.LOCAL: ours})
+        found, open_ = await asyncio.to_thread(_by_header, more[Side.REMOTE], more[Side.LOCAL])
+        theirs |= more[Side.REMOTE]
         twins += found
-    unsure = [*(twin for twin in twins if whole or doubtful(remote[twin[0]], theirs[twin[0]])), *open_]
-    return await _sure(pair, [*twins, *open_], {twin: theirs[twin[0]].size for twin in unsure})
+    unsure = {twin for twin in twins if whole or doubtful(_both(messages, twin), theirs[twin[0]])}
+    return await _sure(pair, [*twins, *open_], {twin: theirs[twin[0]].size for twin in [*unsure, *open_]})
+
+
+def _both(messages: Listed, twin: Twin) -> tuple[Message, Message]:
+    return messages[Side.REMOTE][twin[0]], messages[Side.LOCAL][twin[1]]
+
+
+async def _ask(
+    pair: FolderPair,
+    messages: Listed,
+    ask: Callable[[Replica, Collection[Key]], Coroutine[object, object, dict[Key, Trait]]],
+) -> tuple[dict[Key, Trait], dict[Key, Trait]]:
+    """The traits of the remote and of the local messages that their sizes do not rule out.
+
+    The side that reads freely is asked for all, and its sizes then tell what is worth asking of the other; two sides
+    alike are asked at the same time, where nothing rules out more than the sizes that they list.
+    """
+    first = next((side for side in Side if pair.replica(side).reads_freely), None)
+    if first is not None and not pair.replica(first.other).reads_freely:
+        known = await ask(pair.replica(first), messages[first])
+        worth = sizes_in_common(messages[first.other], known.values())
+        told = await ask(pair.replica(first.other), worth)
+        return (known, told) if first is Side.REMOTE else (told, known)
+    remote, local = (sizes_in_common(messages[side], messages[side.other].values()) for side in Side)
+    return await together(ask(pair.remote, remote), ask(pair.local, local))
+
+
+async def _glances(replica: Replica, keys: Collection[Key]) -> dict[Key, Glance]:
+    return dict(await replica.glances(keys)) if keys else {}
+
+
+async def _fingerprints(replica: Replica, keys: Collection[Key]) -> dict[Key, Fingerprint]:
+    return dict(await replica.fingerprints(keys)) if keys else {}
+
+
+async def _all_prints(
+    pair: FolderPair, rest: Listed, known: Mapping[Side, Mapping[Key, Fingerprint]]
+) -> dict[Side, dict[Key, Fingerprint]]:
+    """Fingerprints of what is left on both sides, whatever sizes are stated, but for names that one side alone bears.
+
+    Headers are equal only where the Message-IDs in them are, and those cost far less to ask for.
+    """
+    if min(map(len, rest.values())) >= MANY:
+        rest = await _named_alike(pair, rest)
+    asked = {side: [key for key in rest[side] if key not in known[side]] for side in Side}
+    theirs, ours = await together(
+        _fingerprints(pair.remote, asked[Side.REMOTE]), _fingerprints(pair.local, asked[Side.LOCAL])
+    )
+    new = {Side.REMOTE: theirs, Side.LOCAL: ours}
+    return {side: {key: p for key in rest[side] if (p := known[side].get(key) or new[side].get(key))} for side in Side}
+
+
+async def _named_alike(pair: FolderPair, rest: Listed) -> dict[Side, dict[Key, Message]]:
+    """Those messages whose Message-ID is known on both sides, and those without one."""
+    theirs, ours = await together(_glances(pair.remote, rest[Side.REMOTE]), _glances(pair.local, rest[Side.LOCAL]))
+    on_both = {glance.name for glance in theirs.values()} & {glance.name for glance in ours.values()}
+    alone = {
+        side: {key for key, glance in glances.items() if glance.name and glance.name not in on_both}
+        for side, glances in ((Side.REMOTE, theirs), (Side.LOCAL, ours))
+    }
+    return {side: _without(rest[side], alone[side]) for side in Side}
 
 
 async def _sure(pair: FolderPair, twins: Sequence[Twin], unsure: Mapping[Twin, int | None]) -> list[Twin]:
     """Of those that are `unsure`, by their sizes, only what proves to be equal as a whole."""
     if not unsure:
         return list(twins)
-    async with pair.transfers.lent(BATCH_OCTETS):
+    async with pair.transfers.lent(2 * BATCH_OCTETS):
         equal = await confirmed(unsure, pair.remote, pair.local)
     return [twin for twin in twins if twin not in unsure] + equal
 
@@ -98,6 +152,13 @@ def _by_header(theirs: Mapping[Key, Fingerprint], ours: Mapping[Key, Fingerprint
 
 def _unweighed(prints: Mapping[Key, Fingerprint]) -> dict[Key, Fingerprint]:
     return {key: replace(fingerprint, size=None) for key, fingerprint in prints.items()}
+
+
+def _unpaired(messages: Listed, twins: Sequence[Twin]) -> dict[Side, dict[Key, Message]]:
+    return {
+        Side.REMOTE: _without(messages[Side.REMOTE], (key for key, _ in twins)),
+        Side.LOCAL: _without(messages[Side.LOCAL], (key for _, key in twins)),
+    }
 
 
 def _without(mapping: Mapping[Key, T], keys: Iterable[Key]) -> dict[Key, T]:

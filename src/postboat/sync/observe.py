@@ -39,9 +39,9 @@ async def observe(pair: FolderPair) -> Observed:
     withheld, unsettled = await _still_in_doubt(pair, doubts, changes)
     touched = await _touched(pair, changes)
     first = await _nothing_agreed(pair, changes)
-    twins = await match(pair, changes[Side.REMOTE].appeared, list(changes[Side.LOCAL].appeared), thorough=first)
-    unlisted = _perhaps_unlisted(changes, twins) if first else set()
-    withheld[Side.REMOTE] |= unlisted
+    twins = await match(pair, {side: changes[side].appeared for side in Side}, thorough=first)
+    unlisted = _perhaps_unlisted(pair, changes, twins) if first else {}
+    withheld = {side: keys | unlisted.get(side, set()) for side, keys in withheld.items()}
     asides = await _asides(pair, changes, touched, twins)
     withheld = {side: keys | asides.going_to(side) for side, keys in withheld.items()}
     return Observed(
@@ -53,7 +53,7 @@ async def observe(pair: FolderPair) -> Observed:
         asides,
         arrived=arrived,
         anew=not known,
-        unfinished=bool(unlisted),
+        unfinished=any(unlisted.values()),
     )
 
 
@@ -99,7 +99,7 @@ async def _settle_intents(pair: FolderPair) -> tuple[list[tuple[Intent, Unsettle
     for to, intents in begun.items():
         paired = (await pair.ledger.agreed(to).flags()).keys()
         found = await pair.replica(to).find(intents, paired)
-        late = pair.again and to is Side.REMOTE
+        late = pair.again and pair.replica(to).arrives_late
         open_ = [(i, doubt) for i in intents if (doubt := _doubt(found.get(i.origin), i, late=late))]
         stored = [(intent, outcome) for intent in intents if (outcome := _stored(found, intent))]
         if to is Side.LOCAL:
@@ -181,13 +181,23 @@ async def _touched(pair: FolderPair, changes: Mapping[Side, Changes]) -> list[Pa
 
 async def _nothing_agreed(pair: FolderPair, changes: Mapping[Side, Changes]) -> bool:
     """Whether all messages of both sides are unknown, as in the first look; asked only where it matters."""
-    return bool(changes[Side.LOCAL].appeared) and not await pair.ledger.agreed(Side.REMOTE).count()
+    may_have_twins = any(
+        changes[side.other].appeared and (changes[side].appeared or _may_hide(pair, side, changes)) for side in Side
+    )
+    return may_have_twins and not await pair.ledger.agreed(Side.REMOTE).count()
 
 
-def _perhaps_unlisted(changes: Mapping[Side, Changes], twins: Sequence[tuple[Key, Key]]) -> set[Key]:
-    """Local messages that a server may hold that did not list all it has: in the first look nothing tells them from
-    new ones. In the next run they count as new.
+def _may_hide(pair: FolderPair, side: Side, changes: Mapping[Side, Changes]) -> bool:
+    """Whether a side may hold messages that no look has shown yet."""
+    return not (changes[side].complete or pair.replica(side).reads_freely)
+
+
+def _perhaps_unlisted(
+    pair: FolderPair, changes: Mapping[Side, Changes], twins: Sequence[tuple[Key, Key]]
+) -> dict[Side, set[Key]]:
+    """By the side they would go to: messages that a server may hold that did not list all it has. In the first look
+    nothing tells them from new ones; in the next run they count as new.
     """
-    if changes[Side.REMOTE].complete:
-        return set()
-    return changes[Side.LOCAL].appeared.keys() - {local for _, local in twins}
+    paired = {Side.REMOTE: {remote for remote, _ in twins}, Side.LOCAL: {local for _, local in twins}}
+    hiding = [side for side in Side if _may_hide(pair, side, changes)]
+    return {side: changes[side.other].appeared.keys() - paired[side.other] for side in hiding}

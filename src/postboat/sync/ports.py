@@ -163,15 +163,23 @@ class Replica(Protocol):
         """
         ...
 
+    async def intend_move(self, keys: Collection[Key], to: Self) -> Mapping[Key, str]:
+        """Tokens by which `to.find` can later tell whether `move` of each message took place, by its key here.
+
+        As `to.intend` would make them, but without the messages at hand: a server asks itself for their headers. What
+        cannot be asked for is left out. Changes nothing.
+        """
+        ...
+
     async def move(
         self, keys: Sequence[Key], to: Self, tokens: Sequence[str]
     ) -> Sequence[Stored | Unsettled | Refused | Gone]:
         """Move messages to another folder of the same side, with their flags and dates and without a transfer.
 
-        Outcomes in the order of `keys`, whose names in `to` are in `Stored`. `tokens` are what `to.intend` made of the
-        same messages. A side that can only copy says so (`Stored.copied`) and deletes nothing: that is for `delete`,
-        later. What is `Refused` is where it was, also when this side can neither move nor copy. Raises
-        `ConnectionLost` when some outcome is unknown: the intents then tell.
+        Outcomes in the order of `keys`, whose names in `to` are in `Stored`. `tokens` are what `intend_move` or
+        `to.intend` made of the same messages. A side that can only copy says so (`Stored.copied`) and deletes nothing:
+        that is for `delete`, later. What is `Refused` is where it was, also when this side can neither move nor copy.
+        Raises `ConnectionLost` when some outcome is unknown: the intents then tell.
         """
         ...
 

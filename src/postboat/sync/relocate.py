@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from postboat.errors import AccountError, PostboatError
 from postboat.model import Content, Intent, Side, Stored, Unsettled
-from postboat.sync.checkpoints import BEFORE_EFFECTS
+from postboat.sync.checkpoints import before_effects
 from postboat.sync.moves import (
     Made,
     arriving,
@@ -20,6 +20,7 @@ from postboat.sync.moves import (
     by_mark,
     leaving,
     leaving_out,
+    meets,
     moves_of,
     rest,
     with_arrivals,
@@ -30,18 +31,24 @@ from postboat.sync.tasks import each, together
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
-    from postboat.model import Fingerprint, Key, Pairing
+    from postboat.model import Fingerprint, Glance, Key, Pairing
     from postboat.operations import Move
     from postboat.sync.folder_pair import FolderPair
     from postboat.sync.moves import Arriving, Found, Leaving
     from postboat.sync.plan import Observed
+    from postboat.sync.ports import Replica
 
+T = TypeVar("T")
 AT_ONCE = 250
 """Messages moved by one command."""
+MANY = 100
+"""Messages gone from which their sizes are asked for before their headers."""
 
 Seen = tuple["FolderPair", "Observed"]
+Place = tuple[int, "Key"]
+"""A folder's number and a message's key in it."""
 
 
 async def find_moves(folders: Sequence[Seen]) -> list[Move]:
@@ -66,6 +73,8 @@ async def _by_content(
     any_pair = folders[0][0]
     weigh = {each_side: any_pair.replica(each_side).weight for each_side in Side}
     likely, news = worth_comparing(side, gone, come, weigh)
+    if len(likely) >= MANY and not any(any_pair.replica(each_side).reads_freely for each_side in Side):
+        likely, news = await _of_sizes_in_common(side, likely, news, folders)
     if not (likely and news):
         return []
     left, arrived = await together(
@@ -75,26 +84,49 @@ async def _by_content(
     return by_fingerprint(likely, news, left, arrived, side)
 
 
-async def _fingerprints(
-    side: Side, wanted: Iterable[tuple[int, Key]], folders: Sequence[Seen]
-) -> Mapping[tuple[int, Key], Fingerprint]:
-    """Fingerprints by folder and key. A folder that fails here has none, and says so when its turn comes."""
+async def _of_sizes_in_common(
+    side: Side, gone: Sequence[Leaving], come: Sequence[Arriving], folders: Sequence[Seen]
+) -> tuple[list[Leaving], list[Arriving]]:
+    """Those as large as one of the others; asked for where there are many, since headers are larger by far."""
+    left = await _glances(side.other, ((one.folder, one.pairing.key(side.other)) for one in gone), folders)
+    sizes = {key: glance.size for key, glance in left.items()}
+    weights = [sizes.get((one.folder, one.pairing.key(side.other)), 0) for one in gone]
+    in_come, in_gone = meets([one.message.size for one in come], 1, 1), meets(weights, 1, 1)
+    likely = [one for one, weight in zip(gone, weights, strict=True) if in_come(weight)]
+    return likely, [one for one in come if in_gone(one.message.size)]
+
+
+async def _fingerprints(side: Side, wanted: Iterable[Place], folders: Sequence[Seen]) -> dict[Place, Fingerprint]:
+    return await _looked_at(side, wanted, folders, lambda replica, keys: replica.fingerprints(keys))
+
+
+async def _glances(side: Side, wanted: Iterable[Place], folders: Sequence[Seen]) -> dict[Place, Glance]:
+    return await _looked_at(side, wanted, folders, lambda replica, keys: replica.glances(keys))
+
+
+async def _looked_at(
+    side: Side,
+    wanted: Iterable[Place],
+    folders: Sequence[Seen],
+    ask: Callable[[Replica, Collection[Key]], Awaitable[Mapping[Key, T]]],
+) -> dict[Place, T]:
+    """What messages show, by folder and key. A folder that fails here shows none, and says so when its turn comes."""
     by_folder: dict[int, list[Key]] = defaultdict(list)
     for folder, key in wanted:
         by_folder[folder].append(key)
-    prints: dict[tuple[int, Key], Fingerprint] = {}
+    shown: dict[Place, T] = {}
 
     async def look(folder: int) -> None:
         try:
-            found = await folders[folder][0].replica(side).fingerprints(by_folder[folder])
+            found = await ask(folders[folder][0].replica(side), by_folder[folder])
         except AccountError:
             raise
         except PostboatError:
             return
-        prints.update({(folder, key): fingerprint for key, fingerprint in found.items()})
+        shown.update({(folder, key): trait for key, trait in found.items()})
 
     await each(by_folder, look, width=folders[0][0].width)
-    return prints
+    return shown
 
 
 @dataclass(slots=True)
@@ -165,8 +197,8 @@ async def _move(moves: Sequence[Move], folders: Sequence[Seen]) -> list[Made]:
     if not moves:
         return []
     await together(
-        source.ledger.save_checkpoints(BEFORE_EFFECTS),
-        target.ledger.save_checkpoints(BEFORE_EFFECTS),
+        source.ledger.save_checkpoints(before_effects(source)),
+        target.ledger.save_checkpoints(before_effects(target)),
     )
     await target.ledger.intend(intents)
     keys = [move.pairing.key(on) for move in moves]
@@ -194,16 +226,25 @@ async def _move(moves: Sequence[Move], folders: Sequence[Seen]) -> list[Made]:
 
 
 async def _tokens(moves: Sequence[Move], source: FolderPair, target: FolderPair) -> dict[Move, str]:
-    """By what a move will be known after a crash. The message is read where that costs no transfer: on the local side.
+    """By what a move will be known after a crash. The message is read where that costs no transfer, on the side where
+    its user moved it; else the side that is to move it tells.
 
     One that cannot be read is left out.
     """
     on = moves[0].on
-    keeper = target if on is Side.REMOTE else source
-    by_key = {(m.message.key if on is Side.REMOTE else m.pairing.local): m for m in moves}
+    if target.replica(on).reads_freely or not target.replica(on.other).reads_freely:
+        keys = {move.pairing.key(on): move for move in moves}
+        made = await source.replica(on).intend_move(list(keys), target.replica(on))
+        return {keys[key]: token for key, token in made.items()}
+    return await _tokens_by_reading(moves, target)
+
+
+async def _tokens_by_reading(moves: Sequence[Move], target: FolderPair) -> dict[Move, str]:
+    on = moves[0].on
+    by_key = {move.message.key: move for move in moves}
     tokens: dict[Move, str] = {}
     small: list[tuple[Move, Content]] = []
-    async with aclosing(keeper.local.read(list(by_key))) as items:  # type: ignore[type-var]
+    async with aclosing(target.replica(on.other).read(list(by_key))) as items:  # type: ignore[type-var]
         async for item in items:
             if isinstance(item, Content) and item.data is not None:
                 small.append((by_key[item.key], item))

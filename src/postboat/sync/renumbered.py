@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from postboat.model import Changes, Key, Pairing
     from postboat.sync.folder_pair import FolderPair
+    from postboat.sync.ports import Replica
 
 MANY = 5
 """Messages gone and come from which it looks like new keys for all, so that sizes need not agree, and headers do."""
@@ -48,7 +49,7 @@ async def _found(pair: FolderPair, side: Side, changes: Mapping[Side, Changes]) 
         if pairing.key(side) not in found and pairing.key(side.other) not in other.vanished | other.renamed.keys()
     ]
     left = {key: message for key, message in come.items() if key not in taken}
-    return found | await (_by_content if side is Side.REMOTE else _by_content_here)(pair, rest, left)
+    return found | await _by_content(pair, side, rest, left)
 
 
 def _by_mark(side: Side, gone: Iterable[Pairing], come: Mapping[Key, Message]) -> dict[Key, Message]:
@@ -64,29 +65,40 @@ def _by_mark(side: Side, gone: Iterable[Pairing], come: Mapping[Key, Message]) -
     }
 
 
-async def _by_content(pair: FolderPair, gone: Sequence[Pairing], come: Mapping[Key, Message]) -> dict[Key, Message]:
-    """On the server: what is left of a message is the local copy."""
-    thorough = len(gone) >= MANY and len(come) >= MANY
-    if not thorough:
-        # Lines end in one octet on disk and in two on the wire.
-        may_be = meets([message.size for message in come.values()], 1, 2)
-        gone = [pairing for pairing in gone if may_be(pair.local.weight(pairing.local_mark))]
-    by_local = {pairing.local: pairing for pairing in gone}
-    twins = await match(pair, come, list(by_local), thorough=thorough, whole=not thorough)
-    return {by_local[local].remote: come[remote] for remote, local in twins}
-
-
-async def _by_content_here(
-    pair: FolderPair, gone: Sequence[Pairing], come: Mapping[Key, Message]
+async def _by_content(
+    pair: FolderPair, side: Side, gone: Sequence[Pairing], come: Mapping[Key, Message]
 ) -> dict[Key, Message]:
-    """In the Maildir: what is left of a message is on the server, so only what weighs the same here is asked for."""
-    few = min(len(gone), len(come)) < MANY
-    weigh = pair.local.weight
-    may_be = meets([weigh(message.mark) for message in come.values()], 1, 1)
-    by_remote = {pairing.remote: pairing for pairing in gone if may_be(weigh(pairing.local_mark))}
-    theirs = {key: Message(key, pairing.flags) for key, pairing in by_remote.items()}
-    twins = await match(pair, theirs, list(come), whole=few)
-    return {by_remote[remote].local: come[local] for remote, local in twins}
+    """What is left of a message is on the other side: of that, only what may be one of those that came is looked at."""
+    many = len(gone) >= MANY and len(come) >= MANY
+    at_hand = pair.replica(side).reads_freely
+    worth = _worth_weighing(pair, side, gone, come) if at_hand or not many else gone
+    by_key = {pairing.key(side.other): pairing for pairing in worth}
+    kept = {key: Message(key, pairing.flags) for key, pairing in by_key.items()}
+    if not (many or at_hand or pair.replica(side.other).reads_freely):
+        kept = await _sized(pair.replica(side.other), kept) if come else {}
+    twins = await match(pair, {side: come, side.other: kept}, thorough=many and not at_hand, whole=not many)
+    found = [twin if side is Side.REMOTE else twin[::-1] for twin in twins]
+    return {by_key[there].key(side): come[here] for here, there in found}
+
+
+def _worth_weighing(
+    pair: FolderPair, side: Side, gone: Sequence[Pairing], come: Mapping[Key, Message]
+) -> list[Pairing]:
+    """Those that weigh, here or on the other side, what one of those that came may weigh."""
+    if pair.replica(side).reads_freely:
+        weigh = pair.replica(side).weight
+        may_be = meets([weigh(message.mark) for message in come.values()], 1, 1)
+        return [pairing for pairing in gone if may_be(weigh(pairing.mark(side)))]
+    # Lines end in one octet on disk and in two on the wire.
+    weigh = pair.replica(side.other).weight
+    may_be = meets([message.size for message in come.values()], 1, 2)
+    return [pairing for pairing in gone if may_be(weigh(pairing.mark(side.other)))]
+
+
+async def _sized(replica: Replica, messages: Mapping[Key, Message]) -> dict[Key, Message]:
+    """Messages with their sizes, which cost less to ask for than headers; without those that are gone."""
+    glances = await replica.glances(messages.keys()) if messages else {}
+    return {key: replace(message, size=glances[key].size) for key, message in messages.items() if key in glances}
 
 
 def _renamed(changes: Changes, found: Mapping[Key, Message]) -> Changes:

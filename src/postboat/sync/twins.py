@@ -10,18 +10,23 @@ from postboat.likeness import ContentPrint
 from postboat.model import DRAFT, NO_FLAGS, Content, Side
 from postboat.operations import Copy
 from postboat.sync.batches import batches
+from postboat.sync.tasks import together
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from postboat.model import Fingerprint, Glance, Key, Message
     from postboat.sync.ports import Replica
 
 
-def sizes_in_common(remote: Mapping[Key, Message], local: Mapping[Key, Fingerprint | Glance]) -> list[Key]:
-    """Remote messages worth a closer look: those as large as some local one, or of unknown size."""
-    sizes = {known.size for known in local.values()}
-    return [key for key, message in remote.items() if message.size is None or message.size in sizes]
+def sizes_in_common(
+    messages: Mapping[Key, Message], others: Iterable[Message | Fingerprint | Glance]
+) -> dict[Key, Message]:
+    """Messages worth a closer look: those as large as one of the `others`, or one of the two of unknown size."""
+    sizes = {other.size for other in others}
+    if None in sizes:
+        return dict(messages)
+    return {key: message for key, message in messages.items() if message.size is None or message.size in sizes}
 
 
 def pair_by_glance(remote: Mapping[Key, Glance], local: Mapping[Key, Glance]) -> list[tuple[Key, Key]]:
@@ -52,9 +57,9 @@ def pair_twins(remote: Mapping[Key, Fingerprint], local: Mapping[Key, Fingerprin
     return [(key, waiting[remote[key]].pop()) for key in sorted(remote, key=_age) if waiting[remote[key]]]
 
 
-def doubtful(message: Message, fingerprint: Fingerprint) -> bool:
+def doubtful(messages: Iterable[Message], fingerprint: Fingerprint) -> bool:
     """Whether an equal header may belong to another text: notes without a Message-ID, drafts saved over and over."""
-    return not fingerprint.named or DRAFT in message.flags
+    return not fingerprint.named or any(DRAFT in message.flags for message in messages)
 
 
 async def confirmed(
@@ -67,8 +72,10 @@ async def confirmed(
     ours: dict[Key, bytes] = {}
     theirs: dict[Key, bytes] = {}
     for batch in batches([Copy(Side.LOCAL, r, NO_FLAGS, size, mark=lo) for (r, lo), size in twins.items()]):
-        ours |= await _digests(local, [copy.mark for copy in batch])
-        theirs |= await _digests(remote, [copy.key for copy in batch])
+        here, there = await together(
+            _digests(local, [copy.mark for copy in batch]), _digests(remote, [copy.key for copy in batch])
+        )
+        ours, theirs = ours | here, theirs | there
     waiting: dict[bytes, list[Key]] = defaultdict(list)
     for key in sorted(ours, key=_age, reverse=True):
         waiting[ours[key]].append(key)
