@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from postboat.config.schema import AccountConfig, Config
     from postboat.config.secrets import Prompter
     from postboat.events import Publish
+    from postboat.service.assemble import AccountParts
     from postboat.service.bus import Watch
     from postboat.service.run_options import RunOptions
 
@@ -59,7 +60,7 @@ async def _sync_or_tell(
     """Sync one account; a failure that stops it stops no other, not even a defect of our own."""
     try:
         parts = assemble(account, config, publish, prompter, prompting, dry_run=options.dry_run)
-        watch(parts.name, parts.pool, parts.folders.shown)
+        show(parts, watch)
         if account.has_hooks and not options.dry_run:
             from postboat.service.hooks.hooks import sync_with_hooks  # here, since few have any
 
@@ -71,6 +72,17 @@ async def _sync_or_tell(
             log.debug("account %s ended by a defect", account.name, exc_info=True)
         publish(AccountFailed(account.name, reason, code))
         return code
+
+
+def show(parts: AccountParts, watch: Watch) -> None:
+    """Let `watch` see an account's connections."""
+    lamps = [(server.pool, server.folders.shown) for server in parts.servers.values()]
+    if len(lamps) == 1:
+        watch(parts.name, *lamps[0])
+        return
+    from postboat.service.lamps import JointLamps  # here, since most accounts have one server
+
+    watch(parts.name, JointLamps(lamps), str)
 
 
 def in_words(failure: Exception) -> tuple[str, int]:

@@ -27,7 +27,7 @@ from postboat.service.machine.network import NetworkWatch
 from postboat.service.machine.sleep import SleepWatch
 from postboat.service.staying.keeper import Keeper, Surroundings
 from postboat.service.staying.pace import Pace
-from postboat.service.supervisor import DEFECT, INTERNAL_ERROR
+from postboat.service.supervisor import DEFECT, INTERNAL_ERROR, show
 from postboat.service.systemd.notifier import feed
 from postboat.status import ServiceStatus, learn
 
@@ -186,7 +186,7 @@ class Daemon:
 
     def _keeper(self, account: AccountConfig) -> Keeper:
         parts = assemble(account, self._config, self.publish, self._prompter, self._prompting, dry_run=False)
-        self._bus.watch(account.name, parts.pool, parts.folders.shown)
+        show(parts, self._bus.watch)
         surroundings = Surroundings(
             self.publish, self._slots, self._pace, self._clocks.boot, self._clocks.wall, self._chance
         )
