@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from postboat.config import paths
+from postboat.config import paths, places
 from postboat.config.document import Place, Section, did_you_mean
 from postboat.config.faces import face_called, no_face
 from postboat.config.options import Options
 from postboat.config.python_options import PythonNames
-from postboat.config.repositories import is_local, local_repository, remote_repository
-from postboat.config.schema import AccountConfig, Config
-from postboat.model import Limits
+from postboat.config.repositories import is_maildir, repository
+from postboat.config.schema import AccountConfig, Config, MaildirConfig, ServerConfig
+from postboat.model import Limits, Side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from postboat.config.document import Document, Problems
-    from postboat.config.schema import MailboxNames, MaildirConfig, ServerConfig
+    from postboat.config.schema import MailboxNames, Repository
 
 _TIMEOUT = 60.0
 _HOOK_TIMEOUT = 60.0
@@ -34,8 +34,8 @@ class Builder:
         self._general = self._options("general") or Options(self._nowhere("general"), problems)
         self._python = PythonNames({})
         self._timeout = 0.0
-        self._checked: set[tuple[str, bool]] = set()
-        """Repositories read, each with whether as a local one."""
+        self._checked: set[str] = set()
+        """Names of the repositories that were read."""
 
     def config(self, selected: Sequence[str]) -> Config:
         """The whole; of no use when problems were noted."""
@@ -45,7 +45,7 @@ class Builder:
         chosen = self._chosen(selected)
         built = [account for name in chosen if (account := self._account(name)) is not None]
         self._check_unused()
-        self._check_maildirs(built)
+        self._check_places(built)
         metadata = general.path("metadata") or paths.state_dir()
         self._check_metadata(metadata, built)
         return Config(
@@ -91,42 +91,49 @@ class Builder:
         if "/" in name or not name.isprintable() or name in (".", ".."):
             options.wrong("", "is a name that cannot be a file's; use letters and digits")
         utf8 = options.flag("utf8foldernames", True)
-        local_options = self._repository(options, "localrepository")
-        remote_options = self._repository(options, "remoterepository")
-        local = self._local(local_options, utf8) if local_options else None
-        remote = self._remote(remote_options, utf8) if remote_options else None
+        local, remote = self._sides(options, utf8)
         autorefresh = options.number("autorefresh", 0, "minutes") or None
         quick = options.whole("quick", 0, -1)
         limits = _limits(options)
         hooks = options.text("presynchook"), options.text("postsynchook"), self._hooktimeout(options)
         notifications = options.flag("notifications", False)
-        if local is not None and "utf8foldernames" not in options.section.entries:
-            self._check_utf7(options, local.localfolders)
-        if local is None or remote is None:
+        if "utf8foldernames" not in options.section.entries:
+            self._check_utf7(options, local, remote)
+        if local is None or remote is None or options.refused("localrepository"):
             return None
         return AccountConfig(name, local, remote, autorefresh, quick, limits, *hooks, notifications)
 
-    def _local(self, options: Options, utf8: bool) -> MaildirConfig | None:
-        self._checked.add((options.section.name, True))
-        return local_repository(options, self._python, utf8foldernames=utf8)
+    def _sides(self, options: Options, utf8: bool) -> tuple[Repository | None, Repository | None]:
+        """The local and the remote side of an account, as far as they can be read; a pair that is none is noted."""
+        local_options = self._repository(options, "localrepository")
+        remote_options = self._repository(options, "remoterepository")
+        local = self._read(local_options, Side.LOCAL, utf8) if local_options else None
+        remote = self._read(remote_options, Side.REMOTE, utf8) if remote_options else None
+        if local_options and remote_options and local_options.section is remote_options.section:
+            what = f"names {local_options.section.name}, as remoterepository does: both sides are the same mailbox"
+            options.wrong("localrepository", f"{what}; name two repositories")
+        elif isinstance(local, ServerConfig) and isinstance(remote, MaildirConfig):
+            what = f"names {local.name}, a server, and remoterepository {remote.name}, a tree of Maildirs"
+            options.wrong("localrepository", f"{what}; swap the two: the server is the remote side then")
+        return local, remote
 
-    def _remote(self, options: Options, utf8: bool) -> ServerConfig | None:
-        self._checked.add((options.section.name, False))
-        return remote_repository(options, self._python, utf8foldernames=utf8, timeout=self._timeout)
+    def _read(self, options: Options, side: Side, utf8: bool) -> Repository | None:
+        self._checked.add(options.section.name)
+        return repository(options, self._python, side, utf8foldernames=utf8, timeout=self._timeout)
 
     def _check_unused(self) -> None:
         """Read the repositories that no account has as what they are: a slip in an account must not hide theirs."""
         for name in self._document.names("repository"):
-            options = self._options("repository", name)
-            assert options is not None
-            if is_local(options):
-                if (name, True) not in self._checked:
-                    self._local(options, True)
-            elif (name, False) not in self._checked:
-                self._remote(options, True)
+            if name not in self._checked:
+                options = self._options("repository", name)
+                assert options is not None
+                self._read(options, Side.LOCAL if is_maildir(options) else Side.REMOTE, True)
 
-    def _check_utf7(self, options: Options, localfolders: Path) -> None:
+    def _check_utf7(self, options: Options, local: Repository | None, remote: Repository | None) -> None:
         """Refuse to take folders that OfflineIMAP named in modified UTF-7 for new ones, to be copied to the server."""
+        if not isinstance(local, MaildirConfig) or isinstance(remote, MaildirConfig):
+            return
+        localfolders = local.localfolders
         for name in _directories(localfolders):
             if _is_modified_utf7(name):
                 what = f"is missing, and {localfolders} has names in modified UTF-7, such as {name!r}"
@@ -174,32 +181,19 @@ class Builder:
                 self._general.wrong("ui", no_face(word))
         return faces
 
-    def _check_maildirs(self, accounts: list[AccountConfig]) -> None:
-        """Refuse two accounts whose mail would lie in one place: each would take the other's for its own."""
-        for index, account in enumerate(accounts):
-            for earlier in accounts[:index]:
-                mine, theirs = account.local.localfolders.resolve(), earlier.local.localfolders.resolve()
-                if mine == theirs:
-                    how = "is also that"
-                elif mine.is_relative_to(theirs):
-                    how = "lies inside that"
-                elif theirs.is_relative_to(mine):
-                    how = "has inside it that"
-                else:
-                    continue
-                options = self._options("repository", account.local.name)
-                if options is not None:
-                    what = f"{mine} {how} of account {earlier.name}; give account {account.name} a directory of its own"
-                    options.wrong("localfolders", f"{what}, or confusion and corruption would occur")
+    def _check_places(self, accounts: list[AccountConfig]) -> None:
+        for name, option, what in places.complaints(accounts):
+            options = self._options("repository", name)
+            if options is not None:
+                options.wrong(option, what)
 
     def _check_metadata(self, metadata: Path, accounts: list[AccountConfig]) -> None:
         if metadata.exists() and not metadata.is_dir():
             self._general.wrong("metadata", f"{metadata} is not a directory")
-        for account in accounts:
-            if metadata.resolve() == account.local.localfolders.resolve():
-                self._general.wrong(
-                    "metadata", f"{metadata} is where account {account.name} keeps its mail; use another"
-                )
+        for account, maildir in places.maildirs(accounts):
+            if metadata.resolve() == maildir.localfolders.resolve():
+                what = f"{metadata} is where account {account.name} keeps its mail; use another"
+                self._general.wrong("metadata", what)
 
 
 def _limits(options: Options) -> Limits | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postboat.config.document import did_you_mean
+from postboat.config.document import Problems, did_you_mean
+from postboat.config.options import Options
+from postboat.config.repositories import KINDS, is_maildir
 
 if TYPE_CHECKING:
-    from postboat.config.document import Document, Problems, Section
+    from postboat.config.document import Document, Section
 
 
 def _words(text: str) -> frozenset[str]:
@@ -20,10 +22,11 @@ ACCOUNT = _words("""
     presynchook postsynchook hooktimeout notifications""")
 REPOSITORY = _words(
     "type nametrans folderfilter folderincludes foldersort createfolders readonly sync_deletes include exclude"
+    " rename strip_prefix keepdeleted"
 )
-MAILDIR = REPOSITORY | _words("localfolders sep layout keepdeleted")
+MAILDIR = REPOSITORY | _words("localfolders sep layout")
 IMAP = REPOSITORY | _words("""
-    rename strip_prefix remotehost remotehosteval remoteport remoteporteval remoteuser remoteusereval
+    remotehost remotehosteval remoteport remoteporteval remoteuser remoteusereval
     remotepass remotepasseval remotepassfile ssl starttls sslcacertfile sslclientcert sslclientkey cert_fingerprint
     auth_mechanisms preauthtunnel transporttunnel maxconnections holdconnectionopen keepalive idlefolders
     subscribedonly reference expunge newmail_hook""")
@@ -66,12 +69,11 @@ def check_names(document: Document, problems: Problems) -> None:
 def _known(section: Section) -> frozenset[str]:
     if section.kind != "repository":
         return {"general": GENERAL, "account": ACCOUNT, "mbnames": MBNAMES}[section.kind]
-    entry = section.entries.get("type")
-    if entry is None or not isinstance(entry.value, str):
+    options = Options(section, Problems())
+    told, kind = is_maildir(options), KINDS.get(options.text("type"))
+    if told is None or kind != told:  # what it should be is told elsewhere
         return MAILDIR | IMAP
-    return {"maildir": MAILDIR, "gmailmaildir": MAILDIR, "imap": IMAP, "gmail": IMAP}.get(
-        entry.value.strip().casefold(), MAILDIR | IMAP
-    )
+    return MAILDIR if told else IMAP
 
 
 def _instead(section: Section, option: str, known: frozenset[str]) -> str:

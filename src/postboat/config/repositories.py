@@ -1,4 +1,4 @@
-"""Understands `[repository.NAME]`: the local Maildir and the remote server."""
+"""Understands `[repository.NAME]`: a tree of Maildirs or a server, on either side of an account."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from postboat.config.document import did_you_mean, shown
 from postboat.config.netrc import find_login
+from postboat.config.places import LOOPBACK
 from postboat.config.python_options import FAILED, FOR_SORTING, NOTHING_ADDED, WITH_RE
 from postboat.config.schema import FolderRules, MaildirConfig, PasswordSources, ServerConfig
+from postboat.model import Side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,28 +20,40 @@ if TYPE_CHECKING:
 
     from postboat.config.options import Options
     from postboat.config.python_options import PythonNames
+    from postboat.config.schema import Repository
 
 MECHANISMS = ("PLAIN", "CRAM-MD5", "LOGIN")
-_LOCAL_TYPES = ("Maildir", "GmailMaildir")
+KINDS = {"Maildir": True, "GmailMaildir": True, "IMAP": False, "Gmail": False}
+"""Whether a type means Maildirs."""
+_OF_SERVERS = ("remotehost", "remotehosteval", "preauthtunnel", "transporttunnel")
 _MECHANISMS_LATER = ("GSSAPI", "XOAUTH2")
 _DIGEST_LENGTHS = {40, 56, 64, 96, 128}
 _GMAIL_HOST = "imap.gmail.com"
 _CREDENTIALS = re.compile(r"\$(CREDENTIALS_DIRECTORY\b|\{CREDENTIALS_DIRECTORY\})")
-_LOOPBACK = re.compile(r"localhost\.?|ip6-localhost|127(\.\d{1,3}){3}|\[?::1\]?", re.IGNORECASE)
 
 
-def is_local(options: Options) -> bool:
-    """Whether a repository is meant as a local side, by the options that only one side has, else by its type."""
-    if options.has("localfolders") != (options.has("remotehost") or options.has("remotehosteval")):
-        return options.has("localfolders")
+def repository(
+    options: Options, python: PythonNames, side: Side, *, utf8foldernames: bool, timeout: float
+) -> Repository | None:
+    """One side of an account, read as what it seems to be; None after noting that a required option is missing."""
+    told = is_maildir(options)
+    _check_type(options, told, side)
+    if told if told is not None else side is Side.LOCAL:
+        return maildir_repository(options, python, utf8foldernames=utf8foldernames)
+    return server_repository(options, python, side, utf8foldernames=utf8foldernames, timeout=timeout)
+
+
+def is_maildir(options: Options) -> bool | None:
+    """Whether a repository is meant as Maildirs: by options that only one kind has, else by its type; None: no sign."""
+    maildir, server = options.has("localfolders"), any(map(options.has, _OF_SERVERS))
+    if maildir != server:
+        return maildir
     entry = options.entry("type")
-    return entry is not None and entry.value in _LOCAL_TYPES
+    return KINDS.get(entry.value) if entry is not None and isinstance(entry.value, str) else None
 
 
-def local_repository(options: Options, python: PythonNames, *, utf8foldernames: bool) -> MaildirConfig | None:
-    """The local side of an account; None after noting why it cannot be one."""
-    if not _is_local(options):
-        return None
+def maildir_repository(options: Options, python: PythonNames, *, utf8foldernames: bool) -> MaildirConfig | None:
+    """A tree of Maildirs; None after noting that its place is missing."""
     layout, sep = _layout(options)
     rules = _rules(options, python, utf8foldernames=utf8foldernames)
     path = options.path("localfolders")
@@ -61,19 +75,17 @@ def local_repository(options: Options, python: PythonNames, *, utf8foldernames: 
     )
 
 
-def remote_repository(
-    options: Options, python: PythonNames, *, utf8foldernames: bool, timeout: float
-) -> ServerConfig | None:
-    """The remote side of an account; None after noting why it cannot be one."""
-    if not _is_remote(options):
-        return None
+def server_repository(
+    options: Options, python: PythonNames, side: Side, *, utf8foldernames: bool, timeout: float
+) -> ServerConfig:
+    """A server; what is missing or wrong is noted. Deleted messages are kept of the local side's unless it says so."""
     ssl, starttls = options.flag("ssl", True), options.flag("starttls", True)
     preauthtunnel, transporttunnel = options.text("preauthtunnel") or None, options.text("transporttunnel") or None
     if preauthtunnel and transporttunnel:
         options.wrong("transporttunnel", "is one tunnel too many beside preauthtunnel; delete one of them")
     tunnel = bool(preauthtunnel or transporttunnel)
     host = _host(options, python, tunnel=tunnel)
-    if host and not (ssl or starttls or tunnel or _LOOPBACK.fullmatch(host)):
+    if host and not (ssl or starttls or tunnel or LOOPBACK.fullmatch(host)):
         what = f"false, with ssl false, would send the password in plain text to {host}; set ssl or starttls to true"
         options.wrong("starttls", what)
     password = _password(options, python)
@@ -83,6 +95,8 @@ def remote_repository(
         createfolders=options.flag("createfolders", True),
         readonly=options.flag("readonly", False),
         sync_deletes=options.flag("sync_deletes", True),
+        keepdeleted=options.number("keepdeleted", 30 if side is Side.LOCAL else 0, "days"),
+        expunge=options.flag("expunge", True),
         remotehost=host,
         remoteport=_port(options, python, 993 if ssl else 143),
         remoteuser=_user(options, python, host, needed=not preauthtunnel),
@@ -102,37 +116,25 @@ def remote_repository(
         idlefolders=_or(python.listing(options, "idlefolders", NOTHING_ADDED), ("INBOX",)),
         subscribedonly=options.flag("subscribedonly", False),
         reference=options.text("reference"),
-        expunge=options.flag("expunge", True),
         timeout=timeout,
         newmail_hook=python.function_or_command(options, "newmail_hook", "lambda: os.system('beep')"),
     )
 
 
-def _is_local(options: Options) -> bool:
-    """Whether to go on: not when it is of the other side. A type that is none is noted, and its options still read."""
+def _check_type(options: Options, told: bool | None, side: Side) -> None:
+    """Note a type that is none, or that the other options contradict; all of them are read nevertheless."""
     kind = options.text("type")
-    later = {
-        "IMAP": "comes later for a local repository; use type = Maildir",
-        "Gmail": "is a type of remote repositories; use type = Maildir",
-        "GmailMaildir": "comes later; type = Maildir holds Gmail's folders, without its labels",
-    }
+    fitting = "Maildir" if told or (told is None and side is Side.LOCAL) else "IMAP"
     if not kind:
-        options.missing("type", "Maildir")
-    elif kind != "Maildir":
-        options.wrong("type", later.get(kind, f"must be Maildir, not {shown(kind)}"))
-    return kind not in later or is_local(options)
-
-
-def _is_remote(options: Options) -> bool:
-    """Whether to go on, as for the local side."""
-    kind = options.text("type")
-    if not kind:
-        options.missing("type", "IMAP")
-    elif kind in _LOCAL_TYPES:
-        options.wrong("type", f"{kind} is a type of local repositories; a remote one is IMAP or Gmail")
-    elif kind not in ("IMAP", "Gmail"):
-        options.wrong("type", f"must be IMAP or Gmail, not {shown(kind)}{did_you_mean(kind, ('IMAP', 'Gmail'))}")
-    return not is_local(options)
+        options.missing("type", fitting)
+    elif kind not in KINDS:
+        options.wrong("type", f"must be Maildir, IMAP or Gmail, not {shown(kind)}{did_you_mean(kind, KINDS)}")
+    elif KINDS[kind] != told:
+        sign = "localfolders" if told else next(filter(options.has, _OF_SERVERS))
+        other = "remotehost" if told else "localfolders"
+        options.wrong("type", f"{kind} does not go with {sign}; use type = {fitting}, or {other} in its place")
+    elif kind == "GmailMaildir":
+        options.wrong("type", "GmailMaildir comes later; type = Maildir holds Gmail's folders, without its labels")
 
 
 def _layout(options: Options) -> tuple[str, str]:

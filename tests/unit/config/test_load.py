@@ -453,7 +453,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(problems):
         ("account", "maxdeletesfolder = false", "must be a whole number, 0 or more, not False"),
         ("account", "maxdeletespercent = 101", "must be a whole number, from 0 to 100, not 101"),
         ("account", "maxdelete = 5", "is not known; did you mean maxdeletes?"),
-        ("account", "keepdeleted = 5", "is not known here; it belongs to a Maildir repository"),
+        ("account", "keepdeleted = 5", "is not known here; it belongs to a repository"),
         ("local", "maxdeletes = 5", "is not known here; it belongs to an account"),
         ("local", "keepdeleted = 'a week'", "repository.L.keepdeleted: must be a number of days, 0 or more, not 'a w"),
         ("local", "keepdeleted = -1", "must be a number of days, 0 or more, not -1"),
@@ -461,7 +461,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(problems):
         ("local", "layout = 'flat'\nsep = '/'", "flat does not go with sep"),
         ("local", "layout = 'maildir++'\nsep = '-'", 'must be "." with layout maildir++'),
         ("local", "remotehost = 'x'", "is not known here; it belongs to an IMAP repository"),
-        ("local", "rename = {}", "is not known here; it belongs to an IMAP repository"),
+        ("local", "maxconnections = 1", "is not known here; it belongs to an IMAP repository"),
         ("remote", "localfolders = 'x'", "is not known here; it belongs to a Maildir repository"),
         ("remote", "remotehots = 'x'", "is not known; did you mean remotehost?"),
         (
@@ -510,11 +510,23 @@ def test_each_mistake_is_told_with_what_would_be_right(problems, part, line, tol
             "names Rr, but there is no [repository.Rr]; did you mean R?",
         ),
         ('type = "Maildir"', "", 'repository.L.type: is missing; write type = "Maildir"'),
-        ('type = "Maildir"', 'type = "IMAP"', "repository.L.type: comes later for a local repository"),
-        ('type = "Maildir"', 'type = "GmailMaildir"', "repository.L.type: comes later"),
-        ('type = "Maildir"', 'type = "maildir"', "repository.L.type: must be Maildir, not 'maildir'"),
-        ('type = "IMAP"', 'type = "Imap"', "must be IMAP or Gmail, not 'Imap'; did you mean IMAP?"),
-        ('type = "IMAP"', 'type = "Maildir"', "is a type of local repositories"),
+        (
+            'type = "Maildir"',
+            'type = "IMAP"',
+            "repository.L.type: IMAP does not go with localfolders; use type = Maildir",
+        ),
+        ('type = "Maildir"', 'type = "GmailMaildir"', "repository.L.type: GmailMaildir comes later"),
+        (
+            'type = "Maildir"',
+            'type = "maildir"',
+            "must be Maildir, IMAP or Gmail, not 'maildir'; did you mean Maildir?",
+        ),
+        ('type = "IMAP"', 'type = "Imap"', "must be Maildir, IMAP or Gmail, not 'Imap'; did you mean IMAP?"),
+        (
+            'type = "IMAP"',
+            'type = "Maildir"',
+            "repository.R.type: Maildir does not go with remotehost; use type = IMAP",
+        ),
         ('remotehost = "imap.example.org"', "", "repository.R.remotehost: is missing"),
         ('remotehost = "imap.example.org"', 'remotehost = "imaps://x"', "must be a host name such as"),
         ('remoteuser = "me"', "", "repository.R.remoteuser: is missing"),
@@ -702,7 +714,7 @@ def test_repositories_in_each_others_place_are_checked_as_what_they_are(problems
     text = text_of(home, local='sep = "::"', remote="remoteport = 0")
     told = problems(text.replace('= "L"', '= "X"').replace('= "R"', '= "L"').replace('= "X"', '= "R"'))
     assert [problem.split(": ")[1] for problem in told] == [
-        *("repository.L.type", "repository.L.sep", "repository.R.type", "repository.R.remoteport")
+        *("account.A.localrepository", "repository.L.sep", "repository.R.remoteport")
     ]
 
 
@@ -713,7 +725,7 @@ def test_repositories_in_each_others_place_are_checked_as_what_they_are(problems
         ('remotehost = "imap.example.org"', "remotehost = 5", "R.remotehost: must be a text in quotes, not 5"),
         ('remoteuser = "me"', "remoteuser = 5", "R.remoteuser: must be a text in quotes, not 5"),
         ('type = "IMAP"', "type = 5", "R.type: must be a text in quotes, not 5"),
-        ('type = "Maildir"', 'type = "Maildr"', "L.type: must be Maildir, not 'Maildr'"),
+        ('type = "Maildir"', 'type = "Maildr"', "not 'Maildr'; did you mean Maildir?"),
         ('type = "Maildir"', 'type = "Maildir"\nsep = 5\nlayout = "nested"', "L.sep: must be a text in quotes, not 5"),
         ('localrepository = "L"', "localrepository = 5", "A.localrepository: must be a text in quotes, not 5"),
         ('accounts = ["A"]', "accounts = 5", 'l.accounts: must be a list of texts such as ["a", "b"], not 5'),
