@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from postboat.cli.arguments import Usage
     from postboat.cli.debug import Debug
     from postboat.cli.foreground import Foreground
-    from postboat.config.schema import Config
+    from postboat.config.schema import Config, Repository
     from postboat.config.secrets import Prompter
     from postboat.events import Publish, Warned
     from postboat.service.bus import Bus
