@@ -135,9 +135,9 @@ class _Kept:
 
 async def _kept(parts: AccountParts, folders: KnownFolders, steps: Steps) -> list[_Kept]:
     """All that is kept of both sides."""
-    found: list[_Kept] = []
+    found, told = list[_Kept](), steps.begun("reading")
     for side, shore in parts.shores.items():
-        kept = await shore.kept(steps.begun("reading"))
+        kept = await shore.kept(told)
         known = (each.folder if side is Side.REMOTE else folders.remote(each.folder) for each in kept)
         found += [_Kept(side, *each) for each in zip(known, kept, strict=True)]
     return found
