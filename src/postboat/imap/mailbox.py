@@ -80,6 +80,8 @@ class ImapMailbox:
         """Sizes of messages that a look showed, in octets."""
         self._given: set[int] = set()
         """UIDs that were given to copies in this run; none is given twice."""
+        self._copied: set[int] = set()
+        """UIDs of messages that were copied to where they are moved: deleting them here loses nothing."""
         self._window = Window()
         self._spool, self._shelf = spool, shelf
         self._warn = warn
@@ -260,11 +262,25 @@ class ImapMailbox:
 
     @patiently
     async def delete(self, keys: Sequence[Key], *, expunge: bool) -> Sequence[Refused | Marked]:
-        r"""Mark messages \Deleted and remove exactly these, in a mailbox whose UIDVALIDITY was just confirmed."""
-        if not keys:
-            return []
+        r"""Mark messages \Deleted and remove exactly these, in a mailbox whose UIDVALIDITY was just confirmed.
+
+        What may be removed is put on the shelf first, and so is what turns out to be only marked, since others may
+        expunge it; what cannot be kept is refused. With `expunge=False` nothing is: the user wants to find it there.
+        """
+        uids = [int(key) for key in keys]
+        unkept = await self._keep([uid for uid in uids if uid not in self._copied]) if expunge else {}
+        if not (uids := [uid for uid in uids if uid not in unkept]):
+            return list(unkept.values())
         async with self._opening.opened(fresh=True, writing=True) as (session, selected):
-            return await remove(session, selected, [int(key) for key in keys], expunge=expunge)
+            return [*unkept.values(), *await remove(session, selected, uids, expunge=expunge)]
+
+    async def _keep(self, uids: Sequence[int]) -> dict[int, Refused]:
+        """Put messages on the shelf, if there is one; those that could not be kept."""
+        if self._shelf is None or not uids:
+            return {}
+        from postboat.imap.shelving import Shelving  # here, since most runs delete nothing
+
+        return await Shelving(self._opening, self._shelf, await self.validity(), self._sizes).keep(uids)
 
     @patiently
     async def intend_move(self, keys: Collection[Key], to: ImapMailbox) -> Mapping[Key, str]:
@@ -293,4 +309,7 @@ class ImapMailbox:
             async with to._opening.opened(fresh=True) as (session, _):
                 await moving.look_for_unknown(session)
         outcomes = moving.outcomes
+        self._copied |= {
+            int(key) for key, outcome in outcomes.items() if isinstance(outcome, Stored) and outcome.copied
+        }
         return [outcomes.get(key) or Refused(key, CANNOT) for key in keys]

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed, ConnectionLost, FolderError
 from postboat.imap import notify
+from postboat.imap.at_once import all_at_once
 from postboat.imap.patience import Throttled
 from postboat.imap.posts import AllMailboxes, Listener, OneMailbox, Teller
 from postboat.imap.pulse import Keepalive
 from postboat.imap.vigil import Vigil
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Sequence
 
     from postboat.imap.pool import Pool
     from postboat.imap.posts import Post
@@ -64,7 +65,7 @@ class ServerWatch:
                 await self._man(AllMailboxes(self._teller))
             if "IDLE" in capabilities:
                 most = max(1, self._pool.size - 1)
-                await _all([self._man(OneMailbox(name, self._teller)) for name in self._mailboxes[:most]])
+                await all_at_once([self._man(OneMailbox(name, self._teller)) for name in self._mailboxes[:most]])
             self._listener.armed("poll", ())
             await asyncio.get_running_loop().create_future()
         finally:
@@ -142,18 +143,3 @@ class ServerWatch:
         self._listener.armed(
             how, tuple(name for name in self._mailboxes if any(name == p.folder for p in self._manned))
         )
-
-
-async def _all(works: Sequence[Coroutine[None, None, None]]) -> None:
-    """Do all at once, until all are done or one fails, whose failure is raised as it is."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        if tasks:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in tasks:
-        if not task.cancelled() and (failure := task.exception()) is not None:
-            raise failure

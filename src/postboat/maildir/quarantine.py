@@ -1,7 +1,8 @@
-"""Where messages go that are removed from a Maildir: kept for a while, and put back when they are missed.
+"""Where messages go that are removed from one side: kept for a while, and put back when they are missed.
 
 A batch is what one run removed. It is a directory with the time of the run as its name, in it a directory for each
-folder, and in that the files under the names that they had, flags included. Everything here blocks.
+folder, and in that a file for each message, its flags in its name: the one that it had in a Maildir, or one that says
+which message of a server it is (`kept_files`). Everything here blocks.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from postboat.maildir.place import BELOW, folder_error, untold
+from postboat.maildir.names import parse
+from postboat.maildir.place import BELOW, folder_error, open_below, untold
 from postboat.model import FolderName
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from postboat.maildir.place import Told
@@ -40,7 +42,7 @@ class Kept:
     when: float
     """Seconds since the epoch, whole."""
     folder: FolderName
-    """Its local name."""
+    """Its name on the side that it was removed from."""
     files: tuple[str, ...]
     """Their names."""
     batch: str
@@ -65,6 +67,37 @@ class Quarantine:
         from postboat.maildir.shelf import Shelf  # here, since most runs remove nothing
 
         return Shelf(self.root, self._batch_now(), steps(folder), self._durable, fsync=self._fsync)
+
+    def held(self, folder: FolderName, names: Collection[str]) -> set[str]:
+        """Those of `names` that are kept of `folder` already; from now on they are kept as if they had come now.
+
+        The beginning of a file's name counts, up to its flags or a comma. Raises `FolderError`.
+        """
+        wanted, found = frozenset(names), set[str]()
+        shelf = self.shelf(folder)
+        if shelf is None:
+            return found
+        try:
+            with shelf.open():
+                for batch in self._batches():
+                    found |= self._taken_over(shelf, batch, steps(folder), wanted)
+                shelf.sync()
+        except OSError as error:
+            raise folder_error(error, self.root) from error
+        return found
+
+    def _taken_over(self, shelf: Shelf, batch: str, below: Sequence[str], wanted: frozenset[str]) -> set[str]:
+        try:
+            fd = open_below(self.root, "/".join([batch, *below]))
+        except FileNotFoundError:
+            return set()
+        try:
+            found = {name: file for file in _files(fd) if (name := parse(file).unique.partition(",")[0]) in wanted}
+            for file in found.values() if batch.partition(".")[0] != self._batch else ():
+                shelf.take_over(fd, file)
+        finally:
+            os.close(fd)
+        return set(found)
 
     def kept(self, told: Told = untold) -> list[Kept]:
         """All that is kept, oldest first; `told` hears how many batches were read. Raises `FolderError`."""

@@ -1,4 +1,4 @@
-"""One folder's place in the quarantine: files are put there and taken back, each step in an order that loses none.
+"""One folder's place in the quarantine: files are put there or written there, in an order that loses none.
 
 A file is renamed into it, and its directory made durable before the one that the file left. A rename is one entry of
 the journal of every file system that has a journal, so whatever a power cut leaves, one of the two shows the file.
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 UNFINISHED = ".copying-"
 """How names of copies begin that are not whole yet. No message's name begins with a dot."""
+_numbers = count()
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 _FEW = 8
 """Copies up to which each is synced on its own; more are cheaper with the whole file system at once."""
 _ITS_OWN = (errno.ENOSPC, errno.EDQUOT, errno.EMLINK, errno.EFBIG, errno.EIO)
@@ -48,7 +50,6 @@ class Shelf:
         self._opened: list[int] = []
         """The directory in the batch, and in those that continue it: `batch.1` takes what bears a name twice."""
         self._across = False
-        self._numbers = count()
         self._unfinished: dict[str, str] = {}
         """Names of copies to the names that they will bear."""
 
@@ -82,6 +83,29 @@ class Shelf:
                 return None
         return self._copy(folder, entry)
 
+    def write(self, name: str, octets: bytes, date: float | None) -> None:
+        """Write a message that was no file before, or what follows of it, to be known by `name`.
+
+        It has that name, and is durable, after `finish_copies` and `sync`.
+        """
+        into = self._directory(0)
+        begun = next((unfinished for unfinished, final in self._unfinished.items() if final == name), None)
+        unfinished = begun or _unfinished_name()
+        with self._told():
+            fd = os.open(unfinished, _APPEND if begun else CREATE, 0o600, dir_fd=into)
+            try:
+                self._unfinished[unfinished] = name
+                write_octets(fd, octets)
+                if date is not None:
+                    with suppress(OSError, OverflowError):  # a date that cannot be kept is not worth a message
+                        os.utime(fd, (date, date))
+            finally:
+                os.close(fd)
+
+    def take_over(self, batch: int, name: str) -> None:
+        """Take a file from an older batch of the quarantine, whose directory is open. Raises `OSError`."""
+        self._take(batch, name, name)
+
     def finish_copies(self) -> None:
         """Make the copies durable, then give them their names."""
         with self._told():
@@ -105,7 +129,7 @@ class Shelf:
             return
 
     def _copy(self, folder: OpenFolder, entry: Entry) -> File:
-        into, name = self._directory(0), f"{UNFINISHED}{os.getpid()}-{next(self._numbers)}"
+        into, name = self._directory(0), _unfinished_name()
         fd, file = open_message(folder, entry)
         try:
             with self._told():
@@ -190,6 +214,11 @@ class Shelf:
             f"{self._root}: what is to be deleted cannot be kept there: {error.strerror or error}. It is not deleted; "
             "make room there, or allow writing, or set keepdeleted = 0 to keep nothing"
         )
+
+
+def _unfinished_name() -> str:
+    """One that no other copy bears, whichever folder it is for."""
+    return f"{UNFINISHED}{os.getpid()}-{next(_numbers)}"
 
 
 def _sync(directory: Path) -> None:
