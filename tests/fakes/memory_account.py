@@ -6,7 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tests.fakes.memory_ledger import FusedLedger
-from tests.fakes.memory_replica import SERVER_HOLDS, MemoryReplica, never
+from tests.fakes.memory_replica import MemoryReplica, never
+from tests.fakes.memory_world import SERVER_AND_MAILDIR, Kinds, seen_alike, shore
 
 from postboat.model import FolderName, Policy, Side
 from postboat.sync.all_folders import show_all, sync_all
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 
 
 class MemoryAccount:
-    """A server with a few mailboxes and as many Maildir folders."""
+    """A server with a few mailboxes and as many Maildir folders, or two shores of one kind."""
 
-    def __init__(self, ledger: AccountLedger, *names: str, policy: Policy = Policy()) -> None:
-        self.ledger, self.policy = ledger, policy
+    def __init__(
+        self, ledger: AccountLedger, *names: str, policy: Policy = Policy(), kinds: Kinds = SERVER_AND_MAILDIR
+    ) -> None:
+        self.ledger, self.policy, self.kinds = ledger, policy, kinds
         self.limits: Limits | None = None
         self.exempt: set[str] = set()
         self.doubts: dict[Side, frozenset[Suspicion]] = {}
@@ -41,8 +44,8 @@ class MemoryAccount:
         """Another folder, on both sides. No two folders give out the same names."""
         first = 1 + 100 * len(self.folders)
         self.folders[name] = {
-            Side.REMOTE: MemoryReplica(f"{name}@server", naming="uid", holds=SERVER_HOLDS, first=first, whole=200),
-            Side.LOCAL: MemoryReplica(f"{name}@disk", naming="name", identity="id", whole=200),
+            Side.REMOTE: shore(f"{name}@server", self.kinds[0], first=first),
+            Side.LOCAL: shore(f"{name}@disk", self.kinds[1], first=first),
         }
 
     def side(self, name: str, side: Side) -> MemoryReplica:
@@ -95,8 +98,8 @@ class MemoryAccount:
     def assert_in_step(self) -> None:
         for name, sides in self.folders.items():
             remote, local = sides[Side.REMOTE], sides[Side.LOCAL]
-            masked = Counter((wire, local.holds.mask(flags)) for wire, flags in remote.contents())
-            assert masked == Counter(local.contents()), name
+            there, here = seen_alike(remote, local)
+            assert there == here, name
 
     @property
     def mutations(self) -> int:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 CHUNK = 1 << 14
 MAILDIR_HOLDS = FlagsHeld()
 SERVER_HOLDS = FlagsHeld(keywords=True)
+Naming = Literal["uid", "name"]
 
 
 @dataclass
@@ -91,7 +92,7 @@ class MemoryReplica:
         self,
         name: str = "memory",
         *,
-        naming: Literal["uid", "name"] = "uid",
+        naming: Naming = "uid",
         holds: FlagsHeld = MAILDIR_HOLDS,
         identity: str = "1",
         first: int = 1,

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tests.fakes.memory_ledger import FusedLedger
-from tests.fakes.memory_replica import SERVER_HOLDS, Fuse, MemoryReplica, never
+from tests.fakes.memory_replica import MAILDIR_HOLDS, SERVER_HOLDS, Fuse, MemoryReplica, Naming, never
 
 from postboat.model import NO_FLAGS, Policy, Side
 from postboat.sync.folder_pair import FolderPair, look, plan, settle
@@ -22,18 +22,47 @@ if TYPE_CHECKING:
     from postboat.model import Limits
 
 
+Kinds = tuple[Naming, Naming]
+"""How the remote and the local side name messages: "uid" for a server, "name" for Maildirs."""
+SERVER_AND_MAILDIR: Kinds = ("uid", "name")
+TWO_SERVERS: Kinds = ("uid", "uid")
+TWO_MAILDIRS: Kinds = ("name", "name")
+ALL_KINDS = (SERVER_AND_MAILDIR, TWO_SERVERS, TWO_MAILDIRS)
+
+
+def shore(name: str, naming: Naming, **traits: object) -> MemoryReplica:
+    """A server's mailbox or a Maildir folder."""
+    holds, identity = (SERVER_HOLDS, "1") if naming == "uid" else (MAILDIR_HOLDS, "id")
+    return MemoryReplica(name, naming=naming, holds=holds, identity=identity, whole=200, **traits)  # type: ignore[arg-type]
+
+
+def seen_alike(remote: MemoryReplica, local: MemoryReplica) -> tuple[Counter, Counter]:
+    """What both hold, with the flags that both can: equal when they are in step."""
+    masked = [
+        Counter((wire, a.holds.mask(flags)) for wire, flags in b.contents())
+        for a, b in ((local, remote), (remote, local))
+    ]
+    return masked[0], masked[1]
+
+
 def message(number: int, body: str = "hello") -> bytes:
     """A small message in wire form; equal numbers and bodies make identical copies."""
     return f"Message-ID: <{number}@example.org>\r\nSubject: {number}\r\n\r\n{body}\r\n".encode()
 
 
 class MemoryWorld:
-    """A server's mailbox and a Maildir folder, both in memory."""
+    """Two replicas in memory: a server's mailbox and a Maildir folder, unless told otherwise."""
 
-    def __init__(self, ledger: AccountLedger, policy: Policy = Policy(), *, width: int = 2) -> None:
+    def __init__(
+        self,
+        ledger: AccountLedger,
+        policy: Policy = Policy(),
+        *,
+        width: int = 2,
+        kinds: Kinds = SERVER_AND_MAILDIR,
+    ) -> None:
         self.ledger, self.policy, self.width = ledger, policy, width
-        self.remote = MemoryReplica("remote", naming="uid", holds=SERVER_HOLDS, whole=200)
-        self.local = MemoryReplica("local", naming="name", identity="id", whole=200)
+        self.remote, self.local = shore("remote", kinds[0]), shore("local", kinds[1])
         self.events: list[Event] = []
         self.now = 1_000_000.0
         """What its clock tells, in seconds since the epoch."""
@@ -82,9 +111,8 @@ class MemoryWorld:
         return Counter(held.wire for held in self.side(side).messages.values())
 
     def assert_in_step(self) -> None:
-        masked = [(wire, self.local.holds.mask(flags)) for wire, flags in self.remote.contents()]
-        key = lambda content: (content[0], sorted(content[1]))  # noqa: E731
-        assert sorted(masked, key=key) == sorted(self.local.contents(), key=key)
+        remote, local = seen_alike(self.remote, self.local)
+        assert remote == local
 
     async def assert_at_rest(self) -> None:
         """A second run plans nothing and sends nothing that may change anything."""

@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.memory_account import MemoryAccount
 from tests.fakes.memory_ledger import memory_ledger
-from tests.fakes.memory_world import Died, dying_at, message
+from tests.fakes.memory_world import ALL_KINDS, Died, dying_at, message
 
 from postboat.model import FLAGGED, Limits, Side, Verdict
 
 FOLDERS = ("A", "B", "Trash")
 LIMITS = Limits(account=8, folder=4, share=25, whole=3)
 sides, folders = st.sampled_from(list(Side)), st.sampled_from(FOLDERS)
+kinds = st.sampled_from(ALL_KINDS)
 sizes = st.tuples(*(st.integers(0, 16) for _ in FOLDERS))
 losses = st.tuples(st.just("lose"), sides, folders, st.integers(0, 16))
 steps = st.one_of(
@@ -110,10 +111,10 @@ class Story:
         await self.account.assert_at_rest()
 
 
-def tell(counts, told, verdict: Verdict | None = None) -> None:
+def tell(counts, told, kinds, verdict: Verdict | None = None) -> None:
     async def go() -> None:
         async with memory_ledger() as ledger:
-            story = Story(MemoryAccount(ledger, *FOLDERS))
+            story = Story(MemoryAccount(ledger, *FOLDERS, kinds=kinds))
             await story.begin(counts)
             for step in told:
                 await story.play(step)
@@ -130,18 +131,18 @@ def tell(counts, told, verdict: Verdict | None = None) -> None:
 
 
 @worlds
-@given(sizes, st.lists(steps, max_size=12))
-def test_no_run_deletes_more_than_the_limits_allow(counts, told):
-    tell(counts, told)
+@given(sizes, st.lists(steps, max_size=12), kinds)
+def test_no_run_deletes_more_than_the_limits_allow(counts, told, kinds):
+    tell(counts, told, kinds)
 
 
 @worlds
-@given(sizes, st.lists(steps, max_size=12))
-def test_once_confirmed_both_sides_are_the_same(counts, told):
-    tell(counts, told, Verdict.CONFIRMED)
+@given(sizes, st.lists(steps, max_size=12), kinds)
+def test_once_confirmed_both_sides_are_the_same(counts, told, kinds):
+    tell(counts, told, kinds, Verdict.CONFIRMED)
 
 
 @worlds
-@given(sizes, st.lists(steps, max_size=12))
-def test_once_wanted_back_everything_is_back_on_both_sides(counts, told):
-    tell(counts, told, Verdict.RESTORE)
+@given(sizes, st.lists(steps, max_size=12), kinds)
+def test_once_wanted_back_everything_is_back_on_both_sides(counts, told, kinds):
+    tell(counts, told, kinds, Verdict.RESTORE)

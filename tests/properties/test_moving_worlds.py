@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.memory_account import MemoryAccount
 from tests.fakes.memory_ledger import memory_ledger
-from tests.fakes.memory_world import Died, dying_at, message
+from tests.fakes.memory_world import ALL_KINDS, Died, dying_at, message
 
 from postboat.model import FLAGGED, SEEN, Side
+
+if TYPE_CHECKING:
+    from tests.fakes.memory_world import Kinds
 
 FOLDERS = ("A", "B", "C")
 sides = st.sampled_from(list(Side))
@@ -75,15 +79,15 @@ class Story:
         return keys[index % len(keys)]
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(steps, max_size=25))
-def test_any_story_of_moves_ends_in_step_with_nothing_lost(story):
-    asyncio.run(_tell(story))
+@settings(max_examples=180, deadline=None)
+@given(st.lists(steps, max_size=25), st.sampled_from(ALL_KINDS))
+def test_any_story_of_moves_ends_in_step_with_nothing_lost(story, kinds):
+    asyncio.run(_tell(story, kinds))
 
 
-async def _tell(told: list[tuple]) -> None:
+async def _tell(told: list[tuple], kinds: Kinds) -> None:
     async with memory_ledger() as ledger:
-        story = Story(MemoryAccount(ledger, *FOLDERS))
+        story = Story(MemoryAccount(ledger, *FOLDERS, kinds=kinds))
         for step in told:
             await story.step(step)
         for _ in range(3):
