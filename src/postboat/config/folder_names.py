@@ -3,6 +3,9 @@
 Rules see a name as one text: the parts joined by the separator, in Unicode, or in modified UTF-7 when
 `utf8foldernames` is false. A remote name goes through: filter, `strip_prefix`, `rename`, `nametrans`. What comes out
 splits at the server's separator into the parts of the local name.
+
+Between two servers, a name that no remote rule changes loses the prefix of the remote server's namespace; and every
+name gets that of the local one, unless a rule has put it there (`namespaces`).
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
 from postboat.config.folder_filter import FolderFilter, called, described
+from postboat.config.namespaces import LocalSpelling, below, namespace_levels
 from postboat.errors import FolderRulesRefused
 from postboat.model import INBOX, FolderName
 
@@ -28,7 +32,8 @@ class NameMap:
     `delimiter` is the server's; None for a server without hierarchy. `encode` and `decode` are modified UTF-7 (RFC
     3501 section 5.1.3), used when `utf8foldernames` is false; they are left out when remote names come encoded
     already. `local_sep` is what the local repository's own rules see between levels. `only`, if not empty, names the
-    remote folders to sync (`-f`) in place of the remote filters.
+    remote folders to sync (`-f`) in place of the remote filters. `between_servers`: the local side is a server too,
+    with `local_sep` as its delimiter and `local_prefix` for a namespace; both servers' prefixes are translated then.
     """
 
     def __init__(
@@ -42,13 +47,19 @@ class NameMap:
         decode: Codec = str,
         local_sep: str | None = None,
         only: Collection[str] = (),
+        local_prefix: str = "",
+        between_servers: bool = False,
     ) -> None:
         self._delimiter = delimiter
+        self._between_servers = between_servers
+        self._namespace = namespace_levels(namespace_prefix, delimiter) if between_servers else ()
         self._prefix = namespace_prefix
         self._encode, self._decode = encode, decode
         self._utf8 = remote_rules.utf8foldernames
         self._local_sep = local_sep or delimiter or "/"
         self._rules, self._local_rules = remote_rules, local_rules
+        local_namespace = namespace_levels(local_prefix, local_sep) if between_servers else ()
+        self._local = LocalSpelling(local_rules, self._local_sep, local_namespace)
         self._strip = self._spelt(remote_rules.strip_prefix)
         self._renames = self._normal_renames(remote_rules.rename)
         self._only = {self._spelt(name): name for name in only}
@@ -66,12 +77,15 @@ class NameMap:
         """What a remote folder is called locally. Raises `FolderRulesRefused` when that is no name."""
         text = self.remote_text(remote)
         translated = self._translate(text)
-        # A level of a name that no rule changed may hold the separator, if it came encoded.
-        parts = tuple(map(self._coded, remote.parts)) if translated == text else self._split(translated)
+        parts = self._plain(remote, translated) if translated != text else tuple(map(self._coded, remote.parts))
         if flaw := _flaw(parts):
             told = f"remote folder {text!r} would be called {translated!r} locally, which {flaw}"
             raise FolderRulesRefused(f"{told}; {_AMEND}")
-        return FolderName.of(*parts)
+        bare = below(parts, self._namespace) if translated == text else None
+        local = self._local.spelt(bare or parts, by_rules=translated != text, from_namespace=bare is not None)
+        if local is None:
+            raise FolderRulesRefused(f"remote folder {text!r} has no local name that leads back to it; {_AMEND}")
+        return FolderName.of(*local)
 
     def remote_name(self, local: FolderName) -> FolderName | None:
         """What a local folder that the server lacks would be called there; it leads back to the local name.
@@ -158,6 +172,17 @@ class NameMap:
     def _is_at_or_below(self, text: str, root: str) -> bool:
         return text == root or (self._delimiter is not None and text.startswith(root + self._delimiter))
 
+    def _plain(self, remote: FolderName, translated: str) -> tuple[str, ...]:
+        """The levels of a name that a rule made. A level of one that no rule changed may hold the separator.
+
+        As in OfflineIMAP, a rule may write the local server's separator as well; but where the remote name holds it
+        as a common character, that it stays.
+        """
+        parts = self._split(translated)
+        if not self._between_servers or any(self._local_sep in part for part in remote.parts):
+            return parts
+        return tuple(level for part in parts for level in part.split(self._local_sep))
+
     # From local to remote
 
     def _way_up(self, local: FolderName) -> FolderName | None:
@@ -179,31 +204,48 @@ class NameMap:
         return iter(dict.fromkeys(self._all_candidates(local)))
 
     def _all_candidates(self, local: FolderName) -> Iterator[str]:
-        joint = self._delimiter or "/"
-        plain = self._joined(local)
         if local == INBOX:
-            yield plain
+            yield self._joined(local)
         if self._local_rules.nametrans is not None:
-            for mark in dict.fromkeys((self._local_sep, joint)):
-                seen = mark.join(local.parts)
-                result = called(self._local_rules.nametrans, seen, "the local nametrans", f"local folder {seen!r}")
-                if not isinstance(result, str):
-                    told = f"the local nametrans gives {result!r} for local folder {seen!r}; it must give a text"
-                    raise FolderRulesRefused(told)
-                yield result.replace(mark, joint)
+            yield from self._by_local_nametrans(FolderName(self._local.ruled(local.parts)))
+        plains = [self._joined(name) for name in self._meanings(local)]
+        for plain in plains:
+            yield from self._before_renaming(plain)
+        for plain in plains:
+            yield from self._before_stripping(plain)
+
+    def _by_local_nametrans(self, local: FolderName) -> Iterator[str]:
+        joint = self._delimiter or "/"
+        assert self._local_rules.nametrans is not None
+        for mark in dict.fromkeys((self._local_sep, joint)):
+            seen = mark.join(local.parts)
+            result = called(self._local_rules.nametrans, seen, "the local nametrans", f"local folder {seen!r}")
+            if not isinstance(result, str):
+                told = f"the local nametrans gives {result!r} for local folder {seen!r}; it must give a text"
+                raise FolderRulesRefused(told)
+            yield result.replace(mark, joint)
+
+    def _before_renaming(self, plain: str) -> Iterator[str]:
         for old, new in sorted(self._renames.items(), key=lambda pair: -len(pair[1])):
             if self._is_at_or_below(plain, new):
                 yield self._strip + old + plain[len(new) :]
                 yield old + plain[len(new) :]
+
+    def _before_stripping(self, plain: str) -> Iterator[str]:
         if self._strip:
             yield self._strip + plain
         if self._prefix:
             yield self._coded(self._prefix) + plain
         yield plain
 
+    def _meanings(self, local: FolderName) -> tuple[FolderName, ...]:
+        """What a local name means on the other side, before the remote rules are undone: the likeliest first."""
+        return tuple(dict.fromkeys((FolderName(self._local.plain(local.parts)), local)))
+
     def _as_remote(self, text: str, local: FolderName) -> FolderName | None:
         """The remote folder of that name. A part of an unchanged name that holds the separator is left whole."""
-        parts = local.parts if text == self._joined(local) else self._split(text)
+        whole = (name.parts for name in self._meanings(local) if text == self._joined(name))
+        parts = next(whole, None) or self._split(text)
         if not self._utf8:
             try:
                 parts = tuple(map(self._decode, parts))
@@ -220,7 +262,12 @@ class NameMap:
     def _no_way_back(self, local: FolderName, tried: Sequence[str]) -> str:
         ways = ", ".join(f"{text!r} ({self._fate(text, local)})" for text in tried)
         name = self.local_text(local)
-        return f"local folder {name!r} has no name on the server that leads back to it: tried {ways}; {_AMEND_BACK}"
+        advice = (
+            _AMEND_BACK
+            if self._between_servers
+            else f"if it is no mail folder, move its directory away; else {_AMEND_BACK}"
+        )
+        return f"local folder {name!r} has no remote name that leads back to it: tried {ways}; {advice}"
 
     def _fate(self, text: str, local: FolderName) -> str:
         remote = self._as_remote(text, local)
@@ -255,7 +302,7 @@ class NameMap:
         known = {text for folder in remote for text in self._spellings(folder, self.remote_text(folder))}
         unknown = [name for spelt, name in self._only.items() if spelt not in known]
         listed = "; `postboat folders` lists them"
-        return [f"there is no folder {name!r} on the server{_did_you_mean(name, known) or listed}" for name in unknown]
+        return [f"there is no remote folder {name!r}{_did_you_mean(name, known) or listed}" for name in unknown]
 
     def _is_named(self, remote: FolderName, text: str) -> bool:
         return any(spelling in self._only for spelling in self._spellings(remote, text))
@@ -276,9 +323,10 @@ class NameMap:
 
 
 _AMEND = "amend nametrans, rename or strip_prefix, or leave a folder out with folderfilter or exclude"
+_NO_MAIL = "if it is no mail folder, move its directory away; else "
 _AMEND_BACK = (
-    "if it is no mail folder, move its directory away; else give the local repository a nametrans that undoes "
-    "the remote one or a folderfilter that leaves it out, or set createfolders of the remote to no"
+    "give the local repository a nametrans that undoes the remote one or a folderfilter that leaves it out, "
+    "or set createfolders of the remote to no"
 )
 
 

@@ -210,7 +210,7 @@ def test_a_failing_filter_is_told_with_the_folder():
 def test_a_mapping_that_cannot_be_inverted_is_refused_with_both_names():
     both = names(FolderRules(nametrans=lambda n: "remote." + n))
     (problem,) = both.prove([name("a")], [name("remote.a"), name("new")])
-    assert "local folder 'new' has no name on the server" in problem
+    assert "local folder 'new' has no remote name" in problem
     assert "'new' (would be called 'remote.new' locally)" in problem
     assert both.remote_name(name("new")) is None
 
@@ -239,7 +239,7 @@ def test_only_the_named_folders_are_synced_whatever_the_remote_filters_say():
 
 def test_an_unknown_named_folder_is_told():
     (problem,) = names(only=["Archve"]).prove([INBOX, name("Archive")], [])
-    assert problem == "there is no folder 'Archve' on the server; did you mean 'Archive'?"
+    assert problem == "there is no remote folder 'Archve'; did you mean 'Archive'?"
 
 
 def test_a_named_folder_may_be_one_that_is_only_here_yet():
@@ -307,3 +307,115 @@ def test_folders_are_shown_as_the_rules_of_their_side_see_them():
     assert (shown.remote_text(name("a.b")), shown.local_text(name("a.b"))) == ("a.b", "a/b")
     encoded = names(FolderRules(utf8foldernames=False), encode=lambda text: text.replace("ü", "&APw-"))
     assert encoded.remote_text(name("Entwürfe")) == "Entw&APw-rfe"
+
+
+def between(remote, local, remote_rules=NONE, local_rules=NONE):
+    """Names between servers of the kinds "courier" (`INBOX.`) and "dovecot" (`/`, no prefix)."""
+    kinds = {"courier": (".", "INBOX."), "dovecot": ("/", ""), "flat": (None, "")}
+    (sep, prefix), (delimiter, namespace) = kinds[local], kinds[remote]
+    return NameMap(
+        remote_rules, local_rules, delimiter, namespace, local_sep=sep, local_prefix=prefix, between_servers=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("remote", "local", "there", "here"),
+    [
+        ("courier", "dovecot", "INBOX.Lists.a", "Lists/a"),
+        ("courier", "dovecot", "INBOX", "INBOX"),
+        ("courier", "dovecot", "INBOX.INBOX.a", "INBOX/a"),
+        ("dovecot", "courier", "Lists/a", "INBOX.Lists.a"),
+        ("dovecot", "courier", "INBOX", "INBOX"),
+        ("dovecot", "courier", "INBOX/a", "INBOX.INBOX.a"),
+        ("courier", "courier", "INBOX.Lists.a", "INBOX.Lists.a"),
+        ("courier", "courier", "INBOX.INBOX", "INBOX.INBOX"),
+        ("dovecot", "dovecot", "Lists/a.b", "Lists/a.b"),
+    ],
+)
+def test_namespaces_and_separators_of_two_servers_are_translated_both_ways(remote, local, there, here):
+    both = between(remote, local)
+    mark = {"courier": ".", "dovecot": "/"}
+    far, near = name(there, mark[remote]), name(here, mark[local])
+    assert both.local_name(far) == near
+    assert both.remote_name(near) == far
+    assert (both.remote_text(far), both.local_text(near)) == (there, here)
+    assert both.prove([INBOX, far], [INBOX, near]) == []
+
+
+def test_a_folder_that_would_be_the_other_servers_inbox_is_refused_with_both_names():
+    (problem,) = between("courier", "dovecot").prove([INBOX, name("INBOX.INBOX")], [])
+    assert problem.startswith("remote folders 'INBOX' and 'INBOX.INBOX' would both be called 'INBOX' locally")
+    (problem,) = between("courier", "dovecot").prove([INBOX, name("INBOX.Inbox.a")], [])
+    assert problem.startswith("remote folder 'INBOX.Inbox.a' has no local name that leads back to it; amend nametrans")
+
+
+def test_a_level_that_holds_the_other_servers_separator_stays_one_level():
+    dotted, slashed = FolderName.of("john.doe"), FolderName.of("INBOX", "a/b")
+    up, down = between("dovecot", "courier"), between("courier", "dovecot")
+    assert up.local_name(dotted) == FolderName.of("INBOX", "john.doe")
+    assert up.remote_name(FolderName.of("INBOX", "john.doe")) == dotted
+    assert up.remote_name(slashed) == FolderName.of("a/b")
+    assert down.local_name(slashed) == FolderName.of("a/b")
+    assert down.remote_name(FolderName.of("john.doe")) == FolderName.of("john.doe")
+    assert up.prove([dotted, name("john/doe", "/")], []) == []
+
+
+def test_a_rule_may_write_the_local_separator_as_offlineimaps_may():
+    rules = FolderRules(nametrans=lambda folder: folder if folder == "INBOX" else "INBOX." + folder)
+    both = between("dovecot", "courier", rules, FolderRules(nametrans=courier))
+    assert both.local_name(name("Lists/a", "/")) == name("INBOX.Lists.a")
+    assert both.remote_name(name("INBOX.Lists.a")) == name("Lists/a", "/")
+    assert both.local_name(FolderName.of("john.doe")).parts == ("INBOX", "INBOX.john.doe")
+    assert both.prove([INBOX, name("Lists/a", "/")], [INBOX, name("INBOX.new.x")]) == []
+
+
+def test_what_offlineimap_says_of_courier_at_home_is_understood():
+    remote = FolderRules(nametrans=courier)
+    both = between("courier", "dovecot", remote, FolderRules(nametrans=lambda n: n if n == "INBOX" else "INBOX." + n))
+    assert both.local_name(name("INBOX.Lists.a")) == name("Lists.a")
+    assert both.remote_name(name("Lists.a")) == name("INBOX.Lists.a")
+    assert both.remote_name(INBOX) == INBOX
+
+
+def test_a_prefix_that_a_rule_has_put_there_is_not_put_there_again():
+    rules = FolderRules(rename={"Sent Items": "INBOX/Sent", "Junk": "Spam"})
+    both = between("dovecot", "courier", rules)
+    assert both.local_name(name("Sent Items", "/")) == name("INBOX.Sent")
+    assert both.local_name(name("Junk", "/")) == name("INBOX.Spam")
+    assert both.remote_name(name("INBOX.Sent")) == name("Sent Items", "/")
+    assert both.remote_name(name("INBOX.Spam")) == name("Junk", "/")
+
+
+def test_the_rules_of_a_local_server_lead_from_its_names_to_the_other_sides():
+    rules = FolderRules(strip_prefix="INBOX.", rename={"Gesendet": "Sent"}, folderfilter=lambda n: n != "INBOX.Spam")
+    both = between("dovecot", "courier", local_rules=rules)
+    for here, there in {"INBOX.Gesendet.2024": "Sent/2024", "INBOX.a": "a", "INBOX": "INBOX"}.items():
+        assert both.remote_name(name(here)) == name(there, "/")
+        assert both.local_name(name(there, "/")) == name(here)
+    assert not both.wanted(name("Spam", "/"))
+    (problem,) = both.prove([name("Gesendet", "/")], [])
+    assert "remote folder 'Gesendet' has no local name that leads back to it" in problem
+
+
+def test_rules_of_local_maildirs_work_as_those_of_servers():
+    both = names(NONE, FolderRules(rename={"Gesendet": "Sent"}), delimiter="/", local_sep=".")
+    assert both.local_name(name("Sent/a", "/")) == name("Gesendet.a")
+    assert both.remote_name(name("Gesendet.a")) == name("Sent/a", "/")
+
+
+def test_maildirs_never_lose_or_get_a_namespace():
+    both = names(prefix="INBOX.", local_prefix="INBOX.", local_sep=".")
+    assert both.local_name(name("INBOX.a")) == name("INBOX.a")
+    assert both.local_name(name("b")) == name("b")
+    assert both.remote_name(name("b")) == name("b")
+
+
+def test_a_folder_outside_the_local_servers_namespace_is_told():
+    (problem,) = between("dovecot", "courier").prove([INBOX], [name("shared.x")])
+    assert problem.startswith("local folder 'shared.x' has no remote name that leads back to it")
+    assert "directory" not in problem
+
+
+def test_a_server_without_hierarchy_keeps_all_levels_apart():
+    assert between("dovecot", "flat").local_name(name("a/b", "/")) == name("a/b", "/")
+    assert between("flat", "dovecot").local_name(FolderName.of("a/b")) == FolderName.of("a/b")
