@@ -1,4 +1,4 @@
-"""Gives the password of an account: from the configuration, systemd, netrc, or by asking; never shows it."""
+"""Gives the password of an account's server: from the configuration, systemd, netrc, or by asking; never shows it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from postboat.config.netrc import find_login
 from postboat.config.schema import Secret
 from postboat.errors import SignInRefused
+from postboat.model import Side
 
 if TYPE_CHECKING:
     from postboat.config.schema import ServerConfig
@@ -29,9 +30,13 @@ class Question(str):
     user: str
     refusal: str
 
-    def __new__(cls, account: str, user: str, host: str, refusal: str) -> Self:
-        """Word the question; `refusal` is what the server said to the password before, or ""."""
-        asked = f"Password for {user} on {host} (account {account}): "
+    def __new__(cls, account: str, user: str, host: str, refusal: str, repository: str = "") -> Self:
+        """Word the question; `refusal` is what the server said to the password before, or "".
+
+        `repository` is named where the account has another server, too.
+        """
+        which = f"account {account}, repository {repository}" if repository else f"account {account}"
+        asked = f"Password for {user} on {host} ({which}): "
         self = super().__new__(cls, f"{refusal}\n{asked}" if refusal else asked)
         self.account, self.user, self.refusal = account, user, refusal
         return self
@@ -46,23 +51,25 @@ Credentials = tuple[str, Secret]
 class PasswordGiver:
     """Called for user name and password before each sign-in; called again with the server's words after a refusal.
 
-    The first password is kept for all connections of the account. After a refusal its source is asked once more, in
+    The first password is kept for all connections to the server. After a refusal its source is asked once more, in
     case it has another one by now; the prompt is repeated with the refusal. When there is nothing else to try, the
-    answer is None. Raises `SignInRefused` when there is no password at all.
+    answer is None. Raises `SignInRefused` when there is no password at all. `side` is which of its account's servers it
+    is, where both sides are one; None where there is only this one.
     """
 
     def __init__(
         self,
         account: str,
-        remote: ServerConfig,
+        server: ServerConfig,
         prompter: Prompter | None = None,
         prompting: asyncio.Lock | None = None,
         *,
+        side: Side | None = None,
         eval_seconds: float = EVAL_SECONDS,
         netrc: tuple[Path, ...] | None = None,
     ) -> None:
-        self._account, self._remote, self._prompter = account, remote, prompter
-        self._prompting = prompting or asyncio.Lock()
+        self._account, self._server, self._prompter = account, server, prompter
+        self._side, self._prompting = side, prompting or asyncio.Lock()
         self._eval_seconds, self._netrc = eval_seconds, netrc
         self._finding = asyncio.Lock()
         self._current: Credentials | None = None
@@ -99,7 +106,7 @@ class PasswordGiver:
             return user, secret
         how = "run it on a terminal, with a user interface that asks (tty, blinkenlights, tk)"
         if "INVOCATION_ID" in os.environ:  # systemd's mark on a service, which has none
-            how = f"give the service a credential postboat.{self._account} (LoadCredential=)"
+            how = f"give the service a credential postboat.{self._credentials[0]} (LoadCredential=)"
         how = f"set remotepass, remotepassfile or remotepasseval, add an entry to ~/.netrc, or {how}"
         none = "no password" if self._prompter is None else "no password was given"
         raise SignInRefused(f"{none} for {user} on {self._host}: {how}")
@@ -119,43 +126,50 @@ class PasswordGiver:
 
     async def _find(self, user: str) -> Secret | None:
         """Look where no person is needed."""
-        sources = self._remote.password
+        sources = self._server.password
         if sources.remotepasseval is not None:
             return await self._evaluate()
         if sources.remotepass is not None:
             return sources.remotepass
         if sources.remotepassfile is not None:
             return await asyncio.to_thread(_first_line, "remotepassfile", sources.remotepassfile)
-        if (credential := credential_of(self._account)) is not None:
+        if (credential := next(filter(None, map(credential_of, self._credentials)), None)) is not None:
             return await asyncio.to_thread(_first_line, "credential", credential)
         return self._from_netrc(user)
 
     @property
+    def _credentials(self) -> tuple[str, ...]:
+        """Names of systemd's credentials, the likeliest first. The account's own is never told to its local server."""
+        named = f"{self._account}.{self._server.name}"
+        return {None: (self._account,), Side.REMOTE: (named, self._account), Side.LOCAL: (named,)}[self._side]
+
+    @property
     def _host(self) -> str:
-        return self._remote.remotehost or self._remote.name
+        return self._server.remotehost or self._server.name
 
     def _user(self) -> str:
-        if self._remote.remoteuser:
-            return self._remote.remoteuser
-        login = find_login(self._remote.remotehost, files=self._netrc)
+        if self._server.remoteuser:
+            return self._server.remoteuser
+        login = find_login(self._server.remotehost, files=self._netrc)
         if login is None:
             raise SignInRefused(f"no user name for {self._host}: set remoteuser, or add an entry to ~/.netrc")
         return login.user
 
     def _from_netrc(self, user: str) -> Secret | None:
-        login = find_login(self._remote.remotehost, user, files=self._netrc)
+        login = find_login(self._server.remotehost, user, files=self._netrc)
         return login.password if login is not None else None
 
     async def _ask(self, user: str, refusal: str) -> Secret | None:
         if self._prompter is None:
             return None
-        question = Question(self._account, user, self._host, _printable(refusal))
+        repository = self._server.name if self._side is not None else ""
+        question = Question(self._account, user, self._host, _printable(refusal), repository)
         async with self._prompting:
             answer = await self._prompter(question)
         return answer if answer is not None and answer.reveal() else None
 
     async def _evaluate(self) -> Secret:
-        evaluate = self._remote.password.remotepasseval
+        evaluate = self._server.password.remotepasseval
         assert evaluate is not None
         from postboat.config.own_thread import in_own_thread  # here, since few passwords are found by Python
 
@@ -175,15 +189,15 @@ class PasswordGiver:
         return Secret(text)
 
     def _eval_failed(self, what: str) -> SignInRefused:
-        return SignInRefused(f"remotepasseval of {self._remote.name}: {what}")
+        return SignInRefused(f"remotepasseval of {self._server.name}: {what}")
 
 
-def credential_of(account: str) -> Path | None:
-    """Find the password that systemd hands to a service as `postboat.ACCOUNT` (LoadCredential=, systemd.exec(5))."""
+def credential_of(name: str) -> Path | None:
+    """Find the password that systemd hands to a service as `postboat.NAME` (LoadCredential=, systemd.exec(5))."""
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    if not directory or "/" in account or "\0" in account:
+    if not directory or "/" in name or "\0" in name:
         return None
-    path = Path(directory) / f"postboat.{account}"
+    path = Path(directory) / f"postboat.{name}"
     return path if path.is_file() else None
 
 

@@ -12,6 +12,7 @@ import pytest
 from postboat.config.schema import PasswordSources, Secret, ServerConfig
 from postboat.config.secrets import PasswordGiver
 from postboat.errors import SignInRefused
+from postboat.model import Side
 
 REMOTE = ServerConfig(name="R", remotehost="imap.example.org", remoteuser="me")
 
@@ -323,3 +324,78 @@ async def test_a_cancelled_prompt_leaves_the_lock_to_others():
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await password(giver(Prompt("typed"), lock=lock)) == "typed"
+
+
+LOCAL = ServerConfig(name="L", remotehost="localhost", remoteuser="me")
+
+
+def givers(prompter=None, *, local=LOCAL, remote=REMOTE, netrc=()):
+    """For both servers of one account."""
+    lock = asyncio.Lock()
+    return {
+        side: PasswordGiver("A", server, prompter, lock, side=side, netrc=netrc)
+        for side, server in ((Side.REMOTE, remote), (Side.LOCAL, local))
+    }
+
+
+async def test_the_passwords_of_two_servers_are_asked_for_by_repository_and_one_after_the_other():
+    typed = asyncio.Event()
+    asked = []
+
+    async def prompter(question):
+        asked.append(question)
+        await typed.wait()
+        return Secret("x")
+
+    tasks = [asyncio.create_task(password(give)) for give in givers(prompter).values()]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert asked == ["Password for me on imap.example.org (account A, repository R): "]
+    typed.set()
+    await asyncio.gather(*tasks)
+    assert asked[1:] == ["Password for me on localhost (account A, repository L): "]
+
+
+async def test_each_server_has_the_password_of_its_own_repository():
+    local = replace(LOCAL, password=PasswordSources(remotepass=Secret("near")))
+    remote = replace(REMOTE, password=PasswordSources(remotepass=Secret("far")))
+    both = givers(local=local, remote=remote)
+    assert (await password(both[Side.LOCAL]), await password(both[Side.REMOTE])) == ("near", "far")
+
+
+async def test_netrc_has_a_password_for_each_host(tmp_path):
+    path = tmp_path / ".netrc"
+    path.write_text("machine localhost login me password near\nmachine imap.example.org login me password far\n")
+    both = givers(netrc=(path,))
+    assert (await password(both[Side.LOCAL]), await password(both[Side.REMOTE])) == ("near", "far")
+
+
+async def test_netrc_tells_two_users_of_one_host_apart(tmp_path):
+    path = tmp_path / ".netrc"
+    path.write_text("machine one login you password far\nmachine one login me password near\n")
+    both = givers(
+        local=replace(LOCAL, remotehost="one"),
+        remote=replace(REMOTE, remotehost="one", remoteuser="you"),
+        netrc=(path,),
+    )
+    assert (await password(both[Side.LOCAL]), await password(both[Side.REMOTE])) == ("near", "far")
+
+
+async def test_systemds_credential_of_the_account_is_never_told_to_its_local_server(tmp_path, monkeypatch):
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("INVOCATION_ID", "x")
+    (tmp_path / "postboat.A").write_text("far")
+    both = givers()
+    assert await password(both[Side.REMOTE]) == "far"
+    with pytest.raises(SignInRefused, match=r"no password for me on localhost: .* a credential postboat\.A\.L \("):
+        await password(both[Side.LOCAL])
+    (tmp_path / "postboat.A.L").write_text("near")
+    (tmp_path / "postboat.A.R").write_text("newer")
+    both = givers()
+    assert (await password(both[Side.LOCAL]), await password(both[Side.REMOTE])) == ("near", "newer")
+
+
+async def test_a_failing_expression_is_told_with_its_repository():
+    local = replace(LOCAL, password=PasswordSources(remotepasseval=lambda: 1 / 0))
+    with pytest.raises(SignInRefused, match="remotepasseval of L: ZeroDivisionError"):
+        await password(givers(local=local)[Side.LOCAL])
