@@ -267,12 +267,14 @@ class AccountRests(AccountEvent):
 
 @dataclass(frozen=True, slots=True)
 class ServerWatched(AccountEvent):
-    """How changes on the server are noticed from now on."""
+    """How changes on a server are noticed from now on."""
 
     how: str
     """`notify` (all folders), `idle` (some, the rest at each refresh), or `poll` (at each refresh)."""
     folders: tuple[str, ...] = ()
     """With `idle`: which."""
+    side: SideName = "remote"
+    """The side ("remote" or "local") that is the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +285,8 @@ class DiskWatched(AccountEvent):
     """`inotify` or `poll`."""
     reason: str = ""
     """Why it is polled."""
+    side: SideName = "local"
+    """The side ("remote" or "local") that the Maildirs are."""
 
 
 @dataclass(frozen=True, slots=True)

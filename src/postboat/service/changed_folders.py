@@ -36,8 +36,8 @@ class ChangedFolders:
     """Folders under way. With `dry_run` they are looked at, and what is due shown.
 
     A `guard` that is given remembers what was deleted before; else only what is deleted by one call of `sync` counts.
-    `touched` says what happened in local folders since they were last looked at, where that is known, and that these
-    are not all folders, `unheard` on which sides nobody tells of the others: `sync` raises `NotEnough` as
+    `touched` says what happened in Maildirs since they were last looked at, where that is known, and that these are
+    not all folders, `unheard` on which sides nobody tells of the others: `sync` raises `NotEnough` as
     `sync_all` says.
     """
 
@@ -50,7 +50,7 @@ class ChangedFolders:
         options: RunOptions,
         *,
         guard: Guard | None = None,
-        touched: Mapping[FolderTask, Touched | None] | None = None,
+        touched: Mapping[FolderTask, Mapping[Side, Touched | None]] | None = None,
         unheard: Collection[Side] = (),
     ) -> None:
         self._parts, self._ledger, self._tree, self._publish = parts, ledger, tree, publish
@@ -123,7 +123,7 @@ class ChangedFolders:
             self._tree.lists[side],
             glimpse=None if again else self._tree.trusted_glimpse(task, side),
             alone=again,
-            touched=None if again or not self._touched else self._touched.get(task),
+            touched=None if again or not self._touched else self._touched.get(task, {}).get(side),
             told=scans.of(side),
         )
 

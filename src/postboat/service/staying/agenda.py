@@ -1,8 +1,8 @@
 """What an account has to do, and when. Pure: `now` is seconds on a clock that goes on while the machine sleeps.
 
-Three things make an account due: somebody asked, something was heard (from the server or the disk), or it is time for
-a refresh. What was heard waits until it is quiet for a moment. A failure puts everything off, but not what was asked;
-one of some folders only these.
+Three things make an account due: somebody asked, something was heard (from a server or the disk), or it is time for a
+refresh. What was heard waits until it is quiet for a moment. A failure puts everything off, but not what was asked; one
+of some folders only these.
 """
 
 from __future__ import annotations
@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from postboat.maildir.touched import Touched
-    from postboat.model import FolderName
+    from postboat.model import FolderName, Side
     from postboat.service.staying.pace import Pace
+
+    Mailbox = tuple[Side, str]
+    """A mailbox of a server, by its wire name."""
+    Place = tuple[Side, FolderName]
+    """A folder on one side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +33,17 @@ class Work:
     """All folders of both sides are looked at; what follows is part of that."""
     asked: bool = False
     """Whether the user waits for it."""
-    mailboxes: frozenset[str] = frozenset()
-    """Wire names of those in which the server says that something happened."""
-    touched: Mapping[FolderName, Touched | None] = field(default_factory=dict)
-    """Local folders in which something happened, with what is known of it; None: nothing, so that all is looked at."""
+    named: frozenset[str] = frozenset()
+    """Folders that the user asked for, as events name them."""
+    mailboxes: frozenset[Mailbox] = frozenset()
+    """Those in which a server says that something happened."""
+    touched: Mapping[Place, Touched | None] = field(default_factory=dict)
+    """Maildirs in which something happened, with what is known of it; None: nothing, so that all is looked at."""
 
     @property
     def is_any(self) -> bool:
         """Whether there is anything to do."""
-        return bool(self.everything or self.mailboxes or self.touched)
+        return bool(self.everything or self.named or self.mailboxes or self.touched)
 
 
 class Agenda:
@@ -46,22 +53,28 @@ class Agenda:
         self._interval, self._pace = interval, pace
         self._everything = True
         self._asked = False
-        self._mailboxes: set[str] = set()
-        self._touched: dict[FolderName, Touched | None] = {}
+        self._named: set[str] = set()
+        self._mailboxes: set[Mailbox] = set()
+        self._touched: dict[Place, Touched | None] = {}
         self._first_heard: float | None = None
         self._quiet_at = 0.0
         self._refresh_at: float | None = None
         self._not_before: float | None = None
         self._again_at: float | None = None
         """When all is looked at again because some folders failed."""
-        self._failing: set[str | FolderName] = set()
-        """These, by wire and by local names: what is heard of them waits until then."""
+        self._failing: set[Mailbox | Place] = set()
+        """These, by all that is heard of them: it waits until then."""
         self._paused = False
 
     @property
     def paused(self) -> bool:
         """Whether only what is asked for is done."""
         return self._paused
+
+    @property
+    def waits(self) -> bool:
+        """Whether a failure puts everything off."""
+        return self._not_before is not None
 
     @property
     def is_put_off(self) -> bool:
@@ -78,29 +91,30 @@ class Agenda:
         self._everything = self._asked = True
         self._not_before = None
 
-    def ask_for(self, mailboxes: Iterable[str]) -> None:
-        """Do these mailboxes now, by their wire names, whatever failed before."""
-        self._mailboxes.update(mailboxes)
+    def ask_for(self, folders: Iterable[str]) -> None:
+        """Do these folders now, named as events name them, whatever failed before."""
+        self._named.update(folders)
         self._asked, self._not_before = True, None
 
     def look_at_everything(self) -> None:
         """Look at all folders as soon as may be: something happened of which nobody knows where."""
         self._everything = True
 
-    def heard_server(self, mailboxes: Iterable[str], now: float) -> None:
-        """Note mailboxes in which something happened, by their wire names."""
-        if news := set(mailboxes) - self._failing:
+    def heard_server(self, side: Side, mailboxes: Iterable[str], now: float) -> None:
+        """Note mailboxes of a server in which something happened, by their wire names."""
+        if news := {(side, mailbox) for mailbox in mailboxes} - self._failing:
             self._mailboxes |= news
             self._heard(now, self._pace.settle_server)
 
-    def heard_disk(self, folder: FolderName, touched: Touched | None, now: float) -> None:
-        """Note a local folder in which something happened; None when it is not known what."""
-        if folder in self._failing:
+    def heard_disk(self, side: Side, folder: FolderName, touched: Touched | None, now: float) -> None:
+        """Note a Maildir in which something happened; None when it is not known what."""
+        place = side, folder
+        if place in self._failing:
             return
-        if folder in self._touched:
-            known = self._touched[folder]
+        if place in self._touched:
+            known = self._touched[place]
             touched = known.merged(touched) if known is not None and touched is not None else None
-        self._touched[folder] = touched
+        self._touched[place] = touched
         self._heard(now, self._pace.settle_disk)
 
     def pause(self) -> None:
@@ -115,8 +129,8 @@ class Agenda:
         """Do everything again at `until`, and nothing before unless asked."""
         self._everything, self._not_before = True, until
 
-    def failed_in(self, folders: Iterable[str | FolderName], until: float) -> None:
-        """Do everything again at `until`, and nothing in these folders, by wire or local names, before unless asked."""
+    def failed_in(self, folders: Iterable[Mailbox | Place], until: float) -> None:
+        """Do everything again at `until`, and nothing in these folders before unless asked."""
         self._failing.update(folders)
         self._again_at = until
 
@@ -147,8 +161,10 @@ class Agenda:
     def take(self, now: float) -> Work:
         """Take all there is to do now off the list."""
         everything = self._everything or any(at is not None and now >= at for at in (self._refresh_at, self._again_at))
-        work = Work(everything, self._asked, frozenset(self._mailboxes), dict(self._touched))
+        named, mailboxes = frozenset(self._named), frozenset(self._mailboxes)
+        work = Work(everything, self._asked, named, mailboxes, dict(self._touched))
         self._everything = self._asked = False
+        self._named.clear()
         self._mailboxes.clear()
         self._touched.clear()
         self._first_heard = self._not_before = None

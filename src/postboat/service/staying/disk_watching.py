@@ -1,4 +1,4 @@
-"""Takes what the disk tells of an account's Maildirs to its agenda."""
+"""Takes what the disk tells of one side's Maildirs to the account's agenda."""
 
 from __future__ import annotations
 
@@ -12,29 +12,28 @@ if TYPE_CHECKING:
 
     from postboat.events import Publish
     from postboat.maildir.touched import Touched
-    from postboat.model import FolderName
-    from postboat.service.assemble import AccountParts
-    from postboat.service.staying.pace import Pace
+    from postboat.model import FolderName, Side
+    from postboat.service.shores.maildirs import MaildirShore
 
 
 class Hearer(Protocol):
     """Whoever acts on it."""
 
-    def touched(self, folder: FolderName, what: Touched | None) -> None:
-        """Files of a folder changed; None: it is not known which."""
+    def touched(self, side: Side, folder: FolderName, what: Touched | None) -> None:
+        """Files of a side's folder changed; None: it is not known which."""
         ...
 
-    def disk_gap(self) -> None:
+    def gap(self) -> None:
         """Folders came and went, or nobody listened for a while."""
         ...
 
 
 class DiskWatching:
-    """The watch of an account's Maildirs (`maildir.watch.DiskListener`)."""
+    """The watch of a tree of Maildirs (`maildir.watch.DiskListener`). `poll_every` is in seconds."""
 
-    def __init__(self, parts: AccountParts, tell: Publish, hearer: Hearer, pace: Pace) -> None:
-        self._name, self._tell, self._hearer = parts.name, tell, hearer
-        self._watch = DiskWatch(parts.store, self, poll_every=pace.poll_disk)
+    def __init__(self, shore: MaildirShore, account: str, tell: Publish, hearer: Hearer, *, poll_every: float) -> None:
+        self._side, self._name, self._tell, self._hearer = shore.side, account, tell, hearer
+        self._watch = DiskWatch(shore.store, self, poll_every=poll_every)
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -50,20 +49,20 @@ class DiskWatching:
 
     def watched(self, how: str, reason: str) -> None:
         """Take how the disk is watched."""
-        self._tell(DiskWatched(self._name, how, reason))
+        self._tell(DiskWatched(self._name, how, reason, self._side.value))
 
     def touched(self, folder: FolderName, names: Touched) -> None:
         """Take which files changed."""
-        self._hearer.touched(folder, names)
+        self._hearer.touched(self._side, folder, names)
 
     def unsure(self, folders: frozenset[FolderName] | None) -> None:
         """Take that something happened, and that it is not known what; None: not even where."""
         if folders is None:
-            self._hearer.disk_gap()
+            self._hearer.gap()
             return
         for folder in folders:
-            self._hearer.touched(folder, None)
+            self._hearer.touched(self._side, folder, None)
 
     def restructured(self) -> None:
         """Take that Maildirs came or went."""
-        self._hearer.disk_gap()
+        self._hearer.gap()

@@ -2,7 +2,7 @@
 
     wait until something is due → stand at the watch → sync what is due → rest
 
-What is due is on the `Agenda`; the watches of server and disk put it there. A failure puts everything off for a while
+What is due is on the `Agenda`; the watches of servers and disks put it there. A failure puts everything off for a while
 and is told once. Nothing here ever gives up.
 """
 
@@ -27,10 +27,9 @@ from postboat.ledger.lock import unlocked
 from postboat.service.staying.agenda import Agenda, Work
 from postboat.service.staying.backoff import Backoff
 from postboat.service.staying.deletions import Deletions
-from postboat.service.staying.disk_watching import DiskWatching
-from postboat.service.staying.server_watching import ServerWatching
 from postboat.service.staying.syncs import Syncs
 from postboat.service.staying.turns import Turns
+from postboat.service.staying.watches import Watches
 from postboat.service.supervisor import INTERNAL_ERROR, in_words
 from postboat.values import dataclass
 
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
     from postboat.events import Event, Publish
     from postboat.maildir.touched import Touched
-    from postboat.model import FolderName
+    from postboat.model import FolderName, Side
     from postboat.service.assemble import AccountParts
     from postboat.service.hooks.hooks import Hooks
     from postboat.service.machine.network import NetworkNews
@@ -77,27 +76,17 @@ class Keeper:
         self._backoff = Backoff(pace.first_retry, pace.longest_retry, pace.healthy, surroundings.chance)
         self._publish = surroundings.publish if hooks is None else hooks.publish
         self._spoke = surroundings.now()
-        self._server = ServerWatching(
-            parts,
-            self._tell,
-            heard=self._heard,
-            gap=self._gap,
-            ended=self._server_lost,
-            keepalive=account.remote.keepalive or pace.keepalive,
-        )
-        self._disk = DiskWatching(parts, self._tell, self, pace)
+        self._watches = Watches(parts, self._tell, self, pace)
         self._syncs = Syncs(
-            parts,
-            self._tell,
-            server=self._server if self._holds else None,
-            disk=self._disk,
-            deletions=Deletions(pace.accident),
-            now=surroundings.now,
+            parts, self._tell, watches=self._watches, deletions=Deletions(pace.accident), now=surroundings.now
         )
         self._alarm = asyncio.Event()
         self._errands: set[asyncio.Future[None]] = set()
         self._finishing = False
         self._turns = Turns(surroundings.slots, lambda: unlocked(parts.lock_path))
+        self._is_syncing = False
+        self._lost: Exception | None = None
+        """Why the watch of a server ended during the sync that is under way."""
         self._needs_user = False
         """Whether what failed last is for the user to mend."""
         self._is_told = False
@@ -123,10 +112,9 @@ class Keeper:
 
     def sync_now(self, folders: Sequence[str] = ()) -> None:
         """Sync at once: these folders, named as events name them, or all. Passwords are looked for anew."""
-        self.parts.passwords.forget()
-        wires = self._syncs.wire_names(folders) if folders else None
-        if wires is not None:
-            self._agenda.ask_for(wires)
+        self.parts.forget_passwords()
+        if folders and self._syncs.knows(folders):
+            self._agenda.ask_for(folders)
         else:
             self._agenda.ask()
             if self._hooks is not None:
@@ -163,24 +151,22 @@ class Keeper:
         self._alarm.set()
 
     async def doze(self) -> None:
-        """Prepare for the machine's sleep: let what is under way end, begin nothing, leave the server.
+        """Prepare for the machine's sleep: let what is under way end, begin nothing, leave the servers.
 
         May be cancelled: the connections are cut when the machine wakes.
         """
         self._turns.awake.clear()
         self._alarm.set()
         await self._turns.at_rest.wait()
-        await self._server.stop()
-        await self.parts.pool.release()
+        await self._watches.stop()
 
     def woke(self, why: str) -> None:
         """Make all connections anew and look at everything: they may be dead, and nobody listened."""
         self._turns.awake.set()
-        self._connect_anew(why)
+        self._watches.anew(why)
+        self._look_anew()
 
-    def _connect_anew(self, why: str) -> None:
-        self._server.cancel()
-        self.parts.pool.cut(why)
+    def _look_anew(self) -> None:
         self._agenda.look_at_everything()
         self.hurry()
 
@@ -191,51 +177,46 @@ class Keeper:
         """
         if self._agenda.is_put_off and not self._needs_user:
             self.hurry()
-        if self.parts.pool.has_any_from(news.gone):
-            self._connect_anew("this machine has no longer the address that it had")
-        elif news.gone or news.route_changed:
-            errand = asyncio.ensure_future(self.parts.pool.probe())
+        if self._watches.lose(news.gone, "this machine has no longer the address that it had"):
+            self._look_anew()
+        if news.gone or news.route_changed:
+            errand = asyncio.ensure_future(self._watches.probe())
             self._errands.add(errand)
             errand.add_done_callback(self._errands.discard)
 
-    # What the watches tell
+    # What the watches tell (`watches.Hearer`)
 
-    def _heard(self, mailboxes: frozenset[str]) -> None:
-        self._agenda.heard_server(mailboxes, self._around.now())
+    def heard(self, side: Side, mailboxes: frozenset[str]) -> None:
+        """Something happened in mailboxes of a server."""
+        self._agenda.heard_server(side, mailboxes, self._around.now())
         self._alarm.set()
 
-    def _gap(self) -> None:
+    def touched(self, side: Side, folder: FolderName, what: Touched | None) -> None:
+        """Files of a Maildir changed; None: it is not known which."""
+        self._agenda.heard_disk(side, folder, what, self._around.now())
+        self._alarm.set()
+
+    def gap(self) -> None:
         """Nobody listened for a while, or folders came and went."""
         self._agenda.look_at_everything()
         self._alarm.set()
 
-    def _server_lost(self, failure: Exception) -> None:
-        """The watch of the server ended."""
-        self._fails(failure)
+    def lost(self, side: Side, failure: Exception) -> None:
+        """The watch of a server ended: a failure, unless it is told as part of another, as when a network is gone."""
+        if self._is_syncing:
+            self._lost = failure
+        elif not self._agenda.waits:
+            self._fails(failure)
         self._alarm.set()
-
-    def touched(self, folder: FolderName, what: Touched | None) -> None:
-        """Files of a local folder changed; None: it is not known which."""
-        self._agenda.heard_disk(folder, what, self._around.now())
-        self._alarm.set()
-
-    def disk_gap(self) -> None:
-        """Local folders came and went, or nobody listened for a while."""
-        self._gap()
 
     # The loop
 
     async def run(self) -> None:
-        """Keep the account in step until `finish`, or until cancelled; then leave the server."""
-        pace, every = self._around.pace, self.parts.config.remote.keepalive
+        """Keep the account in step until `finish`, or until cancelled; then leave the servers."""
         try:
             async with asyncio.TaskGroup() as group:
-                watches = []
-                if self.parts.config.autorefresh is not None:
-                    watches.append(group.create_task(self._disk.run(), name=f"disk watch of {self.name}"))
-                if self._holds:
-                    keeping = self.parts.pool.keep_alive(every or pace.keepalive)
-                    watches.append(group.create_task(keeping, name=f"keepalive of {self.name}"))
+                works = self._watches.works().items()
+                watches = [group.create_task(work, name=f"{what} of {self.name}") for what, work in works]
                 try:
                     await self._go_on()
                 finally:
@@ -245,14 +226,10 @@ class Keeper:
             for errand in self._errands:
                 errand.cancel()
             await asyncio.gather(*self._errands, return_exceptions=True)
-            await self._server.stop()
-            await self.parts.pool.close()
+            await self._watches.close()
+            await self.parts.close()
             if self._hooks is not None:
                 await self._hooks.close()
-
-    @property
-    def _holds(self) -> bool:
-        return self.parts.config.remote.holdconnectionopen and self.parts.config.autorefresh is not None
 
     async def _go_on(self) -> None:
         while await self._due():
@@ -286,6 +263,7 @@ class Keeper:
         if self._hooks is not None and work.everything:
             await self._hooks.before()
         outcome: Outcome | None = None
+        self._is_syncing, self._lost = True, None
         try:
             async with self._turns.slot():
                 self._spoke = self._around.now()
@@ -293,10 +271,13 @@ class Keeper:
         except Exception as failure:
             self._fails(failure)
         else:
-            self._succeeds(work, outcome)
+            if self._lost is None:
+                self._succeeds(work, outcome)
+            else:
+                self._fails(self._lost)
         finally:
-            if not self._holds:
-                await self.parts.pool.release()
+            self._is_syncing = False
+            await self._watches.rest()
         if self._hooks is not None:
             await self._hooks.after(work.everything, outcome, time.monotonic() - began)
 
@@ -318,7 +299,7 @@ class Keeper:
         self._needs_user = isinstance(failure, PostboatError) and failure.retry is Retry.NEVER
         if self._needs_user:
             until = now + pace.users_turn
-            self.parts.passwords.forget()
+            self.parts.forget_passwords()
         self._agenda.failed(until)
         reason, code = in_words(failure)
         if code == INTERNAL_ERROR:

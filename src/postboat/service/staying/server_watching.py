@@ -1,46 +1,53 @@
-"""Takes what the server tells by itself to an account's agenda."""
+"""Takes what one server tells by itself to the account's agenda."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from postboat.events import ServerWatched
 from postboat.imap.watch import ServerWatch
 from postboat.imap.wire import utf7
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
     from postboat.events import Publish
-    from postboat.service.assemble import AccountParts
+    from postboat.model import Side
+    from postboat.service.shores.server import ServerShore
 
 AGAIN = 300.0
 """Seconds for which a mailbox that could not be watched is left alone: most that are refused stay so."""
 
 
-class ServerWatching:
-    """The watch of an account's server (`imap.watch.Listener`). It ends with its connection; `stand` begins it anew.
+class Hearer(Protocol):
+    """Whoever acts on it."""
 
-    `heard` is told the wire names of mailboxes in which something happened; `gap`, that something may have happened
-    anywhere; `ended`, why the watch ended by itself after it stood.
+    def heard(self, side: Side, mailboxes: frozenset[str]) -> None:
+        """Something happened in these mailboxes of a side's server, by their wire names."""
+        ...
+
+    def gap(self) -> None:
+        """Something may have happened anywhere."""
+        ...
+
+    def lost(self, side: Side, failure: Exception) -> None:
+        """The watch of a side's server ended by itself after it stood."""
+        ...
+
+
+class ServerWatching:
+    """The watch of one server (`imap.watch.Listener`). It ends with its connection; `stand` begins it anew.
+
+    `keepalive` is in seconds.
     """
 
-    def __init__(
-        self,
-        parts: AccountParts,
-        tell: Publish,
-        *,
-        heard: Callable[[frozenset[str]], None],
-        gap: Callable[[], None],
-        ended: Callable[[Exception], None],
-        keepalive: float,
-    ) -> None:
-        self._parts, self._tell = parts, tell
-        self._heard, self._gap, self._ended = heard, gap, ended
-        remote = parts.config.remote
-        self._names = [_wire(name, utf8=remote.rules.utf8foldernames) for name in remote.idlefolders]
-        self._watch = ServerWatch(parts.pool, self._names, self, keepalive=keepalive)
+    def __init__(self, shore: ServerShore, account: str, tell: Publish, hearer: Hearer, *, keepalive: float) -> None:
+        self._side, self._pool = shore.side, shore.pool
+        self._account, self._tell, self._hearer = account, tell, hearer
+        utf8 = shore.config.rules.utf8foldernames
+        self._names = [_wire(name, utf8=utf8) for name in shore.config.idlefolders]
+        self._watch = ServerWatch(shore.pool, self._names, self, keepalive=keepalive)
         self._task: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
         """Watches that were told to end."""
@@ -67,7 +74,7 @@ class ServerWatching:
         if self._told is None or self._told.how == "notify":
             return False
         was_refused = asyncio.get_running_loop().time() - self._began < AGAIN
-        wanted = frozenset(self._names[: max(1, self._parts.pool.size - 1)]).difference(self._told.folders)
+        wanted = frozenset(self._names[: max(1, self._pool.size - 1)]).difference(self._told.folders)
         return not wanted.isdisjoint(frozenset(existing) - self._existing if was_refused else existing)
 
     async def _is_begun(self) -> bool:
@@ -76,7 +83,9 @@ class ServerWatching:
             await asyncio.gather(*self._ending, return_exceptions=True)
             self._stands.clear()
             self._began = asyncio.get_running_loop().time()
-            self._task = asyncio.create_task(self._watch.run(), name=f"server watch of {self._parts.name}")
+            self._task = asyncio.create_task(
+                self._watch.run(), name=f"watch of the {self._side.value} server of {self._account}"
+            )
             self._task.add_done_callback(self._done)
         task, standing = self._task, asyncio.create_task(self._stands.wait())
         try:
@@ -113,27 +122,27 @@ class ServerWatching:
         failure = task.exception()
         if failure is not None and self._stands.is_set():  # else `stand` raises it
             self._stands.clear()
-            self._ended(failure if isinstance(failure, Exception) else RuntimeError(str(failure)))
+            self._hearer.lost(self._side, failure if isinstance(failure, Exception) else RuntimeError(str(failure)))
 
     # What the watch tells
 
     def armed(self, how: str, folders: tuple[str, ...]) -> None:
         """Take that the server tells all from now on; what happened since it told last is looked for."""
-        told = ServerWatched(self._parts.name, how, folders)
+        told = ServerWatched(self._account, how, folders, self._side.value)
         if told != self._told:
             self._told = told
             self._tell(told)
         if self._stands.is_set():
-            self._gap()
+            self._hearer.gap()
         self._stands.set()
 
     def changed(self, mailboxes: frozenset[str]) -> None:
         """Take where something happened."""
-        self._heard(mailboxes)
+        self._hearer.heard(self._side, mailboxes)
 
     def restructured(self) -> None:
         """Take that mailboxes came and went."""
-        self._gap()
+        self._hearer.gap()
 
     def lost(self) -> None:
         """Take that nothing is told until the watch is armed again."""

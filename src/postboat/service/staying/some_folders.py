@@ -1,13 +1,13 @@
 """The folders in which something was heard to happen, synced without a look at the others.
 
-What the server listed and how folders are called is taken from the last look at everything; of the ledger nothing is,
+What the servers listed and how folders are called is taken from the last look at everything; of the ledger nothing is,
 since other runs may have written to it meanwhile.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postboat.events import AccountStarted
@@ -21,10 +21,9 @@ from postboat.sync.tasks import each
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from postboat.events import Publish
-    from postboat.folder_list import FolderList
     from postboat.ledger.ledger import AccountLedger
     from postboat.ledger.rows import KnownFolder
     from postboat.maildir.touched import Touched
@@ -33,20 +32,23 @@ if TYPE_CHECKING:
     from postboat.service.run_options import RunOptions
     from postboat.service.staying.agenda import Work
     from postboat.service.tree import Tree
-    from postboat.sync.folder_tree import FolderTask
+    from postboat.sync.folder_tree import FolderTask, PairOfNames
     from postboat.sync.guard import Guard
 
+    Untouched = Callable[[Side, FolderName], Touched | None]
+    """Says what to look at in a Maildir of which the disk told nothing."""
+
 AT_ONCE = 16
-"""Local folders that are looked into at the same moment."""
+"""Maildirs that are looked into at the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """Pairs of folders to sync."""
 
-    heard: tuple[FolderTask, ...] = ()
-    """Those in which something happened on the server."""
-    touched: Mapping[FolderTask, Touched | None] = field(default_factory=dict)
+    heard: frozenset[FolderTask]
+    """Those in which something happened on a server, or that were asked for."""
+    touched: Mapping[FolderTask, Mapping[Side, Touched | None]]
     """Those in which something happened on disk, with what happened to their files."""
 
 
@@ -55,16 +57,21 @@ def choose(tree: Tree, work: Work) -> Chosen | None:
 
     What happens in folders that the rules leave out is nobody's business.
     """
-    by_wire = {folder.wire: folder.name for folder in tree.remote.folders}
-    if not (work.mailboxes <= by_wire.keys()):
+    by_wire = {(side, found.wire): (side, found.name) for side in Side for found in tree.lists[side].folders}
+    by_place = {(side, task.on(side)): _as_it_is(task) for task in tree.plan.tasks for side in Side}
+    if not (work.mailboxes <= by_wire.keys() and work.touched.keys() <= by_place.keys()):
         return None
-    by_remote = {task.remote: task for task in tree.plan.tasks}
-    by_local = {task.local: task for task in tree.plan.tasks}
-    heard = [by_remote[name] for wire in sorted(work.mailboxes) if (name := by_wire[wire]) in by_remote]
-    if not (work.touched.keys() <= by_local.keys()):
-        return None
-    touched = {by_local[name]: what for name, what in work.touched.items()}
-    return Chosen(tuple(heard), touched)
+    heard = {by_place[place] for mailbox in work.mailboxes if (place := by_wire[mailbox]) in by_place}
+    heard.update(map(_as_it_is, tree.named(work.named)))
+    touched: dict[FolderTask, dict[Side, Touched | None]] = {}
+    for (side, name), what in work.touched.items():
+        touched.setdefault(by_place[side, name], {})[side] = what
+    return Chosen(frozenset(heard), touched)
+
+
+def _as_it_is(task: FolderTask) -> FolderTask:
+    """A pair now that a look at everything has made what it lacked."""
+    return replace(task, create=None, afresh=False)
 
 
 async def sync_some(
@@ -73,15 +80,15 @@ async def sync_some(
     publish: Publish,
     tree: Tree,
     work: Work,
+    untouched: Untouched,
     *,
     guard: Guard,
-    untouched: Callable[[FolderName], Touched | None],
-    hears_all: bool = True,
+    deaf: Collection[Side] = (),
 ) -> Outcome | None:
     """Sync what the work is about; None when that takes a look at everything. Raises as `account.sync_account`.
 
-    `untouched` says what to look at in a local folder of which the disk told nothing. Unless the server tells of all
-    folders (`hears_all`), what is gone from one is looked for in the others, where that takes no look into each.
+    What is gone from a folder of a server that does not tell of all its folders (`deaf`) is looked for in the others,
+    where that takes no look into each.
     """
     chosen = choose(tree, work)
     if chosen is None:
@@ -89,63 +96,75 @@ async def sync_some(
     began = time.monotonic()
     async with opened(parts, options, publish) as ledger:
         recorded = await read_recorded(parts, ledger)
-        if recorded.root_is_missing:
+        if recorded.missing:
             return None
         known = {(folder.remote, folder.local): folder for folder in recorded.folders}
-        changed = await _changed(parts, ledger, chosen, known)
-        changed |= {task: untouched(task.local) for task in chosen.heard if task not in chosen.touched}
+        changed = chosen.heard | await _changed(parts, ledger, chosen, known)
         if not changed:
             return Outcome()
         publish(AccountStarted(parts.name))
-        now = replace(tree, recorded=recorded, known=known, remote=_as_recorded(tree, changed, known), on_disk={})
-        unheard = {Side.REMOTE} if not hears_all and parts.memory.keeps_modseq else ()
-        folders = ChangedFolders(parts, ledger, now, publish, options, guard=guard, touched=changed, unheard=unheard)
+        order = [task for task in map(_as_it_is, tree.plan.tasks) if task in changed]
+        touched = {task: _touched(parts, task, chosen, untouched) for task in order}
+        now = replace(tree, recorded=recorded, known=known, seen=_assumed(parts, order, known))
+        unheard = {side for side in deaf if parts.servers[side].memory.keeps_modseq}
+        folders = ChangedFolders(parts, ledger, now, publish, options, guard=guard, touched=touched, unheard=unheard)
         try:
-            outcome = await folders.sync([replace(task, create=None, afresh=False) for task in changed])
+            outcome = await folders.sync(order)
         except NotEnough:
             return None
-    tell_finished(parts, outcome, len(changed), time.monotonic() - began, publish)
+    tell_finished(parts, outcome, len(order), time.monotonic() - began, publish)
     return outcome
 
 
 async def _changed(
-    parts: AccountParts,
-    ledger: AccountLedger,
-    chosen: Chosen,
-    known: Mapping[tuple[FolderName, FolderName], KnownFolder],
-) -> dict[FolderTask, Touched | None]:
+    parts: AccountParts, ledger: AccountLedger, chosen: Chosen, known: Mapping[PairOfNames, KnownFolder]
+) -> set[FolderTask]:
     """The folders that were touched, but not those in which nothing differs from what is written down: the disk tells
     of what we did ourselves, too.
     """
-    news: dict[FolderTask, Touched | None] = {}
+    news: set[FolderTask] = set()
 
     async def ask(task: FolderTask) -> None:
-        touched, folder = chosen.touched[task], ledger.folder(task.remote, task.local)
-        validity = known[task.remote, task.local].validity if (task.remote, task.local) in known else {}
-        if touched is not None and task not in chosen.heard and all(validity.get(side) for side in Side):
-            await folder.open({side: validity[side] or "" for side in Side})
-            if not await parts.store.mailbox(task.local, touched=touched).is_news(folder.agreed(Side.LOCAL)):
-                return
-        news[task] = touched
+        folder = known.get((task.remote, task.local))
+        validity = {side: (folder and folder.validity[side]) or "" for side in Side}
+        if not all(validity.values()) or await _is_news(parts, ledger, task, chosen.touched[task], validity):
+            news.add(task)
 
-    await each(list(chosen.touched), ask, width=AT_ONCE)
+    await each(list(chosen.touched.keys() - chosen.heard), ask, width=AT_ONCE)
     return news
 
 
-def _as_recorded(
-    tree: Tree, changed: Mapping[FolderTask, object], known: Mapping[tuple[FolderName, FolderName], KnownFolder]
-) -> FolderList:
-    """The list of remote folders as if it had just told the validities that are recorded: the SELECT proves them."""
-    assumed = dict(_assumed(changed, known))
-    folders = tuple(replace(folder, glimpse=assumed.get(folder.name)) for folder in tree.remote.folders)
-    return replace(tree.remote, folders=folders)
+async def _is_news(
+    parts: AccountParts,
+    ledger: AccountLedger,
+    task: FolderTask,
+    touched: Mapping[Side, Touched | None],
+    validity: Mapping[Side, str],
+) -> bool:
+    """Whether what was touched may differ from what is written down."""
+    folder = ledger.folder(task.remote, task.local)
+    await folder.open(validity)
+    for side, what in touched.items():
+        mailbox = parts.maildirs[side].store.mailbox(task.on(side), touched=what)
+        if what is None or await mailbox.is_news(folder.agreed(side)):
+            return True
+    return False
+
+
+def _touched(parts: AccountParts, task: FolderTask, chosen: Chosen, untouched: Untouched) -> dict[Side, Touched | None]:
+    """What to look at in the Maildirs of a pair."""
+    told = chosen.touched.get(task, {})
+    return {side: told[side] if side in told else untouched(side, task.on(side)) for side in parts.maildirs}
 
 
 def _assumed(
-    changed: Mapping[FolderTask, object], known: Mapping[tuple[FolderName, FolderName], KnownFolder]
-) -> Iterator[tuple[FolderName, Glimpse]]:
-    for task in changed:
+    parts: AccountParts, tasks: Iterable[FolderTask], known: Mapping[PairOfNames, KnownFolder]
+) -> dict[Side, dict[FolderName, Glimpse]]:
+    """What the lists of servers might just have told: the validities that are recorded. The SELECT proves them."""
+    seen: dict[Side, dict[FolderName, Glimpse]] = {side: {} for side in Side}
+    for task in tasks:
         folder = known.get((task.remote, task.local))
-        validity = folder.validity[Side.REMOTE] if folder is not None else None
-        if validity:
-            yield task.remote, Glimpse(validity)
+        for side in parts.servers:
+            if folder is not None and (validity := folder.validity[side]):
+                seen[side][task.on(side)] = Glimpse(validity)
+    return seen

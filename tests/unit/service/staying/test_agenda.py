@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from postboat.model import FolderName
+from postboat.model import FolderName, Side
 from postboat.service.staying.agenda import Agenda
 from postboat.service.staying.pace import Pace
 
 PACE = Pace(settle_server=0.02, settle_disk=0.1, longest_settle=1.0)
 INBOX = FolderName.of("INBOX")
+REMOTE, LOCAL = Side
 
 
 @dataclass
@@ -54,42 +55,54 @@ def test_after_a_sleep_a_refresh_is_overdue(agenda):
 
 
 def test_what_the_server_says_waits_until_it_is_quiet(agenda):
-    agenda.heard_server({"INBOX"}, 200)
+    agenda.heard_server(REMOTE, {"INBOX"}, 200)
     assert agenda.due_at() == pytest.approx(200.02)
-    agenda.heard_server({"Archive"}, 200.015)
+    agenda.heard_server(REMOTE, {"Archive"}, 200.015)
     assert agenda.due_at() == pytest.approx(200.035)
     work = agenda.take(200.04)
-    assert (work.everything, work.mailboxes) == (False, {"INBOX", "Archive"})
+    assert (work.everything, work.mailboxes) == (False, {(REMOTE, "INBOX"), (REMOTE, "Archive")})
     assert agenda.due_at() == 400
 
 
 def test_a_disk_that_is_never_quiet_is_looked_at_all_the_same(agenda):
     for tick in range(50):
-        agenda.heard_disk(INBOX, Files({str(tick)}), 200 + tick * 0.09)
+        agenda.heard_disk(LOCAL, INBOX, Files({str(tick)}), 200 + tick * 0.09)
     assert agenda.due_at() == 201
-    assert len(agenda.take(205).touched[INBOX].names) == 50
+    assert len(agenda.take(205).touched[LOCAL, INBOX].names) == 50
 
 
 def test_when_it_is_not_known_what_happened_it_stays_unknown(agenda):
-    agenda.heard_disk(INBOX, Files({"a"}), 200)
-    agenda.heard_disk(INBOX, None, 200)
-    agenda.heard_disk(INBOX, Files({"b"}), 200)
-    assert agenda.take(201).touched == {INBOX: None}
+    agenda.heard_disk(LOCAL, INBOX, Files({"a"}), 200)
+    agenda.heard_disk(LOCAL, INBOX, None, 200)
+    agenda.heard_disk(LOCAL, INBOX, Files({"b"}), 200)
+    assert agenda.take(201).touched == {(LOCAL, INBOX): None}
+
+
+def test_the_same_name_on_two_servers_is_two_mailboxes(agenda):
+    agenda.heard_server(REMOTE, {"INBOX"}, 200)
+    agenda.heard_server(LOCAL, {"INBOX"}, 200)
+    assert agenda.take(201).mailboxes == {(REMOTE, "INBOX"), (LOCAL, "INBOX")}
+    agenda.failed_in({(LOCAL, "INBOX")}, 300)
+    agenda.heard_server(LOCAL, {"INBOX"}, 210)
+    agenda.heard_disk(LOCAL, INBOX, None, 210)
+    agenda.heard_server(REMOTE, {"INBOX"}, 210)
+    work = agenda.take(211)
+    assert (work.mailboxes, work.touched.keys()) == ({(REMOTE, "INBOX")}, {(LOCAL, INBOX)})
 
 
 def test_work_is_taken_once(agenda):
-    agenda.heard_server({"INBOX"}, 200)
+    agenda.heard_server(REMOTE, {"INBOX"}, 200)
     assert agenda.take(201).is_any
     assert not agenda.take(201).is_any
 
 
 def test_a_failure_puts_everything_off(agenda):
     agenda.failed(250)
-    agenda.heard_server({"INBOX"}, 200)
+    agenda.heard_server(REMOTE, {"INBOX"}, 200)
     assert agenda.due_at() == 250
     work = agenda.take(250)
     assert work.everything
-    assert work.mailboxes == {"INBOX"}
+    assert work.mailboxes == {(REMOTE, "INBOX")}
     assert agenda.due_at() == 400, "unless it fails again"
 
 
@@ -104,7 +117,7 @@ def test_one_folder_can_be_asked_for(agenda):
     agenda.ask_for({"INBOX"})
     assert agenda.due_at() == 0
     work = agenda.take(201)
-    assert (work.asked, work.everything, work.mailboxes) == (True, False, {"INBOX"})
+    assert (work.asked, work.everything, work.named) == (True, False, {"INBOX"})
 
 
 def test_a_changed_network_ends_the_wait(agenda):
@@ -115,7 +128,7 @@ def test_a_changed_network_ends_the_wait(agenda):
 
 def test_who_pauses_gets_only_what_he_asks_for(agenda):
     agenda.pause()
-    agenda.heard_server({"INBOX"}, 200)
+    agenda.heard_server(REMOTE, {"INBOX"}, 200)
     agenda.look_at_everything()
     assert agenda.due_at() is None
     agenda.ask_for({"INBOX"})
@@ -126,32 +139,32 @@ def test_who_pauses_gets_only_what_he_asks_for(agenda):
 
 
 def test_a_small_sync_does_not_put_the_refresh_off(agenda):
-    agenda.heard_server({"INBOX"}, 200)
+    agenda.heard_server(REMOTE, {"INBOX"}, 200)
     agenda.done(agenda.take(201), 201)
     assert agenda.due_at() == 400
 
 
 def test_folders_that_failed_wait_and_the_others_do_not(agenda):
-    agenda.failed_in({"Odd", FolderName.of("Odd")}, 160)
-    agenda.heard_server({"Odd"}, 110)
-    agenda.heard_disk(FolderName.of("Odd"), None, 110)
+    agenda.failed_in({(REMOTE, "Odd"), (LOCAL, FolderName.of("Odd"))}, 160)
+    agenda.heard_server(REMOTE, {"Odd"}, 110)
+    agenda.heard_disk(LOCAL, FolderName.of("Odd"), None, 110)
     assert agenda.is_put_off and agenda.due_at() == 160
-    agenda.heard_server({"Odd", "INBOX"}, 120)
-    assert agenda.take(121).mailboxes == {"INBOX"}
+    agenda.heard_server(REMOTE, {"Odd", "INBOX"}, 120)
+    assert agenda.take(121).mailboxes == {(REMOTE, "INBOX")}
     assert agenda.due_at() == 160
     assert agenda.take(160).everything
-    agenda.heard_server({"Odd"}, 170)
-    assert agenda.take(171).mailboxes == {"Odd"}
+    agenda.heard_server(REMOTE, {"Odd"}, 170)
+    assert agenda.take(171).mailboxes == {(REMOTE, "Odd")}
 
 
 def test_what_is_asked_of_a_folder_that_failed_is_done_at_once(agenda):
-    agenda.failed_in({"Odd"}, 160)
+    agenda.failed_in({(REMOTE, "Odd")}, 160)
     agenda.ask_for({"Odd"})
-    assert agenda.due_at() == 0 and agenda.take(110).mailboxes == {"Odd"}
+    assert agenda.due_at() == 0 and agenda.take(110).named == {"Odd"}
 
 
 def test_folders_that_failed_are_tried_at_once_when_the_reason_may_be_gone(agenda):
-    agenda.failed_in({"Odd"}, 160)
+    agenda.failed_in({(REMOTE, "Odd")}, 160)
     agenda.hurry()
     assert agenda.due_at() == 0 and agenda.take(110).everything
     assert not agenda.is_put_off
