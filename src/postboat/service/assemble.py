@@ -161,6 +161,7 @@ class _Shores:
             self.prompting,
             place=self._place(side),
             dry_run=self.dry_run,
+            beside_another=self._alike,
             quarantine=quarantine,
             spool=spool_directory(self.config.metadata) if self._alike else None,
         )

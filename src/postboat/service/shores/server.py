@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 class ServerShore:
     """The mailboxes of one user on one server: nothing is connected yet.
 
+    `beside_another`: the account's other side is a server too, so that their passwords must be told apart.
     `quarantine` keeps what is removed from them. `spool` is a directory for large messages that go to another server.
     """
 
@@ -52,13 +53,14 @@ class ServerShore:
         *,
         place: str,
         dry_run: bool,
+        beside_another: bool = False,
         quarantine: ServerQuarantine | None = None,
         spool: Path | None = None,
     ) -> None:
         self.side, self.config, self.place = side, config, place
         self._account, self._publish = account, publish
         self._dry_run, self._quarantine, self._spool = dry_run, quarantine, spool
-        self.passwords = PasswordGiver(account, config, prompter, prompting)
+        self.passwords = PasswordGiver(account, config, prompter, prompting, side=side if beside_another else None)
         self.memory = ServerMemory()
         """What the last run learnt about the server: restored before this one connects, and kept when it ends."""
         self.pool: Pool[Session] = Pool(self._dial, config.maxconnections, Patience(self._warn))
