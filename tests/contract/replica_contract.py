@@ -457,6 +457,20 @@ class ReplicaContract:
 
         assert [one.key for one in found.values()] == list(await world.held())
 
+    async def test_a_token_for_a_move_tells_the_message_once_it_came(self, world: World) -> None:
+        await world.deliver([ONE, TWO])
+        replica = world.replica()
+        keys = [await key_of(world, ONE), await key_of(world, TWO)]
+        made = await replica.intend_move(keys, replica)
+        tokens = [made[key] for key in keys]
+        contents = [content(keys[0], ONE), content(keys[1], TWO)]
+        assert await world.replica().find(intents(world, contents, tokens), keys) == {}
+
+        stored = await replica.store(contents[:1], tokens[:1])
+
+        found = await world.replica().find(intents(world, contents, tokens), keys)
+        assert [one.key for one in found.values()] == [one.key for one in stored if isinstance(one, Stored)]
+
     async def test_nothing_is_found_when_nothing_was_begun(self, world: World) -> None:
         await world.deliver([ONE])
 
