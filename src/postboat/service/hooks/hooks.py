@@ -119,7 +119,7 @@ class Hooks:
     async def _new_mail(self, facts: Facts) -> None:
         if self._desktop is not None:
             await self._desktop.tell(facts.unread)
-        hook = self._account.remote.newmail_hook
+        hook = self._account.newmail_hook
         if isinstance(hook, str):
             await self._shell(NEW_MAIL, hook, facts)
         elif hook is not None:
