@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from tests.real.crossing import Crossing
     from tests.servers.process import Account
 
     from postboat.events import Event
@@ -64,19 +65,10 @@ class Voyage:
     ) -> None:
         self.account, self.name = account, name
         self.mail, self.state = home / f"mail-{name}", home / "state"
-        options = {
-            "remotehost": account.host,
-            "remoteport": account.port,
-            "remoteuser": account.user,
-            "password": PasswordSources(remotepass=Secret(account.password)),
-            "ssl": False,
-            "starttls": False,
-            "timeout": 20,
-        }
         self.config = AccountConfig(
             name,
             MaildirConfig(name=f"{name}Local", localfolders=self.mail, **(local or {})),
-            ServerConfig(name=f"{name}Remote", **(options | remote)),
+            ServerConfig(name=f"{name}Remote", **(reached(account) | remote)),
         )
 
     @property
@@ -96,10 +88,7 @@ class Voyage:
 
     def phone(self, folder: str | None = None) -> imaplib.IMAP4:
         """Another client of the account, signed in, with `folder` selected."""
-        client = imaplib.IMAP4(self.account.host, self.account.port)
-        client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if client.state != "AUTH":
-            client.login(self.account.user, self.account.password)
+        client = dial(self.account)
         if folder is not None:
             status, answer = client.select(wire(folder))
             assert status == "OK", answer
@@ -181,6 +170,15 @@ def _read(file: Path) -> bytes:
         return b""
 
 
+def dial(account: Account) -> imaplib.IMAP4:
+    """Another client of an account, signed in."""
+    client = imaplib.IMAP4(account.host, account.port)
+    client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if client.state != "AUTH":
+        client.login(account.user, account.password)
+    return client
+
+
 def folders_of(phone: imaplib.IMAP4) -> set[str]:
     """Names of the selectable folders that a client is shown, decoded."""
     listed = phone.list()[1]
@@ -200,13 +198,26 @@ def append(phone: imaplib.IMAP4, folder: str, message: bytes, flags: str = "", d
     assert status == "OK", answer
 
 
-def configuration(voyages: Sequence[Voyage], **options) -> Config:
+def reached(account: Account) -> dict:
+    """The options of a repository by which it finds its server."""
+    return {
+        "remotehost": account.host,
+        "remoteport": account.port,
+        "remoteuser": account.user,
+        "password": PasswordSources(remotepass=Secret(account.password)),
+        "ssl": False,
+        "starttls": False,
+        "timeout": 20,
+    }
+
+
+def configuration(voyages: Sequence[Voyage | Crossing], **options) -> Config:
     """The configuration of a run of several accounts."""
     first = voyages[0]
     return Config(first.state / "config.toml", tuple(v.config for v in voyages), first.state, **options)
 
 
-async def sail(voyages: Sequence[Voyage], options: RunOptions = RunOptions(), prompter=None, **general) -> Sailed:
+async def sail(voyages: Sequence[Voyage | Crossing], options: RunOptions = RunOptions(), prompter=None, **general) -> Sailed:
     """One run over several accounts."""
     events: list[Event] = []
     code = await run(configuration(voyages, **general), options, events.append, prompter)
