@@ -23,11 +23,7 @@ PairOfNames = tuple["FolderName", "FolderName"]
 """Remote and local name of a pair of folders."""
 
 CONFIRMED_GONE = "gone from the other side, as was confirmed; deletions are not repeated here"
-NOT_CREATED = {
-    Side.REMOTE: "does not exist on the server, and createfolders or readonly forbids to create it",
-    Side.LOCAL: "does not exist locally, and createfolders or readonly forbids to create it",
-}
-"""Why a folder is left alone, by the side that lacks it."""
+WHERE: Mapping[Side, str] = {Side.REMOTE: "on the server", Side.LOCAL: "locally"}
 
 
 class Names(Protocol):
@@ -123,6 +119,9 @@ class Folders:
     passed_over: Mapping[Side, Collection[FolderName]] = field(default_factory=lambda: dict.fromkeys(Side, ()))
     """Folders that are there and are not to be synced (`subscribedonly`)."""
 
+    where: Mapping[Side, str] = field(default_factory=lambda: WHERE)
+    """Each side in words, such as follow "does not exist"."""
+
     def lost_all(self) -> Side | None:
         """The side that has none of the folders any more that the ledger knows."""
         remote = any(pair[0] in self.remote for pair in (*self.known, *self.empty))
@@ -175,7 +174,7 @@ def contradictions(
     for remote, local in known:
         if (now := by_remote.get(remote, local)) != local and local in folders.local:
             what = f"remote folder '{remote}' was synced with local '{local}' so far, and would now be with '{now}'"
-            problems.append(f"{what}: rename the local folder on disk first, or set the folder rules back")
+            problems.append(f"{what}: rename the local folder itself first, or set the folder rules back")
         elif (other := by_local.get(local, remote)) != remote and remote in folders.remote:
             what = f"local folder '{local}' was synced with remote '{remote}' so far, and would now be with '{other}'"
             problems.append(f"{what}: move the local folder away first, or set the folder rules back")
@@ -197,5 +196,6 @@ def _decided(task: FolderTask, folders: Folders) -> FolderTask | LeftAlone | Gon
             return LeftAlone(*pair, lacking, CONFIRMED_GONE)
         return Gone(*pair, lacking, verdict)
     if lacking not in folders.may_create:
-        return LeftAlone(*pair, lacking, NOT_CREATED[lacking])
+        where = folders.where[lacking]
+        return LeftAlone(*pair, lacking, f"does not exist {where}, and createfolders or readonly forbids to create it")
     return replace(task, afresh=pair in folders.known)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.fakes.memory_ledger import ARCHIVE, memory_ledger
-from tests.fakes.memory_world import MemoryWorld, message
+from tests.fakes.memory_world import ALL_KINDS, Died, MemoryWorld, message
 
 from postboat.model import DELETED, SEEN, Glimpse, Policy, Side
 from postboat.sync.checkpoints import AgreedUnder, is_unchanged
@@ -47,6 +47,24 @@ async def test_a_deletion_that_is_not_repeated_is_seen_by_every_look(side):
         await world.sync()
         assert world.side(side).commands["reflag"] == before
         assert world.bodies(side.other) == {message(1): 1}
+
+
+@pytest.mark.parametrize("kinds", ALL_KINDS)
+async def test_before_effects_only_the_checkpoints_of_servers_stay(kinds):
+    async with memory_ledger() as ledger:
+        world = MemoryWorld(ledger, kinds=kinds)
+        await world.agree(1)
+        await world.sync()
+        world.remote.put(message(2))
+
+        def fuse(where: str) -> None:
+            if where == "before store":
+                raise Died(where)
+
+        with pytest.raises(Died):
+            await world.sync(fuse)
+        for side, naming in zip(Side, kinds, strict=True):
+            assert (await recorded(world, side) is not None) == (naming == "uid")
 
 
 async def test_a_message_that_was_only_marked_comes_back_when_the_mark_is_taken_off():

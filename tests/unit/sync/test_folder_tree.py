@@ -155,3 +155,11 @@ def test_a_folder_called_otherwise_now_must_be_renamed_on_disk_first():
 
 def test_pairs_as_before_contradict_nothing():
     assert not contradictions([FolderTask(A, B)], Folders({A}, {B}), [(A, B), (C, C)])
+
+
+@pytest.mark.parametrize("lacking", list(Side))
+def test_a_folder_that_may_not_be_made_is_told_with_the_words_for_where_it_is_missing(lacking):
+    there, here = ({INBOX}, {INBOX, A}) if lacking is Side.REMOTE else ({INBOX, A}, {INBOX})
+    where = {Side.REMOTE: "on Work", Side.LOCAL: "on Laptop"}
+    plan = plan_tree(Folders(there, here, may_create=frozenset(), where=where), PlainNames())
+    assert [alone.reason.partition(",")[0] for alone in plan.left_alone] == [f"does not exist {where[lacking]}"]

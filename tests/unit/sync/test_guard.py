@@ -242,13 +242,15 @@ def test_limits_are_as_the_user_sets_them():
 @pytest.mark.parametrize("doubt", [Suspicion.OTHER_DISK, Suspicion.UNMARKED])
 @pytest.mark.parametrize("limits", [LIMITS, None])
 @pytest.mark.parametrize("exempt", [False, True])
-def test_when_the_root_is_doubtful_no_single_message_is_deleted_on_the_server(doubt, limits, exempt):
-    case = losing(REMOTE, 1, 1000, doubts={LOCAL: frozenset({doubt})}, exempt=exempt)
+@pytest.mark.parametrize("side", Side)
+def test_when_the_root_of_a_side_is_doubtful_no_single_message_is_deleted_on_the_other(doubt, limits, exempt, side):
+    case = losing(side, 1, 1000, doubts={side.other: frozenset({doubt})}, exempt=exempt)
     assert suspicion(case, limits=limits) == [doubt]
 
 
-def test_a_doubtful_root_keeps_nothing_from_being_deleted_in_it():
-    assert suspicion(losing(LOCAL, 3, 1000, doubts={LOCAL: frozenset({Suspicion.UNMARKED})})) == [None]
+@pytest.mark.parametrize("side", Side)
+def test_a_doubtful_root_keeps_nothing_from_being_deleted_in_it(side):
+    assert suspicion(losing(side, 3, 1000, doubts={side: frozenset({Suspicion.UNMARKED})})) == [None]
 
 
 # ---- what is held, and what is not ---------------------------------------------------------------------------------
