@@ -226,7 +226,8 @@ class ImapFolders:
         except ValueError as error:
             raise FolderError(f"{part!r} cannot be created: it is not Unicode") from error
         if delimiter and delimiter in wire:
-            raise FolderError(f"{part!r} cannot be created: the server separates levels by {delimiter!r}")
+            right = "call it otherwise with rename or nametrans, or leave it out with exclude"
+            raise FolderError(f"{part!r} cannot be created: the server separates levels by {delimiter!r}; {right}")
         return wire
 
     @patiently
