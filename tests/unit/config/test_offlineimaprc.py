@@ -275,3 +275,71 @@ def test_an_unknown_option_is_told_beside_the_mistakes(read, tmp_path):
         f"warning: {path}:18: Repository MyMailRemote.maxconection: is not known and has no effect;"
         " did you mean maxconnections?",
     ]
+
+
+TWO_SERVERS = """\
+[general]
+accounts = MyMail
+
+[Account MyMail]
+localrepository = MyMailLocal
+remoterepository = MyMailRemote
+
+[Repository MyMailLocal]
+type = IMAP
+remotehost = localhost
+remoteport = 1143
+remoteuser = me
+remotepass = near-secret
+ssl = no
+starttls = no
+maxconnections = 2
+{local}
+
+[Repository MyMailRemote]
+type = IMAP
+remotehost = imap.example.org
+remoteuser = my-username-goes-here
+nametrans = lambda foldername: re.sub('^INBOX\\.', '', foldername)
+{remote}
+"""
+
+
+def test_the_last_chapters_two_servers_are_read(read):
+    (account,) = read(TWO_SERVERS.format(local="", remote="")).accounts
+    assert (account.local.remotehost, account.local.remoteport, account.local.remoteuser) == ("localhost", 1143, "me")
+    assert (account.local.ssl, account.local.starttls, account.local.maxconnections) == (False, False, 2)
+    assert (account.remote.remotehost, account.remote.ssl) == ("imap.example.org", True)
+    assert account.local.password.remotepass.reveal() == "near-secret"
+    assert "near-secret" not in repr(account)
+
+
+def test_rules_of_the_local_server_are_read_as_well(read):
+    lines = "nametrans = lambda f: 'INBOX.' + f\nfolderfilter = lambda f: f != 'Trash'\nidlefolders = ['INBOX', 'Work']"
+    (account,) = read(TWO_SERVERS.format(local=lines, remote="")).accounts
+    assert account.local.rules.nametrans("a") == "INBOX.a"
+    assert not account.local.rules.folderfilter("Trash")
+    assert account.local.idlefolders == ("INBOX", "Work")
+
+
+def test_maildir_options_left_behind_in_a_local_server_are_only_warned_of(read):
+    config = read(TWO_SERVERS.format(local="localfolders = ~/MyMail\nsep = /", remote=""))
+    assert [warning.split(": ", 1)[1] for warning in config.warnings if "chmod" not in warning] == [
+        "Repository MyMailLocal.localfolders: is not known and has no effect here; it belongs to a Maildir repository",
+        "Repository MyMailLocal.sep: is not known and has no effect here; it belongs to a Maildir repository",
+    ]
+
+
+def test_only_the_type_changed_is_not_enough(read):
+    text = BASIC.format(account="", remote="").replace("type = Maildir", "type = IMAP")
+    problems = problems_of(read, text)
+    assert len(problems) == 1
+    assert "type: IMAP does not go with localfolders; use type = Maildir, or remotehost in its place" in problems[0]
+
+
+def test_gmail_may_be_the_local_side(read):
+    text = TWO_SERVERS.format(local="", remote="").replace(
+        "type = IMAP\nremotehost = localhost\nremoteport = 1143", "type = Gmail"
+    )
+    (account,) = read(text.replace("ssl = no\nstarttls = no\n", "")).accounts
+    assert (account.local.remotehost, account.local.remoteport) == ("imap.gmail.com", 993)
