@@ -102,7 +102,8 @@ class Crossing:
     def assert_same(self, *folders: str) -> None:
         """Both ends hold the same messages under the same flags, each as often; without `folders`, and have the same."""
         if not folders:
-            assert self.remote.folders() == self.local.folders()
+            names = self.remote.folders(), self.local.folders()
+            assert names[0] == names[1], names
         for folder in folders or sorted(self.remote.folders()):
             assert self.remote.census(folder) == self.local.census(folder), folder
 
@@ -126,6 +127,11 @@ class Crossing:
 def bodies_fetched(wire: Recorder) -> list[str]:
     """Commands that ask for whole messages."""
     return [command for command in wire.commands_sent("UID FETCH", "FETCH") if any(item in command for item in WHOLE)]
+
+
+def messages_sent(wire: Recorder) -> int:
+    """How many messages were appended; several may go with one command (RFC 3502)."""
+    return sum(command.count("Message-ID: <") for command in wire.commands_sent("APPEND"))
 
 
 def assert_no_body_passed(wires: Wires) -> None:

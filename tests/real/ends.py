@@ -38,9 +38,7 @@ class End(ABC):
     """The mail of one side."""
 
     @abstractmethod
-    def deliver(
-        self, *messages: bytes, folder: str = "INBOX", flags: str = "", date: float | None = None
-    ) -> None:
+    def deliver(self, *messages: bytes, folder: str = "INBOX", flags: str = "", date: float | None = None) -> None:
         """Messages arrive; the folder is there."""
 
     @abstractmethod
@@ -128,7 +126,7 @@ class ServerEnd(End):
     def move(self, *messages, to, folder="INBOX") -> None:
         with self.phone(folder) as phone:
             uids = self._uids(phone, messages)
-            if "MOVE" in phone.capability()[1][0].decode().split():
+            if self._can(phone, "MOVE"):
                 self._uid(phone, "MOVE", uids, self._wire(to))
             else:
                 self._uid(phone, "COPY", uids, self._wire(to))
@@ -178,9 +176,18 @@ class ServerEnd(End):
             self._ok(phone.create(self._wire("renumbered")))
             self._ok(phone.select(self._wire(folder)))
             self._uid(phone, "COPY", "1:*", self._wire("renumbered"))
-            phone.unselect() if "UNSELECT" in phone.capability()[1][0].decode() else phone.select("INBOX")
+            phone.select("INBOX")
             self._ok(phone.delete(self._wire(folder)))
             self._ok(phone.rename(self._wire("renumbered"), self._wire(folder)))
+
+    @property
+    def moves(self) -> bool:
+        """Whether the server can move; else messages are copied, and deleted where they were."""
+        with self.phone() as phone:
+            return self._can(phone, "MOVE")
+
+    def _can(self, phone: imaplib.IMAP4, what: str) -> bool:
+        return what in phone.capability()[1][0].decode().split()
 
     def name(self, folder: str) -> str:
         """What the server calls a folder."""
