@@ -19,19 +19,29 @@ from postboat.model import NO_FLAGS, Flags
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from pathlib import Path
 
     from tests.servers.process import Account
 
     from postboat.imap.session import Session
+    from postboat.imap.shelving import Shelf
     from postboat.model import Key
-    from postboat.sync.ports import Replica
 
 
 class ImapWorld(World):
     only_marks = True
 
-    def __init__(self, account: Account, folder: str = "Contract", connections: int = 2) -> None:
+    def __init__(
+        self,
+        account: Account,
+        folder: str = "Contract",
+        connections: int = 2,
+        *,
+        spool: Path | None = None,
+        shelf: Shelf | None = None,
+    ) -> None:
         self._account = account
+        self.spool, self.shelf = spool, shelf
         self._folder = f"{account.prefix}{folder}"
         self._connections = connections
 
@@ -61,14 +71,16 @@ class ImapWorld(World):
         await self.pool.close()
         await asyncio.to_thread(self._other.logout)
 
-    def replica(self) -> Replica:
-        return ImapMailbox(self.pool, self._folder)
+    def replica(self) -> ImapMailbox:
+        return ImapMailbox(self.pool, self._folder, spool=self.spool, shelf=self.shelf, owner=self._account.user)
 
     async def deliver(self, wires: Sequence[bytes], flags: Flags = NO_FLAGS, date: float = DATE) -> None:
         def work() -> None:
             when = imaplib.Time2Internaldate(date)
             for wire in wires:
-                self._say("append", self._folder, f"({' '.join(flags)})", when, wire)
+                self._other.literal = wire  # `append` itself would mend the line ends of odd messages
+                how = (self._folder, f"({' '.join(flags)})", when)
+                self._say("_simple_command", "APPEND", *how)
 
         await asyncio.to_thread(work)
 

@@ -9,8 +9,12 @@ from tests.contract.imap_world import ImapWorld
 from tests.contract.replica_contract import ReplicaContract
 from tests.servers.dovecot import DovecotServer
 
+from postboat.model import FolderName
+from postboat.service.shores.server_shelf import ServerQuarantine
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from tests.servers.courier import CourierServer
     from tests.servers.cyrus import CyrusServer
@@ -45,9 +49,19 @@ class TestDovecot(ImapContract):
 
 
 class TestDovecotSdbox(ImapContract):
+    """And as between two servers: large messages are spooled, and what is removed is kept first."""
+
     @pytest.fixture
     def account(self, dovecot_sdbox: DovecotServer) -> Account:
         return dovecot_sdbox.account()
+
+    @pytest.fixture
+    async def world(self, account: Account, tmp_path: Path) -> AsyncIterator[ImapWorld]:
+        shelf = ServerQuarantine(tmp_path / "quarantine", 30).shelf(FolderName(("Contract",)))
+        world = ImapWorld(account, spool=tmp_path / "spool", shelf=shelf)
+        await world.open()
+        yield world
+        await world.close()
 
 
 class TestDovecotWithoutExtensions(ImapContract):
