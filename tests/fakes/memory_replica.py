@@ -174,6 +174,10 @@ class MemoryReplica:
         return self.naming == "uid"
 
     @property
+    def numbers_in_order(self) -> bool:
+        return self.naming == "uid"
+
+    @property
     def checkpoints_only_grow(self) -> bool:
         return self.naming == "uid"
 

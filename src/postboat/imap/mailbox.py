@@ -99,6 +99,11 @@ class ImapMailbox:
         return True
 
     @property
+    def numbers_in_order(self) -> bool:
+        """True: UIDs ascend, and many readers sort by them."""
+        return True
+
+    @property
     def checkpoints_only_grow(self) -> bool:
         """True: UIDNEXT and HIGHESTMODSEQ do (RFC 3501 section 2.3.1.1, RFC 7162 section 3.1.1)."""
         return True

@@ -100,6 +100,11 @@ class MaildirMailbox:
         return False
 
     @property
+    def numbers_in_order(self) -> bool:
+        """False: readers sort files by the dates in them."""
+        return False
+
+    @property
     def checkpoints_only_grow(self) -> bool:
         """False: times of directories can be set back."""
         return False

@@ -76,6 +76,7 @@ class AbsentReplica:
 
     reads_freely = True
     arrives_late = False
+    numbers_in_order = False
     checkpoints_only_grow = True
 
     async def validity(self) -> str:

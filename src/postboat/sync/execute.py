@@ -38,6 +38,7 @@ from postboat.model import (
 from postboat.sync.aside import NONE_ASIDE, put_aside, without_copies
 from postboat.sync.batches import batches, held
 from postboat.sync.checkpoints import before_effects, checkpoints_to_save, left_undone
+from postboat.sync.in_order import each_in_turn, no_turn
 from postboat.sync.tasks import each, together
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from postboat.operations import Copy, Delete, Plan, Reflag
     from postboat.sync.aside import Asides
     from postboat.sync.folder_pair import FolderPair
+    from postboat.sync.in_order import Turn
     from postboat.sync.plan import Observed
     from postboat.sync.ports import Replica
 
@@ -121,16 +123,23 @@ class _Work:
 
     async def copy(self, copies: Sequence[Copy]) -> None:
         both = [[copy for copy in copies if copy.to is side] for side in (Side.LOCAL, Side.REMOTE)]
-        down, up = (each(batches(part), self._copy_batch, width=self.pair.width) for part in both)
-        await together(down, up)
+        await together(*(self._copy_all(part) for part in both))
 
-    async def _copy_batch(self, batch: Sequence[Copy]) -> None:
+    async def _copy_all(self, copies: Sequence[Copy]) -> None:
+        """Copy to one side: the newest first, but where readers see messages in the order in which they were stored."""
+        if not copies or not self.pair.replica(copies[0].to).numbers_in_order:
+            await each(batches(copies), self._copy_batch, width=self.pair.width)
+        else:
+            await each_in_turn(batches(copies[::-1]), self._copy_batch, width=self.pair.width)
+
+    async def _copy_batch(self, batch: Sequence[Copy], turn: Turn = no_turn) -> None:
         """Read the batch's messages from their own side and deliver them to the other one."""
         waiting = {copy.key: copy for copy in batch}
         async with self.pair.transfers.lent(held(batch)):
-            await self._carry(waiting, self.pair.replica(batch[0].to.other))
+            await self._carry(waiting, self.pair.replica(batch[0].to.other), turn)
 
-    async def _carry(self, waiting: dict[Key, Copy], source: Replica) -> None:
+    async def _carry(self, waiting: dict[Key, Copy], source: Replica, turn: Turn) -> None:
+        places = {key: place for place, key in enumerate(waiting)}
         contents: list[tuple[Copy, Content]] = []
         unread: list[Refused] = []
         to = next(iter(waiting.values())).to
@@ -139,6 +148,7 @@ class _Work:
                 copy = waiting.pop(item.key)
                 match item:
                     case Content(data=None):
+                        await turn()
                         await self._deliver([(copy, item)])
                     case Content():
                         contents.append((copy, item))
@@ -148,8 +158,9 @@ class _Work:
                         self.postponed += 1
         unread += [Refused(key, "the other side lists it but did not send it", own_fault=True) for key in waiting]
         await self._put_aside(to, unread)
+        await turn()
         if contents:
-            await self._deliver(contents)
+            await self._deliver(sorted(contents, key=lambda one: places[one[1].key]))
 
     async def _deliver(self, batch: Sequence[tuple[Copy, Content]]) -> None:
         """Intent, effect, record: store contents on the side the copies go to."""

@@ -80,6 +80,11 @@ class Replica(Protocol):
         ...
 
     @property
+    def numbers_in_order(self) -> bool:
+        """Whether readers see its messages in the order in which they were stored (UIDs, RFC 3501 section 2.3.1.1)."""
+        ...
+
+    @property
     def checkpoints_only_grow(self) -> bool:
         """Whether no checkpoint ever comes true again once anything has changed.
 

@@ -6,7 +6,7 @@ from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.parser import HeaderParser
 from email.policy import compat32
-from email.utils import parseaddr
+from email.utils import parseaddr, parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,6 +45,14 @@ def sender(header: bytes) -> str:
     field = _field(header, "From")
     name, address = parseaddr(field)
     return next((told for text in (_decoded(name), address, field) if (told := _shown(text).strip())), "")
+
+
+def date(header: bytes) -> float | None:
+    """When a message says that it was written, in seconds since the epoch; None if it does not, or makes no sense."""
+    try:
+        return parsedate_to_datetime(_field(header, "Date")).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _field(header: bytes, name: str) -> str:
