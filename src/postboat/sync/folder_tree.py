@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from postboat.errors import FolderRulesRefused
 from postboat.model import Side, Verdict
 from postboat.values import dataclass
 
@@ -137,8 +138,9 @@ def plan_tree(folders: Folders, names: Names) -> TreePlan:
     pairs = {remote: names.local_name(remote) for remote in folders.remote if _wanted(remote, folders, names)}
     for remote, local in pairs.items():
         planned.append(_decided(FolderTask(remote, local, None if local in folders.local else Side.LOCAL), folders))
+    before = {local: remote for remote, local in (*folders.empty, *folders.known)}
     for local in sorted(set(folders.local) - set(pairs.values()) - set(folders.passed_over[Side.LOCAL])):
-        partner = names.remote_name(local)
+        partner = _partner(local, before.get(local), names)
         if partner is not None and partner not in folders.remote:
             planned.append(_decided(FolderTask(partner, local, Side.REMOTE), folders))
     tasks = [task for task in planned if isinstance(task, FolderTask)]
@@ -154,6 +156,24 @@ def plan_tree(folders: Folders, names: Names) -> TreePlan:
         forgotten=() if lost else tuple(_forgotten(folders)),
         back=tuple(pair for pair in folders.verdicts if pair[0] in folders.remote and pair[1] in folders.local),
     )
+
+
+def _partner(local: FolderName, before: FolderName | None, names: Names) -> FolderName | None:
+    """The remote half of a local folder that is paired with none; None when the rules leave it out.
+
+    Several remote names may lead to it: then it is the one that it was synced with `before`, there or not, and never
+    another that the rules would rather give to a new folder.
+    """
+    if before is not None and _leads_to(before, local, names):
+        return before if names.wanted(before) else None
+    return names.remote_name(local)
+
+
+def _leads_to(remote: FolderName, local: FolderName, names: Names) -> bool:
+    try:
+        return names.local_name(remote) == local
+    except FolderRulesRefused:  # they were proved for what is there, not for what was
+        return False
 
 
 def _forgotten(folders: Folders) -> Iterator[PairOfNames]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from postboat.errors import FolderRulesRefused
 from postboat.model import INBOX, FolderName, Side, Verdict
 from postboat.sync.folder_tree import Folders, FolderTask, Gone, TreePlan, contradictions, plan_tree
 
@@ -47,6 +48,39 @@ def test_names_are_translated_in_both_directions():
     names = PlainNames(renamed={A: B, FolderName.of("X"): C})
     plan = plan_tree(Folders({A}, {C}), names)
     assert plan.tasks == (FolderTask(A, B, Side.LOCAL), FolderTask(FolderName.of("X"), C, Side.REMOTE))
+
+
+class TwoNames(PlainNames):
+    """Rules by which both A and B are called A locally, and a new A there is B's."""
+
+    def local_name(self, remote):
+        if remote == C:
+            raise FolderRulesRefused("no name")
+        return A if remote == B else remote
+
+    def remote_name(self, local):
+        return B
+
+
+@pytest.mark.parametrize("before", ["known", "empty"])
+def test_a_local_folder_stays_the_half_of_what_it_was_synced_with(before):
+    folders = Folders({INBOX}, {INBOX, A}, **{before: [(INBOX, INBOX), (A, A)]})
+    plan = plan_tree(folders, TwoNames())
+    assert [gone.remote for gone in plan.gone] == ([A] if before == "known" else [])
+    assert B not in {task.remote for task in plan.tasks}
+    assert B in {task.remote for task in plan_tree(replace(folders, **{before: []}), TwoNames()).tasks}
+
+
+@pytest.mark.parametrize("there", [{INBOX}, {INBOX, A}])
+def test_a_folder_that_the_rules_leave_out_now_is_not_made_under_another_name(there):
+    plan = plan_tree(Folders(there, {INBOX, A}, known=[(INBOX, INBOX), (A, A)]), TwoNames(excluded={A}))
+    assert plan.tasks == (FolderTask(INBOX, INBOX),)
+    assert plan.gone == ()
+
+
+def test_a_former_partner_that_the_rules_refuse_now_counts_for_nothing():
+    plan = plan_tree(Folders({INBOX}, {INBOX, A}, known=[(INBOX, INBOX), (C, A)]), TwoNames())
+    assert FolderTask(B, A, Side.REMOTE) in plan.tasks
 
 
 def test_a_folder_that_the_rules_leave_out_is_neither_synced_nor_created():
