@@ -62,6 +62,7 @@ class Usage(argparse.Namespace):
     quick: bool
     single: bool
     dry_run: bool
+    one_way: bool
     json: bool
     wait: bool
     retry: bool

@@ -57,6 +57,11 @@ async def sync_everything(
     """
     publish(AccountStarted(parts.name))
     began = time.monotonic()
+    witness = None
+    if options.one_way:
+        from postboat.service.verdict import Witness  # here, since few runs go one way
+
+        publish = witness = Witness(parts, options, publish)
     async with opened(parts, options, publish) as ledger:
         tree = await read_tree(parts, ledger, options.folders)
         publish(FoldersListed(parts.name, len(tree.plan.tasks)))
@@ -68,9 +73,13 @@ async def sync_everything(
         await _believe_in_roots(parts, options, ledger, tree, outcome)
         for shore in parts.shores.values():
             await shore.prune()
+        mirrored = await witness.verdict(ledger) if witness else None
     if not options.folders:
         await _name_mailboxes(parts, tree, publish)
     tell_finished(parts, outcome, len(tree.plan.tasks), time.monotonic() - began, publish)
+    if mirrored is not None:
+        publish(mirrored)
+        outcome += Outcome(incomplete=mirrored.fails)
     return outcome
 
 
@@ -150,7 +159,7 @@ async def _sync_folders(
 
     folders = ChangedFolders(parts, ledger, tree, publish, options, guard=guard)
     outcome = await folders.sync(changed) if changed else Outcome()
-    if plan.gone:
+    if plan.gone and (plan.all_gone or not options.one_way):  # nothing is deleted one way, so nothing need be held
         from postboat.service.gone_folders import GoneFolders
 
         lost = GoneFolders(parts, ledger, tree, publish, folders, dry_run=options.dry_run)

@@ -22,6 +22,8 @@ class Outcome:
     """Messages whose deletion waits for the user's word."""
     doubtful: bool = False
     """Whether some of them wait because the root of the Maildirs is doubtful."""
+    incomplete: bool = False
+    """Whether a run one way left messages behind, or may have."""
     come_back: frozenset[PairOfFolders] = frozenset()
     """Folders that were emptied and could not be removed: they are to be made anew where they are missing."""
 
@@ -31,6 +33,7 @@ class Outcome:
             self.failed + other.failed,
             self.held + other.held,
             self.doubtful or other.doubtful,
+            self.incomplete or other.incomplete,
             self.come_back | other.come_back,
         )
 
@@ -39,4 +42,4 @@ class Outcome:
         """What waits for the user comes before what may pass by itself."""
         if self.held:
             return 6
-        return 3 if self.failed or self.done.failed or self.done.aside else 0
+        return 3 if self.failed or self.done.failed or self.done.aside or self.incomplete else 0

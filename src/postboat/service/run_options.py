@@ -17,5 +17,7 @@ class RunOptions:
     """Where only a look at each folder would show changed flags, do without that look."""
     retry: bool = False
     """Try messages that failed before again, though they are not due."""
+    one_way: bool = False
+    """Bring what the remote side has to the local one, change nothing there and delete nothing here, and count."""
     wait: bool = False
     """Wait for another run to end instead of failing with `LedgerLocked`."""

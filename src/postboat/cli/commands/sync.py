@@ -42,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("-1", dest="single", action="store_true", help="one account after another, each over a single connection")
     add("--dry-run", action="store_true", help="show what would be done, and change nothing anywhere")
+    add(
+        "--one-way",
+        action="store_true",
+        help="one run that brings what the remote side has to the local one, and tells whether all of it is there",
+    )
     add("--wait", action="store_true", help="wait for another run on the same account to end")
     add("--retry", action="store_true", help="try messages again now that failed before and are put aside")
     add_showing(parser)
@@ -155,7 +160,9 @@ def tell_service(usage: Usage, accounts: tuple[str, ...]) -> None:
 
 def goes_on(usage: Usage, config: Config) -> bool:
     """Whether the run goes on until it is stopped: an account is to be refreshed, and nothing asks for one run only."""
-    if usage.command != "sync" or usage.once or usage.dry_run or usage.folders or usage.wait or usage.retry:
+    if usage.command != "sync" or usage.once or usage.dry_run or usage.folders or usage.one_way:
+        return False
+    if usage.wait or usage.retry:
         return False
     return any(account.autorefresh is not None for account in config.accounts)
 
@@ -202,7 +209,13 @@ def _options(usage: Usage, accounts: tuple[str, ...]) -> RunOptions:
     if usage.command != "sync":
         return RunOptions(accounts, wait=True)
     return RunOptions(
-        accounts, usage.folders, dry_run=usage.dry_run, quick=usage.quick, wait=usage.wait, retry=usage.retry
+        accounts,
+        usage.folders,
+        dry_run=usage.dry_run,
+        quick=usage.quick,
+        retry=usage.retry,
+        one_way=usage.one_way,
+        wait=usage.wait,
     )
 
 
