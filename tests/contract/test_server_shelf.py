@@ -128,8 +128,8 @@ async def test_nothing_is_kept_of_what_is_gone_or_only_marked(harbour):
     assert harbour.files() == []
 
 
-async def test_what_was_copied_because_the_server_cannot_move_is_not_kept(plain_dovecot, tmp_path):
-    async with opened(plain_dovecot.account(), tmp_path) as harbour:
+async def test_what_was_copied_because_the_server_cannot_move_is_not_kept(courier, tmp_path):
+    async with opened(courier.account(), tmp_path) as harbour:
         await harbour.deliver([ONE, TWO])
         one, two = await harbour.key_of(ONE), await harbour.key_of(TWO)
         source, target = harbour.replica(), ImapMailbox(harbour.pool, "INBOX")

@@ -1,1 +1,1 @@
-"""The remote shore: an IMAP server as folders and replicas. `wire/` is pure; `connection.py` holds aioimaplib."""
+"""An IMAP server as folders and replicas. `wire/` is pure; `connection.py` holds aioimaplib."""

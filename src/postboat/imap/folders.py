@@ -190,7 +190,7 @@ class ImapFolders:
                 raise ValueError("a level of its name is empty")
             decoded = self._decode(part)
             if decoded in (".", "..") or "\0" in decoded:
-                raise ValueError("a level of its name is no name on disk")
+                raise ValueError("a level of its name can be none in a path")
             yield decoded
 
     def _decode(self, part: str) -> str:

@@ -1,4 +1,4 @@
-"""A mailbox on an IMAP server as a replica: the remote shore of a folder pair (`sync.ports.Replica`).
+"""A mailbox on an IMAP server as a replica: one side of a folder pair (`sync.ports.Replica`).
 
 Every method borrows a session of the pool for as long as it runs and no longer; a UIDVALIDITY that changes between
 two of them ends the work on the folder.

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 Outcome = Stored | Refused | Unsettled
 
-WAY_OUT = "it is not sent again; if you see it on the server, delete this file"
+WAY_OUT = "it is not sent again; if you see it there, delete this copy of it"
 UID_NOT_TOLD = (
     f"it is stored, but the server did not tell under which UID, and no new message is certainly it: {WAY_OUT}"
 )
 NOT_FOUND = f"the server said that it stored it, and no new message is certainly it: {WAY_OUT}"
 ONLY_ONE_COPY = (
-    "the server keeps one copy of identical messages and has it as UID {}: delete one of the two files on disk"
+    "the server keeps one copy of identical messages and has it as UID {}: delete one of the two where they come from"
 )
 _TOO_MUCH = frozenset({"OVERQUOTA", "TOOBIG", "LIMIT"})
 _TOO_MUCH_TEXT = re.compile(r"quota|too (large|big)", re.I)

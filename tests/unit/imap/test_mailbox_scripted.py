@@ -679,7 +679,7 @@ async def test_mail_that_cannot_be_what_was_stored_is_not_taken_for_it(header: b
     async with mailbox(server) as box:
         (outcome,) = await store(box, content("a", b"Message-ID: <a@b>\r\n" + ONE))
     assert isinstance(outcome, Unsettled)
-    assert "delete this file" in outcome.reason
+    assert "delete this copy" in outcome.reason
 
 
 async def test_the_only_new_message_is_what_was_stored_however_its_header_looks() -> None:
