@@ -23,7 +23,7 @@ LOOKED_AT = 1 << 20
 _NOT_ASCII_AS_X = bytes(code if 0 < code < 0x80 else ord("X") for code in range(256))
 _NUL_AS_DOVECOT = bytes([0x80, *range(1, 256)])
 _ADDED = re.compile(rb"^(?:X-TUID|X-OfflineIMAP):[^\n]*\n(?:[ \t][^\n]*\n)*", re.IGNORECASE | re.MULTILINE)
-_NAME = re.compile(rb"^Message-ID:((?:[^\r\n]|\r\n[ \t])*)", re.IGNORECASE | re.MULTILINE)
+_NAME = re.compile(rb"^Message-ID:((?:[^\r\n]|\r(?!\n)|\r\n[ \t])*)", re.IGNORECASE | re.MULTILINE)
 _NAMED = re.compile(rb"^Message-ID:(?:[ \t]|\r\n[ \t])*[^ \t\r\n]", re.IGNORECASE | re.MULTILINE)
 
 
@@ -60,9 +60,12 @@ class HeaderPrint:
         return Fingerprint(_digest(own), None if size is None else size - added, _NAMED.search(own) is not None)
 
     def name(self) -> bytes:
-        """What stands in the first Message-ID field, without white space; empty when there is none."""
+        """What stands in the first Message-ID field, without white space; empty when there is none.
+
+        Equal headers have equal names, by the same measure.
+        """
         found = _NAME.search(self._wire)
-        return b"".join(found[1].split()) if found else b""
+        return b"".join(found[1].split()).translate(_NOT_ASCII_AS_X) if found else b""
 
     def _own(self) -> bytes:
         """The header without the lines that programs added."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from tests.fakes.memory_ledger import memory_ledger
 from tests.fakes.memory_world import ALL_KINDS, Died, dying_at, message
 
 from postboat.model import FLAGGED, SEEN, Side
+from postboat.sync import relocate
 
 if TYPE_CHECKING:
     from tests.fakes.memory_world import Kinds
@@ -80,9 +82,10 @@ class Story:
 
 
 @settings(max_examples=180, deadline=None)
-@given(st.lists(steps, max_size=25), st.sampled_from(ALL_KINDS))
-def test_any_story_of_moves_ends_in_step_with_nothing_lost(story, kinds):
-    asyncio.run(_tell(story, kinds))
+@given(st.lists(steps, max_size=25), st.sampled_from(ALL_KINDS), st.sampled_from([1, relocate.MANY]))
+def test_any_story_of_moves_ends_in_step_with_nothing_lost(story, kinds, many):
+    with patch.object(relocate, "MANY", many):
+        asyncio.run(_tell(story, kinds))
 
 
 async def _tell(told: list[tuple], kinds: Kinds) -> None:

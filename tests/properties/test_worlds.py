@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from unittest.mock import patch
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from tests.fakes.memory_world import (
 )
 
 from postboat.model import ANSWERED, DELETED, DRAFT, FLAGGED, FORWARDED, SEEN, Policy, Side
+from postboat.sync import matching
 
 REMOTE, LOCAL = Side
 FLAG_SETS = st.frozensets(st.sampled_from([SEEN, ANSWERED, FLAGGED, DELETED, DRAFT, FORWARDED]))
@@ -171,8 +173,8 @@ def test_under_any_policy_nothing_is_lost_or_doubled_and_what_is_readonly_stays_
 
 
 @settings(max_examples=110, deadline=None)
-@given(STEPS, st.sampled_from(["ledger", "uidvalidity", "both"]), SIDES, KINDS)
-def test_a_lost_ledger_or_new_uidvalidity_doubles_and_deletes_nothing(steps, loss, side, kinds):
+@given(STEPS, st.sampled_from(["ledger", "uidvalidity", "both"]), SIDES, KINDS, st.sampled_from([2, matching.MANY]))
+def test_a_lost_ledger_or_new_uidvalidity_doubles_and_deletes_nothing(steps, loss, side, kinds, many):
     async def tell() -> None:
         async with memory_ledger() as ledger, memory_ledger() as fresh:
             story = Story(MemoryWorld(ledger, kinds=kinds))
@@ -191,4 +193,5 @@ def test_a_lost_ledger_or_new_uidvalidity_doubles_and_deletes_nothing(steps, los
             if not any(DRAFT in held.flags for each in Side for held in story.world.side(each).messages.values()):
                 assert story.bodies_moved()[1] == reads, "bodies were read to compare what headers had told"
 
-    asyncio.run(tell())
+    with patch.object(matching, "MANY", many):
+        asyncio.run(tell())

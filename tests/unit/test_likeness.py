@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postboat.likeness import LOOKED_AT, ContentPrint, HeaderPrint, fingerprint
+from postboat.likeness import LOOKED_AT, ContentPrint, HeaderPrint, fingerprint, name_in
 
 HEADERS = [
     (b"Message-ID: <a@x>\r\n\r\n", True),
@@ -103,3 +103,12 @@ def test_lone_crs_and_nuls_of_a_body_may_be_lost_on_the_way() -> None:
 )
 def test_what_a_person_changes_makes_another_message(other: bytes) -> None:
     assert whole(other) != whole(PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("mended", "wire"),
+    [(b"<XX@x>", "<\u00e9@x>".encode()), (b"<ab@x>", b"<a\rb@x>"), (b"<ab@x>", b"<a\r\n b@x>"), (b"<X@x>", b"<\0@x>")],
+)
+def test_a_name_is_the_same_whatever_a_server_makes_of_it(mended: bytes, wire: bytes) -> None:
+    header = b"Subject: x\r\nMessage-ID: %b\r\nFrom: y\r\n"
+    assert name_in(header % wire) == name_in(header % mended) == mended

@@ -123,14 +123,28 @@ async def _all_prints(
 
 
 async def _named_alike(pair: FolderPair, rest: Listed) -> dict[Side, dict[Key, Message]]:
-    """Those messages whose Message-ID is known on both sides, and those without one."""
+    """Without those whose Message-ID the other side does not know.
+
+    A server may not find the one in a header that is malformed: those as old as a nameless message there stay.
+    """
     theirs, ours = await together(_glances(pair.remote, rest[Side.REMOTE]), _glances(pair.local, rest[Side.LOCAL]))
-    on_both = {glance.name for glance in theirs.values()} & {glance.name for glance in ours.values()}
-    alone = {
-        side: {key for key, glance in glances.items() if glance.name and glance.name not in on_both}
-        for side, glances in ((Side.REMOTE, theirs), (Side.LOCAL, ours))
+    return {
+        Side.REMOTE: _without(rest[Side.REMOTE], _alone(theirs, ours)),
+        Side.LOCAL: _without(rest[Side.LOCAL], _alone(ours, theirs)),
     }
-    return {side: _without(rest[side], alone[side]) for side in Side}
+
+
+def _alone(these: Mapping[Key, Glance], others: Mapping[Key, Glance]) -> list[Key]:
+    """Messages that are none of the others, by their names."""
+    names = {glance.name for glance in others.values()}
+    dates = {glance.date for glance in others.values() if not glance.name}
+
+    def may_be_nameless(glance: Glance) -> bool:
+        return bool(dates) and (glance.date is None or None in dates or glance.date in dates)
+
+    return [
+        key for key, glance in these.items() if glance.name and glance.name not in names and not may_be_nameless(glance)
+    ]
 
 
 async def _sure(pair: FolderPair, twins: Sequence[Twin], unsure: Mapping[Twin, int | None]) -> list[Twin]:

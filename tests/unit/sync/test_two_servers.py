@@ -10,6 +10,7 @@ from tests.fakes.memory_account import MemoryAccount
 from tests.fakes.memory_ledger import memory_ledger
 from tests.fakes.memory_world import TWO_SERVERS, Died, MemoryWorld, message
 
+from postboat.errors import KeysRenewed
 from postboat.events import Warned
 from postboat.model import DELETED, DRAFT, FLAGGED, NO_FLAGS, SEEN, Policy, Side, Stored
 from postboat.sync import matching, relocate
@@ -135,6 +136,48 @@ async def test_headers_of_names_that_one_server_alone_knows_are_not_asked_for(wo
     done = await world.sync()
     assert (done.adopted, done.down, done.up) == (1, 10, 10)
     assert [len(headers[side]) for side in Side] == [1, 1]
+
+
+async def test_a_name_that_one_server_does_not_find_doubles_nothing(world, monkeypatch):
+    """It reads a malformed header as far as it understands it, counts octets wrongly, and lists much else."""
+    monkeypatch.setattr(matching, "MANY", 4)
+    for number in range(5):
+        world.remote.put(message(100 + number, "x" * number), date=number)
+        world.local.put(message(200 + number, "y" * (10 + number)), date=number)
+    same = message(1, "malformed")
+    for side in Side:
+        world.side(side).put(same, date=1000)
+    misstates(world.remote, same)
+    glances = world.remote.glances
+
+    async def nameless(keys):
+        told = await glances(keys)
+        return {k: replace(g, name=b"") if world.remote.messages[k].wire == same else g for k, g in told.items()}
+
+    world.remote.glances = nameless
+    done = await world.sync()
+    assert (done.adopted, done.down, done.up) == (1, 5, 5)
+    world.assert_in_step()
+
+
+@pytest.mark.parametrize("side", Side)
+async def test_keys_of_either_server_that_mean_other_mail_by_now_delete_nothing(world, side):
+    await world.agree(*range(6))
+    doubted = world.side(side)
+    for number, key in enumerate(list(doubted.messages)[3:], 3):
+        doubted.messages[key] = replace(doubted.messages[key], wire=message(100 + number))
+    changes = doubted.changes
+
+    async def doubting(agreed):
+        if agreed.checkpoint is not None and await agreed.count():
+            raise KeysRenewed("perhaps")
+        return await changes(agreed)
+
+    doubted.changes = doubting
+    done = await world.sync()
+    assert (done.down, done.up, done.deleted_local, done.deleted_remote) == (3, 3, 0, 0)
+    world.assert_in_step()
+    await world.assert_at_rest()
 
 
 def misstates(replica, wire: bytes) -> None:
