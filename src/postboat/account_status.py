@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 
 from postboat.counts import Counts
-from postboat.values import SideName, dataclass
+from postboat.values import SideName, Sides, dataclass
 
 STARTING, SYNCING, IDLE, WAITING, NEEDS_USER, PAUSED = "starting", "syncing", "idle", "waiting", "needs-user", "paused"
 USERS_TURN = frozenset({2, 5})
@@ -55,6 +55,20 @@ class HeldPlan:
 
 
 @dataclass(slots=True)
+class SecondSide:
+    """What a second server, or a second tree of Maildirs, is at."""
+
+    host: str = ""
+    """Of a server: that it is signed in to."""
+    how: str = ""
+    """How changes there are noticed: as in `AccountStatus.server` or `disk`."""
+    folders: tuple[str, ...] = ()
+    """As `AccountStatus.server_folders`."""
+    reason: str = ""
+    """As `AccountStatus.disk_reason`."""
+
+
+@dataclass(slots=True)
 class AccountStatus:
     """What an account is at. Times are seconds since the epoch."""
 
@@ -71,8 +85,10 @@ class AccountStatus:
     """What a single run would have ended with for that reason."""
     until: float | None = None
     """When it is tried again, while it waits; None: not before the user acts."""
+    sides: Sides | None = None
+    """What its sides are called, where both are servers or both are trees of Maildirs."""
     host: str = ""
-    """The server it is signed in to."""
+    """The server it is signed in to; of two, the remote one."""
     server: str = ""
     """How changes on the server are noticed: `notify`, `idle`, `poll`, or "" while they are not."""
     server_folders: tuple[str, ...] = ()
@@ -81,6 +97,8 @@ class AccountStatus:
     """How changes on disk are noticed: `inotify`, `poll`, or "" while they are not."""
     disk_reason: str = ""
     """Why the disk is polled."""
+    second: SecondSide | None = None
+    """Of two servers the local one, of two trees of Maildirs the remote one; None before anything is known of it."""
     last_sync: float | None = None
     """When a sync last came to its end."""
     next_sync: float | None = None

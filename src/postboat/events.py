@@ -11,6 +11,7 @@ from dataclasses import field
 
 from postboat.counts import Counts as Counts  # noqa: TC001 - at run time too: it is read by its declared type
 from postboat.values import SideName, dataclass
+from postboat.values import Sides as Sides  # noqa: TC001 - as above
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,21 @@ class AccountStarted(AccountEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class SidesNamed(AccountEvent):
+    """It is known how to speak of the account's two sides."""
+
+    sides: Sides | None = None
+    """None: they are a server and a tree of Maildirs."""
+
+
+@dataclass(frozen=True, slots=True)
 class AccountConnected(AccountEvent):
-    """The first connection to the account's server is signed in."""
+    """The first connection to a server of the account is signed in."""
 
     server: str
     user: str
+    side: SideName = "remote"
+    """The side ("remote" or "local") that is the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +159,11 @@ class PlanDecided(FolderEvent):
 
 @dataclass(frozen=True, slots=True)
 class MessagesPutBack(FolderEvent):
-    """Messages deleted from the Maildir were put back into it, as new ones, for the user wants them."""
+    """Messages that a sync removed were put back, as new ones, for the user wants them."""
 
     count: int
+    side: SideName = "local"
+    """The side ("remote" or "local") that has them again."""
 
 
 @dataclass(frozen=True, slots=True)

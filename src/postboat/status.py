@@ -14,6 +14,7 @@ from postboat.account_status import (
     AccountStatus,
     FolderTrouble,
     HeldPlan,
+    SecondSide,
     Work,
 )
 from postboat.events import (
@@ -48,6 +49,7 @@ from postboat.events import (
     ServerWatched,
     ServiceStarted,
     ServiceStopping,
+    SidesNamed,
 )
 from postboat.values import dataclass
 
@@ -141,6 +143,12 @@ def _learn_of_account(account: AccountStatus, event: AccountEvent, now: float) -
 def _take_note(account: AccountStatus, event: AccountEvent) -> None:
     """Note what is no step from one phase to another."""
     match event:
+        case SidesNamed(sides=sides):
+            account.sides = sides
+            if sides is None:
+                account.second = None
+        case AccountConnected(side="local") | ServerWatched(side="local") | DiskWatched(side="remote"):
+            account.second = _noted_of_second(account.second or SecondSide(), event)
         case AccountConnected(server=host):
             account.host = host
         case FoldersListed(pairs=pairs):
@@ -155,6 +163,17 @@ def _take_note(account: AccountStatus, event: AccountEvent) -> None:
             account.hooks.pop(hook, None)
         case HookRan(hook=hook, status=status, output=output):
             account.hooks[hook] = _last_line(output) if status is None else f"ended with status {status}"
+
+
+def _noted_of_second(second: SecondSide, event: AccountConnected | ServerWatched | DiskWatched) -> SecondSide:
+    match event:
+        case AccountConnected(server=host):
+            second.host = host
+        case ServerWatched(how=how, folders=folders):
+            second.how, second.folders = how, folders
+        case DiskWatched(how=how, reason=reason):
+            second.how, second.reason = how, reason
+    return second
 
 
 def _last_line(output: str) -> str:

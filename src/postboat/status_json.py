@@ -16,9 +16,9 @@ _T = TypeVar("_T")
 
 _SERVICE = ("stopping", "problems", "woke")
 _ACCOUNT = (
-    *("phase", "since", "paused", "reason", "exit_code", "until", "host", "server", "server_folders", "disk"),
-    *("disk_reason", "last_sync", "next_sync", "folders", "folders_done", "listed", "arrived", "working", "plans"),
-    "hooks",
+    *("phase", "since", "paused", "reason", "exit_code", "until", "sides", "host", "server", "server_folders"),
+    *("disk", "disk_reason", "second", "last_sync", "next_sync", "folders", "folders_done", "listed", "arrived"),
+    *("working", "plans", "hooks"),
 )
 _TROUBLE = ("reason", "failed", "aside", "held")
 

@@ -121,3 +121,14 @@ class _StandardFields:
             named = [(name, Any, field) for name, field in self._fields.items()]
             dataclasses.make_dataclass(owner.__name__, named, init=False, repr=False, eq=False)
         return self._fields
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What the sides of an account are called that are both of one kind: "the server" would not tell which."""
+
+    remote: str
+    """The repository's name."""
+    local: str
+    servers: bool = True
+    """Whether they are servers; else both are trees of Maildirs."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from postboat import events
 from postboat.event_json import decode, encode
 from postboat.events import ConnectionsSeen, Counts, Event, FolderPlanned, Light
-from postboat.values import SideName
+from postboat.values import SideName, Sides
 
 WHEN = datetime(2026, 2, 3, 4, 5, 6, 789_000, tzinfo=UTC)
 
@@ -32,6 +32,7 @@ VALUES: dict[object, st.SearchStrategy[object]] = {
     tuple[Light, ...]: st.lists(st.builds(Light, TEXTS, TEXTS), max_size=3).map(tuple),
     tuple[str, ...]: st.lists(TEXTS, max_size=3).map(tuple),
     tuple[dict[str, object], ...]: st.lists(st.dictionaries(TEXTS, TEXTS, max_size=2), max_size=2).map(tuple),
+    Sides | None: st.none() | st.builds(Sides, TEXTS, TEXTS, st.booleans()),
     int | None: st.none() | st.integers(),
     float | None: st.none() | st.floats(-6e10, 6e10),
 }

@@ -6,10 +6,10 @@ import time
 from typing import TYPE_CHECKING
 
 from postboat.config.schema import MaildirConfig
-from postboat.events import Warned
+from postboat.events import SidesNamed, Warned
 from postboat.ledger.files import ledger_file, lock_file, quarantine_directory, spool_directory
 from postboat.model import Policy, Side
-from postboat.values import dataclass
+from postboat.values import Sides, dataclass
 
 if TYPE_CHECKING:
     import asyncio
@@ -117,6 +117,19 @@ def assemble(
     )
 
 
+def sides_of(account: AccountConfig) -> Sides | None:
+    """What the account's sides are called, if they are both of one kind."""
+    on_disk = {isinstance(account.on(side), MaildirConfig) for side in Side}
+    return Sides(account.remote.name, account.local.name, servers=False in on_disk) if len(on_disk) == 1 else None
+
+
+def name_sides(account: AccountConfig, publish: Publish, *, before: Sides | None = None) -> None:
+    """Tell how to speak of the account's sides, unless that is as it was `before`: as of a server and Maildirs."""
+    sides = sides_of(account)
+    if sides != before:
+        publish(SidesNamed(account.name, sides))
+
+
 @dataclass(frozen=True, slots=True)
 class _Shores:
     """Makes the sides of an account; of each kind only when there is one, since most have but one of either."""
@@ -169,7 +182,7 @@ class _Shores:
     @property
     def _alike(self) -> bool:
         """Whether both sides are of one kind."""
-        return type(self.account.remote) is type(self.account.local)
+        return sides_of(self.account) is not None
 
     def _place(self, side: Side) -> str:
         repository = self.account.on(side)

@@ -11,6 +11,7 @@ from postboat.ledger.files import ledger_file, lock_file
 from postboat.ledger.ledger import AccountLedger
 from postboat.ledger.lock import lock_account
 from postboat.model import Verdict
+from postboat.service.assemble import name_sides
 from postboat.service.known_folders import KnownFolders
 from postboat.service.steps import Steps
 from postboat.values import dataclass
@@ -42,6 +43,8 @@ async def decide(config: Config, targets: Sequence[Target], verdict: Verdict, pu
     async with AsyncExitStack() as stack:
         ledgers = {name: await stack.enter_async_context(_opened(config, name, publish)) for name in accounts}
         words = [await _understood(ledgers[each.account], accounts[each.account], each, verdict) for each in targets]
+        for account in accounts.values():
+            name_sides(account, publish)
         decided = {word.target.account for word in words if await word.give(publish)}
     return tuple(name for name in accounts if name in decided)
 

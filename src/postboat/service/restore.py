@@ -17,7 +17,7 @@ from postboat.events import MessagesPutBack, Warned
 from postboat.ledger.files import ledger_file
 from postboat.ledger.ledger import AccountLedger
 from postboat.model import Side
-from postboat.service.assemble import assemble
+from postboat.service.assemble import assemble, name_sides, sides_of
 from postboat.service.confirm import locked
 from postboat.service.known_folders import KnownFolders
 from postboat.service.steps import Steps
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from postboat.service.assemble import AccountParts
     from postboat.service.known_folders import Target
     from postboat.sync.folder_tree import PairOfNames
+    from postboat.values import Sides
 
 AT_ONCE = 2_000
 """Messages after which what is put back is made durable, and can be told of or stopped."""
@@ -58,7 +59,7 @@ class HeldFolder:
 
 @dataclass(frozen=True, slots=True)
 class KeptFolder:
-    """What one run removed from one Maildir folder and is still kept."""
+    """What one run removed from one folder of one side and is still kept."""
 
     account: str
     folder: str
@@ -68,6 +69,8 @@ class KeptFolder:
     listed: str
     """The same in local time, as `put_back` understands it."""
     messages: int
+    side: str = "local"
+    """The side ("remote" or "local") that it was removed from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ class Restorable:
     """For how long messages are kept; 0: not at all."""
     problems: tuple[str, ...] = ()
     exit_code: int = 0
+    sides: Sides | None = None
+    """What the account's sides are called, if they are both of one kind."""
 
 
 async def restorable(config: Config, publish: Publish) -> list[Restorable]:
@@ -93,20 +98,21 @@ async def restorable(config: Config, publish: Publish) -> list[Restorable]:
 
 
 async def _look(account: AccountConfig, config: Config, steps: Steps) -> Restorable:
-    days = max(account.on(side).keepdeleted for side in Side)
+    days, sides = max(account.on(side).keepdeleted for side in Side), sides_of(account)
     try:
         async with _read(account, config) as (folders, ledger):
             holds, notes = await ledger.holds(), tuple(ledger.notes)
         parts = _assembled(account, config, lambda _: None, None)
         kept = await _kept(parts, folders, steps)
     except PostboatError as failure:
-        return Restorable(account.name, days=days, problems=(str(failure),), exit_code=failure.exit_code)
+        return Restorable(account.name, days=days, problems=(str(failure),), exit_code=failure.exit_code, sides=sides)
     return Restorable(
         account.name,
         tuple(_held_folder(account.name, folders.text(remote), held) for remote, _, held in holds),
         tuple(_kept_folder(account.name, folders, each) for each in sorted(kept, key=lambda each: each.kept.when)),
         days,
         notes,
+        sides=sides,
     )
 
 
@@ -145,7 +151,9 @@ async def _kept(parts: AccountParts, folders: KnownFolders, steps: Steps) -> lis
 
 def _kept_folder(account: str, folders: KnownFolders, each: _Kept) -> KeptFolder:
     kept = each.kept
-    return KeptFolder(account, folders.text(each.remote), kept.when, listed_time(kept.when), len(kept.files))
+    return KeptFolder(
+        account, folders.text(each.remote), kept.when, listed_time(kept.when), len(kept.files), each.side.value
+    )
 
 
 async def put_back(
@@ -161,6 +169,7 @@ async def put_back(
     for target in targets:
         account = accounts[target.account]
         parts = _assembled(account, config, publish, prompter)
+        name_sides(account, publish)
         try:
             if await _put_back(parts, config, target, when, publish):
                 back[target.account] = None
@@ -209,7 +218,7 @@ async def _put_back_all(
                     done += len(some)
             finally:
                 if count:
-                    publish(MessagesPutBack(parts.name, folders.text(each.remote), count))
+                    publish(MessagesPutBack(parts.name, folders.text(each.remote), count, each.side.value))
 
 
 def chosen(kept: Sequence[Kept], when: str, now: float) -> list[Kept]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from postboat.errors import PostboatError
 from postboat.events import AccountFailed, RunFinished
 from postboat.service.account import sync_account
-from postboat.service.assemble import assemble
+from postboat.service.assemble import assemble, name_sides
 from postboat.service.exit_codes import gravest
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ async def _sync_or_tell(
     """Sync one account; a failure that stops it stops no other, not even a defect of our own."""
     try:
         parts = assemble(account, config, publish, prompter, prompting, dry_run=options.dry_run)
+        name_sides(account, publish)
         show(parts, watch)
         if account.has_hooks and not options.dry_run:
             from postboat.service.hooks.hooks import sync_with_hooks  # here, since few have any

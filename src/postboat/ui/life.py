@@ -69,9 +69,8 @@ class Life:
     """How many came to their end."""
     total: Counts = Counts()
     """What was done in all folders that were done with."""
-    connected: AccountConnected | None = None
-    server: ServerWatched | None = None
-    disk: DiskWatched | None = None
+    standing: dict[tuple[type, str], AccountEvent] = field(default_factory=dict)
+    """What was told last, by its kind and side, of how each side is reached and watched."""
     waits: AccountWaits | None = None
     """Why the last attempt failed; None from the next one on."""
     rests: float | None = None
@@ -186,12 +185,9 @@ def _hear_standing(life: Life, event: AccountEvent) -> Heard:
     """Learn of what lasts until it is otherwise: it is news when it differs from what it was."""
     before: object = event
     match event:
-        case AccountConnected():
-            before, life.connected = life.connected, event
-        case ServerWatched():
-            before, life.server = life.server, event
-        case DiskWatched():
-            before, life.disk = life.disk, event
+        case AccountConnected(side=side) | ServerWatched(side=side) | DiskWatched(side=side):
+            before = life.standing.get((type(event), side))
+            life.standing[type(event), side] = event
         case AccountPaused():
             before, life.paused = event if life.paused else None, True
         case AccountResumed():

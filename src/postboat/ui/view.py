@@ -40,6 +40,7 @@ from postboat.events import (
     PlanShown,
     RunFinished,
     ServiceStarted,
+    SidesNamed,
     StepReached,
     Warned,
 )
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
     from postboat.ui.life import Life
     from postboat.ui.steps import Step
+    from postboat.values import Sides
 
     Heard = Literal["new", "again", "mended"]
 
@@ -121,7 +123,7 @@ class AccountView:
     name: str
     started: float
     server: str = ""
-    """Empty until the first connection is signed in."""
+    """Of two, the remote one; empty until the first connection to it is signed in."""
     user: str = ""
     pairs: int | None = None
     """How many folders there are to sync; None until they are listed."""
@@ -184,6 +186,8 @@ class View:
     accounts: dict[str, AccountView] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
     """By account: work that is no sync."""
+    sides: dict[str, Sides] = field(default_factory=dict)
+    """Of accounts whose sides are both of one kind: what those are called."""
     failures: list[MessageFailed | FolderFailed | AccountFailed] = field(default_factory=list)
     warnings: list[Warned] = field(default_factory=list)
     exit_code: int | None = None
@@ -213,6 +217,8 @@ def fold(view: View, event: Event, now: float) -> View:
     match event:
         case FolderEvent():
             _fold_folder(view, view.account(event.account, now), event, now)
+        case SidesNamed(account=name, sides=sides):
+            note_sides(view, name, sides)
         case StepReached():
             from postboat.ui.steps import learn  # no sync pays for it
 
@@ -230,11 +236,19 @@ def fold(view: View, event: Event, now: float) -> View:
     return view
 
 
+def note_sides(view: View, account: str, sides: Sides | None) -> None:
+    """Know from now on what an account's sides are called."""
+    if sides is not None:
+        view.sides[account] = sides
+    else:
+        view.sides.pop(account, None)
+
+
 def _fold_account(view: View, account: AccountView, event: AccountEvent, now: float) -> None:
     match event:
         case AccountStarted() if not view.lasting:
             view.accounts[event.account] = AccountView(event.account, started=now)
-        case AccountConnected(server=server, user=user):
+        case AccountConnected(server=server, user=user, side="remote"):
             account.server, account.user = server, user
         case FoldersListed(pairs=pairs):
             account.pairs = pairs

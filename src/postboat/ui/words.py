@@ -7,10 +7,10 @@ a terminal.
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
-from postboat.values import dataclass
+from postboat.values import Sides, dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,8 +22,6 @@ DETAILS = 20
 alone and reasons of a failed account are told."""
 NAMED = 6
 """How many folders are named in one line."""
-WHERE: Mapping[str, str] = {"local": "locally", "remote": "on the server"}
-"""How a side is spoken of as the place of a change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +35,59 @@ class Manner:
     """False: the stream's encoding has only ASCII."""
     program: str = "postboat"
     """What a command begins with that shall find the same configuration, as a shell reads it."""
+    sides: Mapping[str, Sides] = field(default_factory=dict)
+    """Of accounts whose sides are both of one kind: what those are called."""
 
 
 def spoken_to(manner: Manner, *, arrows: bool) -> Manner:
     """Give the manner for a stream that can or cannot show arrows."""
     return replace(manner, arrows=manner.arrows and arrows)
+
+
+def knowing(manner: Manner, sides: Mapping[str, Sides]) -> Manner:
+    """Give the manner for accounts whose sides are called so."""
+    return replace(manner, sides=sides) if sides else manner
+
+
+# --- sides --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A side as it is spoken of."""
+
+    name: str
+    """ "the server", "the Maildir", or the name of a repository."""
+    at: str
+    """ "on" or "in": what stands before the name of a place where something is."""
+    where: str
+    """Where something is done: "locally", "on the server"."""
+    short: str
+    """Where there is little room: "local", "remote", or the name."""
+    is_disk: bool
+
+    @property
+    def inside(self) -> str:
+        """Where something is: "in the Maildir", "on the server"."""
+        return f"{self.at} {self.name}"
+
+
+USUAL: Mapping[str, Place] = {
+    "remote": Place("the server", "on", "on the server", "remote", is_disk=False),
+    "local": Place("the Maildir", "in", "locally", "local", is_disk=True),
+}
+"""A server and a tree of Maildirs."""
+OTHER: Mapping[str, str] = {"remote": "local", "local": "remote"}
+"""The opposite side."""
+
+
+def place(manner: Manner, account: str, side: str) -> Place:
+    """Tell how to speak of one side of an account."""
+    sides = manner.sides.get(account)
+    if sides is None:
+        return USUAL[side]
+    name, at = clean(sides.remote if side == "remote" else sides.local), "on" if sides.servers else "in"
+    return Place(name, at, f"{at} {name}", name, is_disk=not sides.servers)
 
 
 # --- names, numbers, texts from outside ---------------------------------------------------------------------------

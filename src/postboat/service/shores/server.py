@@ -73,7 +73,7 @@ class ServerShore:
             self.config, self.passwords, wire_log=_wire_log(), memory=self.memory, behind=self.folders.ask_early
         )
         if self.pool.opened == 0:
-            self._publish(AccountConnected(self._account, session.server, user(self.config)))
+            self._publish(AccountConnected(self._account, session.server, user(self.config), self.side.value))
         return session
 
     def _warn(self, text: str) -> None:

@@ -21,7 +21,7 @@ from postboat.events import (
     ServiceStopping,
     Warned,
 )
-from postboat.service.assemble import assemble
+from postboat.service.assemble import assemble, name_sides
 from postboat.service.machine.clocks import Clocks
 from postboat.service.machine.network import NetworkWatch
 from postboat.service.machine.sleep import SleepWatch
@@ -186,6 +186,7 @@ class Daemon:
 
     def _keeper(self, account: AccountConfig) -> Keeper:
         parts = assemble(account, self._config, self.publish, self._prompter, self._prompting, dry_run=False)
+        name_sides(account, self.publish, before=self._status.account(account.name, self._clocks.wall()).sides)
         show(parts, self._bus.watch)
         surroundings = Surroundings(
             self.publish, self._slots, self._pace, self._clocks.boot, self._clocks.wall, self._chance

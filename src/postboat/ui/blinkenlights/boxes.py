@@ -97,15 +97,15 @@ class Confirm:
 
     title = words.HELD
 
-    def __init__(self, plans: Sequence[Held], decide: Callable[[Held, str], None]) -> None:
-        self._plans, self._decide = list(plans), decide
+    def __init__(self, plans: Sequence[Held], decide: Callable[[Held, str], None], manner: common.Manner) -> None:
+        self._plans, self._decide, self._manner = list(plans), decide, manner
         self._at = 0
 
     def body(self, columns: int, look: Look) -> list[Row]:
         """Which folder, how many, why, and some of the subjects."""
         plan = self._plans[self._at]
         where = common.clean(f"{plan.account}: {plan.folder}") if plan.folder else common.clean(plan.account)
-        doubt = waiting.doubt(plan)
+        doubt = waiting.doubt(plan, self._manner)
         rows: list[Row] = [[Span(where, "name")]]
         rows += [[Span(line)] for line in wrapped(f"{doubt[:1].upper()}{doubt[1:]}.", columns, LINES)]
         subjects = [waiting.subject(each) for each in plan.subjects]

@@ -222,7 +222,7 @@ class Helm:
         first = self._under_cursor()
         plans = sorted(self.board.plans(), key=lambda plan: plan.account != first)
         if plans:
-            self._box = Confirm(plans, self._decide)
+            self._box = Confirm(plans, self._decide, self.board.manner)
         else:
             self.say(words.NOTHING_HELD)
 

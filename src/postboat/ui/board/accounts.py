@@ -203,7 +203,7 @@ def _notes(board: Board, account: AccountStatus, key: str) -> Iterator[Span]:
     yield from _why(board, account, key)
     for plan in board.plans(account.name):
         mark = "would be held" if board.manner.dry_run else "HELD"
-        yield Span(f"{mark} {told.held_in(plan)}: {waiting.doubt(plan)}", "attention")
+        yield Span(f"{mark} {told.held_in(plan)}: {waiting.doubt(plan, board.manner)}", "attention")
     if board.plans(account.name) and board.goes_on and not board.replay:
         yield Span("c shows what and lets you decide; until then nothing of it is deleted", "dim")
     failed = [(name, trouble.reason) for name, trouble in account.troubles.items() if trouble.reason]

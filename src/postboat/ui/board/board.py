@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from postboat import status as run
@@ -25,6 +25,7 @@ from postboat.events import (
     FolderStarted,
     PlanShown,
     RunFinished,
+    SidesNamed,
 )
 from postboat.ui import life, times
 from postboat.ui.board import words as told
@@ -33,7 +34,7 @@ from postboat.ui.board.errors import Errors
 from postboat.ui.board.log import Log
 from postboat.ui.board.traffic import Traffic
 from postboat.ui.link import Happened, Lost, Over, Snapshot
-from postboat.ui.view import NO_COUNTS, FolderView, View, fold
+from postboat.ui.view import NO_COUNTS, FolderView, View, fold, note_sides
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -183,6 +184,8 @@ class Board:
             case ConnectionsSeen():
                 self._note_lights(event, when)
                 return
+            case SidesNamed():
+                self._speak_of_sides()
             case ConfigReloaded(problems=(), accounts=names) if names:
                 self.desks = {name: desk for name, desk in self.desks.items() if name in names}
             case RunFinished():
@@ -192,6 +195,9 @@ class Board:
         if isinstance(event, AccountFinished):
             self.errors.keep(self.status.account(event.account, when), when)
         self._log.learn(event, self.view, self.manner, when)
+
+    def _speak_of_sides(self) -> None:
+        self.manner = self.errors.manner = replace(self.manner, sides=dict(self.view.sides))
 
     def _note_work(self, event: AccountEvent, when: float) -> None:
         desk = self.desk(event.account)
@@ -264,6 +270,9 @@ class Board:
         if status.accounts and self.goes_on:
             life.begin(self.view, status.accounts, now)
         self.errors.end_all(now)
+        for account in status.accounts.values():
+            note_sides(self.view, account.name, account.sides)
+        self._speak_of_sides()
         for account in status.accounts.values():
             self._take_over(account, now)
             self.errors.seen(account, now)

@@ -57,7 +57,7 @@ class Errors:
     """What went wrong lately: the newest, and of those that are over the first to be forgotten."""
 
     def __init__(self, manner: Manner, *, goes_on: bool) -> None:
-        self._manner, self._goes_on = manner, goes_on
+        self.manner, self._goes_on = manner, goes_on
         self._known: dict[tuple[Place, str], Error] = {}
 
     def listed(self) -> list[Error]:
@@ -107,7 +107,7 @@ class Errors:
                 error.over = now
 
     def _learn_wrong(self, event: Event, now: float) -> None:
-        manner, style, advice = self._manner, "error", ""
+        manner, style, advice = self.manner, "error", ""
         match event:
             case AccountFailed(account=account, exit_code=code) | AccountWaits(account=account, exit_code=code):
                 place, advice = ("account", account, ""), told.advice(account, code, manner)
@@ -125,8 +125,8 @@ class Errors:
             case HookRan(account=account, hook=hook, status=status) if status != 0:
                 place = ("hook", account, hook)
                 lines = tuple(told.unnamed(line, account) for line in lasting.trouble(event, manner))
-            case DiskWatched(account=account, reason=reason) if reason:
-                place, style = ("disk", account, ""), "attention"
+            case DiskWatched(account=account, reason=reason, side=side) if reason:
+                place, style = ("disk", account, side), "attention"
                 lines = tuple(told.unnamed(line, account) for line in lasting.trouble(event, manner))
             case ConfigReloaded(problems=problems) if problems:
                 place, lines = ("config", "", ""), lasting.trouble(event, manner)

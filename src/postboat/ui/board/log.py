@@ -29,6 +29,7 @@ from postboat.events import (
     ServerWatched,
     ServiceStarted,
     ServiceStopping,
+    SidesNamed,
     Warned,
 )
 from postboat.ui import words
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 KEPT = 2000
 SILENT = (
     *(FolderProgressed, FolderScanned, ConnectionsSeen, FolderStarted, FolderPlanned, MessagesArrived),
-    *(AccountStarted, AccountRests, ServiceStarted, ServiceStopping, FoldersListed, FoldersUnchanged),
+    *(SidesNamed, AccountStarted, AccountRests, ServiceStarted, ServiceStopping, FoldersListed, FoldersUnchanged),
 )
 """What no line is written about: the rest of the screen shows it."""
 MILD = (Warned, MessagesAside, DiskWatched, PlanHeld, HookRan, AccountWaits)

@@ -158,7 +158,7 @@ def _all_held(board: Board, columns: int) -> Iterator[Row]:
 def held(plan: told.Held, board: Board, columns: int) -> Iterator[Row]:
     """Lay out a held plan: how many, why, some subjects, and which commands decide."""
     for text, style in (
-        (waiting.doubt(plan), ""),
+        (waiting.doubt(plan, board.manner), ""),
         *((line, "dim") for line in waiting.subjects(plan)),
         *((line, "") for line in waiting.choices(plan, board.manner)),
     ):

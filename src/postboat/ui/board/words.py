@@ -58,7 +58,7 @@ def state(account: AccountStatus, *, goes_on: bool, dry_run: bool = False) -> st
 def _at_work(account: AccountStatus) -> str:
     if account.listed:
         return f"{words.number(account.folders_done)} of {words.plural(account.folders, 'folder')}"
-    if not account.host:
+    if not account.host and (account.sides is None or account.sides.servers):
         return "connecting"
     return "syncing" if account.last_sync is not None or account.working else "listing folders"
 

@@ -70,7 +70,7 @@ class Basic:
         if now - self._looked < SPARSELY:
             return ()
         self._looked = now
-        return (single.scanned(event, self.manner),)
+        return (single.scanned(event, words.knowing(self.manner, self.view.sides)),)
 
     def dated(self, lines: Iterable[str], out: Out, importance: str = "") -> Iterable[str]:
         """Add what the reader cannot know: the time, or for the journal, which knows it, how important a line is."""

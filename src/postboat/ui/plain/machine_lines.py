@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 PROTOCOL = "7.2.0"
 MAIN = "MainThread"
 KINDS: Mapping[str, str] = {"remote": "IMAP", "local": "Maildir"}
-"""OfflineIMAP's types of repositories, by side."""
+"""OfflineIMAP's types of repositories, by side, of an account whose sides are not both of one kind."""
 SPOKEN = (FolderFinished, FoldersListed, FolderCreated, AccountConnected)
 """What a command tells, so that it need not be told in words as well."""
 
@@ -172,7 +172,8 @@ class Interpreter:
                 sides = self.sides.get(event.account, Sides(server))
                 yield Line("connecting", (_item(sides.host or server), sides.port, _item(sides.remote)), thread)
             case FoldersListed():
-                yield Line("syncfolders", tuple(KINDS.values()), thread)
+                kinds = self._kinds(event.account)
+                yield Line("syncfolders", (kinds["remote"], kinds["local"]), thread)
             case HookRan(hook=hook, status=status, output=output):
                 yield Line("callhook", (f"Calling hook: {hook}",), thread)
                 yield Line("callhook", (f"Hook stdout: {output}", "", "Hook stderr:", ""), thread)
@@ -192,8 +193,9 @@ class Interpreter:
 
     def _of_folder(self, event: FolderEvent, counts: Counts) -> Iterator[Line]:
         name, thread = _item(event.folder), folder_thread(event.account, event.folder)
-        down = (KINDS["remote"], name, KINDS["local"], name, "")
-        up = (KINDS["local"], name, KINDS["remote"], name, "")
+        kinds = self._kinds(event.account)
+        down = (kinds["remote"], name, kinds["local"], name, "")
+        up = (kinds["local"], name, kinds["remote"], name, "")
         match event:
             case FolderCreated(side=side, name=created):
                 sides = self.sides.get(event.account, Sides())
@@ -209,12 +211,13 @@ class Interpreter:
             case FolderScanned():
                 yield from self._looked(event, thread)
             case FolderProgressed() | FolderFinished():
-                yield from self._worked(name, counts, thread)
+                yield from self._worked(name, counts, kinds, thread)
         if isinstance(event, FolderFinished | FolderFailed):
             yield from self._over(event.account, event.folder)
 
     def _looked(self, event: FolderScanned, thread: str) -> Iterator[Line]:
-        look, what = (event.account, event.folder, event.side), (KINDS[event.side], _item(event.folder))
+        look = (event.account, event.folder, event.side)
+        what = (self._kinds(event.account)[event.side], _item(event.folder))
         if look not in self._looks:
             self._looks.add(look)
             yield Line("loadmessagelist", what, thread)
@@ -232,17 +235,23 @@ class Interpreter:
         self._done[event.account, event.folder] = event.done
         return _difference(event.done, before)
 
-    def _worked(self, name: str, counts: Counts, thread: str) -> Iterator[Line]:
+    def _worked(self, name: str, counts: Counts, kinds: Mapping[str, str], thread: str) -> Iterator[Line]:
         for number, source, to in ((counts.down, "remote", "local"), (counts.up, "local", "remote")):
             for message in self._messages(number):
-                yield Line("copyingmessage", (message, KINDS[source], name, f"{KINDS[to]}[{name}]"), thread)
+                yield Line("copyingmessage", (message, kinds[source], name, f"{kinds[to]}[{name}]"), thread)
         for number, side in ((counts.deleted_local, "local"), (counts.deleted_remote, "remote")):
             if number:
-                yield Line("deletingmessages", (_listed(self._messages(number)), f"{KINDS[side]}\t{name}"), thread)
+                yield Line("deletingmessages", (_listed(self._messages(number)), f"{kinds[side]}\t{name}"), thread)
         if counts.reflagged > 0:
             yield Line("addingflags", (_listed(self._messages(counts.reflagged)), "", name), thread)
         if counts.moved > 0:
             yield Line("", (f"Moved {plural(counts.moved, 'message')} from {name}",), thread)
+
+    def _kinds(self, account: str) -> Mapping[str, str]:
+        """What kinds of repositories an account's sides are."""
+        if (sides := self.view.sides.get(account)) is None:
+            return KINDS
+        return dict.fromkeys(KINDS, KINDS["remote" if sides.servers else "local"])
 
     def _messages(self, number: int) -> range:
         """Stand-ins for UIDs of so many messages."""

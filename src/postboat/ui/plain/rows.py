@@ -16,10 +16,10 @@ NAME = 32
 
 def rows(view: View, now: float, manner: words.Manner) -> list[str]:
     """A row for each account at work, and below it one for each of its working folders."""
-    told = []
+    manner, told = words.knowing(manner, view.sides), []
     for account in view.accounts.values():
         if account.life is not None and not account.at_work:
-            told.append(_idle_row(account, account.life))
+            told.append(_idle_row(account, account.life, manner))
             continue
         if account.over:
             continue
@@ -34,18 +34,21 @@ def rows(view: View, now: float, manner: words.Manner) -> list[str]:
     return told
 
 
-def _idle_row(account: AccountView, life: Life) -> str:
+def _idle_row(account: AccountView, life: Life, manner: words.Manner) -> str:
     from postboat.ui.sentences import lasting  # only runs that go on pay for it
 
-    return lasting.row(account, life)
+    return lasting.row(account, life, manner)
 
 
 def _account_row(account: AccountView, now: float, manner: words.Manner) -> str:
     if account.pairs is not None:
         at = words.number(account.folders_done + account.folders_failed)
         state = f"{at} of {words.plural(account.pairs, 'folder')}"
+    elif account.server:
+        state = f"listing folders on {words.clean(account.server)}"
     else:
-        state = f"listing folders on {words.clean(account.server)}" if account.server else "connecting"
+        sides = manner.sides.get(account.name)
+        state = "connecting" if sides is None or sides.servers else "listing folders"
     ways = words.directions(account.done, arrows=manner.arrows)
     return "  ".join(
         part for part in (words.clean(account.name), state, ways, words.clock(int(now - account.started))) if part

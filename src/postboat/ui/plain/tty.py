@@ -186,7 +186,7 @@ class Tty:
         if not view.lasting or isinstance(event, SHOWN) or (isinstance(event, FolderFinished) and view.heard == "new"):
             return ()
         if isinstance(event, AccountFinished) and view.accounts[event.account].is_first:
-            return account_summary(view.accounts[event.account], self.manner)
+            return account_summary(view.accounts[event.account], words.knowing(self.manner, view.sides))
         return told_news(event, view, self.manner)
 
     def _dated(self, lines: Sequence[str]) -> Sequence[str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from postboat.ui.words import Manner
+    from postboat.values import Sides
 
 SAID = {
     "confirmed": "  confirmed: the next sync deletes them",
@@ -42,6 +43,8 @@ class KeptFolder(Protocol):
     def listed(self) -> str: ...  # noqa: D102
     @property
     def messages(self) -> int: ...  # noqa: D102
+    @property
+    def side(self) -> str: ...  # noqa: D102
 
 
 class Restorable(Protocol):
@@ -57,6 +60,8 @@ class Restorable(Protocol):
     def days(self) -> float: ...  # noqa: D102
     @property
     def problems(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def sides(self) -> Sides | None: ...  # noqa: D102
 
 
 def as_json(report: Restorable) -> Iterator[str]:
@@ -75,6 +80,8 @@ def _facts(value: Any) -> dict[str, object]:
 def listed(report: Restorable, manner: Manner) -> Iterator[str]:
     """List what is held with what can be done about it, then what is kept with the command that brings it back."""
     name = words.clean(report.account)
+    if report.sides is not None:
+        manner = words.knowing(manner, {report.account: report.sides})
     if not report.problems and not report.held:
         yield f"{name}: nothing is held"
     elif report.held:
@@ -82,7 +89,7 @@ def listed(report: Restorable, manner: Manner) -> Iterator[str]:
         folders = words.plural(len({held.folder for held in report.held}), "folder")
         yield f"{name}: held: {words.plural(many, 'message')} in {folders}"
     for held in _gathered(report.held):
-        yield f"  {words.clean(held.folder) or 'all folders'}: {waiting.doubt(held)}"
+        yield f"  {words.clean(held.folder) or 'all folders'}: {waiting.doubt(held, manner)}"
         said = SAID.get(held.verdict)
         more = (*waiting.subjects(held), *([said] if said else waiting.choices(held, manner)))
         yield from (f"  {line}" for line in more)
@@ -122,16 +129,22 @@ class AllHeld:
 def _kept(report: Restorable, manner: Manner) -> Iterator[str]:
     name = words.clean(report.account)
     if not report.kept:
+        local = words.place(manner, report.account, "local").name
         if not report.problems and not report.days:
-            yield f"{name}: what is removed from the Maildir is not kept (keepdeleted = 0)"
+            yield f"{name}: what is removed from {local} is not kept (keepdeleted = 0)"
         elif not report.problems:
-            yield f"{name}: nothing that was removed from the Maildir is kept (keepdeleted = {_days(report.days)})"
+            yield f"{name}: nothing that was removed from {local} is kept (keepdeleted = {_days(report.days)})"
         return
-    yield f"{name}: removed from the Maildir, as it was deleted on the server, and kept for {_days(report.days)}:"
     column = max(len(words.plural(kept.messages, "message")) for kept in report.kept)
-    for kept in report.kept:
-        many = words.plural(kept.messages, "message")
-        yield f"  {kept.listed}  {many:<{column}}  {words.clean(kept.folder)}"
+    for side, other in words.OTHER.items():
+        of_side = [kept for kept in report.kept if kept.side == side]
+        if of_side:
+            gone, deleted = (words.place(manner, report.account, each) for each in (side, other))
+            why = f"as it was deleted {deleted.inside}"
+            yield f"{name}: removed from {gone.name}, {why}, and kept for {_days(report.days)}:"
+        for kept in of_side:
+            many = words.plural(kept.messages, "message")
+            yield f"  {kept.listed}  {many:<{column}}  {words.clean(kept.folder)}"
     last = report.kept[-1]
     yield f"  to get the last back:  {shell.command('restore', report.account, last.folder, manner, '--deleted')}"
     yield "  earlier ones: --deleted WHEN, with a time of the list, its beginning, or a span such as 2h or 3d"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postboat.account_status import IDLE, NEEDS_USER
+from postboat.account_status import IDLE, NEEDS_USER, SecondSide
 from postboat.errors import ServerUnreachable
 from postboat.ui import shell, times, words
 from postboat.ui.sentences import single, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from postboat.account_status import AccountStatus
     from postboat.status import ServiceStatus
@@ -82,12 +82,7 @@ def facts(account: AccountStatus, now: float, manner: Manner) -> Iterator[tuple[
     yield "synced", _synced(account, now)
     if account.arrived:
         yield "new", f"{words.plural(account.arrived, 'message')} since it runs"
-    if account.host:
-        listens = account.server and account.exit_code != ServerUnreachable.exit_code
-        yield "server", words.clean(account.host) + (f": changes are {_heard(account)}" if listens else "")
-    if account.disk:
-        why = f" ({words.clean(account.disk_reason)})" if account.disk_reason else ""
-        yield "disk", f"changes are {HEARD.get(account.disk, account.disk)}{why}"
+    yield from _sides(account)
     yield from _troubles(account, manner)
 
 
@@ -113,11 +108,37 @@ def _synced(account: AccountStatus, now: float) -> str:
     return last + (f"; all are looked at again {times.ahead(account.next_sync or now, now)}" if plain else "")
 
 
-def _heard(account: AccountStatus) -> str:
-    told = HEARD.get(account.server, account.server)
-    if not account.server_folders:
+def _sides(account: AccountStatus) -> Iterator[tuple[str, str]]:
+    """Tell how it is heard what changes on either side."""
+    names, second = account.sides, account.second or SecondSide()
+    away = account.exit_code == ServerUnreachable.exit_code
+    first = words.clean(names.remote) if names is not None else ""
+    if account.host:
+        how = "" if away else _heard(account.server, account.server_folders)
+        yield "server", _of_side(first, account.host, how)
+    if second.host:
+        name = words.clean(names.local) if names is not None else ""
+        yield "server", _of_side(name, second.host, "" if away else _heard(second.how, second.folders))
+    if second.how and not second.host:
+        yield "disk", _of_side(first, "", _heard(second.how, (), second.reason))
+    if account.disk:
+        name = words.clean(names.local) if names is not None else ""
+        yield "disk", _of_side(name, "", _heard(account.disk, (), account.disk_reason))
+
+
+def _of_side(name: str, host: str, heard: str) -> str:
+    who = f"{name} ({words.clean(host)})" if name and host else name or words.clean(host)
+    return ": ".join(part for part in (who, heard) if part)
+
+
+def _heard(how: str, folders: Sequence[str], reason: str = "") -> str:
+    """Tell how changes are noticed; "" while they are not."""
+    if not how:
+        return ""
+    told = f"changes are {HEARD.get(how, how)}" + (f" ({words.clean(reason)})" if reason else "")
+    if not folders:
         return told
-    return f"{told} in {words.fit(words.named(account.server_folders), FOLDER)}, in others looked for at each refresh"
+    return f"{told} in {words.fit(words.named(folders), FOLDER)}, in others looked for at each refresh"
 
 
 def _troubles(account: AccountStatus, manner: Manner) -> Iterator[tuple[str, str]]:

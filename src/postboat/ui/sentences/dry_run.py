@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from postboat.events import PlanShown
-    from postboat.ui.words import Manner
+    from postboat.ui.words import Manner, Place
 
 
 def would(operations: Iterable[Mapping[str, object]]) -> Counts:
@@ -35,47 +35,47 @@ def planned(event: PlanShown, manner: Manner) -> tuple[str, ...]:
         return ()
     # Pairing transfers and removes nothing: it must not crowd out what does.
     ordered = sorted(event.operations, key=lambda operation: operation.get("do") == "adopt")
-    details = [f"  {_operation(operation)}" for operation in ordered[: words.DETAILS]]
+    at = {side: words.place(manner, event.account, side) for side in ("local", "remote")}
+    details = [f"  {_operation(operation, at)}" for operation in ordered[: words.DETAILS]]
     if len(ordered) > words.DETAILS:
         details.append(f"  and {words.number(len(ordered) - words.DETAILS)} more")
-    return (f"{words.about(event, manner)}would {_groups(ordered)}", *details)
+    return (f"{words.about(event, manner)}would {_groups(ordered, at)}", *details)
 
 
-def _groups(operations: Sequence[Mapping[str, object]]) -> str:
+def _groups(operations: Sequence[Mapping[str, object]], at: Mapping[str, Place]) -> str:
     count = Counter((_text(operation, "do"), _side(operation)) for operation in operations)
     told = []
-    to_local, to_remote = count["copy", "local"], count["copy", "remote"]
-    if to_local or to_remote:
-        ways = [f"{words.number(n)} to {side}" for n, side in ((to_local, "local"), (to_remote, "remote")) if n]
+    if ways := [f"{words.number(n)} to {to.short}" for side, to in at.items() if (n := count["copy", side])]:
         told.append("copy " + ", ".join(ways))
     if reflags := count["reflag", ""]:
         told.append(f"change flags of {words.number(reflags)}")
     for what in ("move", "delete"):
-        for side, word in words.WHERE.items():
+        for side, place in at.items():
             if n := count[what, side]:
-                told.append(f"{what} {words.number(n)} {word}")
+                told.append(f"{what} {words.number(n)} {place.where}")
     if adopts := count["adopt", ""]:
         told.append(f"pair {words.number(adopts)} that both sides hold")
     return ", ".join(told)
 
 
-def _operation(operation: Mapping[str, object]) -> str:
-    side, message = _side(operation), _text(operation, "message")
+def _operation(operation: Mapping[str, object], at: Mapping[str, Place]) -> str:
+    message, place = _text(operation, "message"), at.get(_side(operation), at["local"])
     match operation.get("do"):
         case "copy":
-            return f"copy message {message} to {side}{_listed(operation, ('flags', ''))}"
+            return f"copy message {message} to {place.short}{_listed(operation, ('flags', ''))}"
         case "delete":
-            return f"delete message {message} {words.WHERE.get(side, '')}"
+            return f"delete message {message} {place.where}"
         case "move":
-            return f"move message {message} {words.WHERE.get(side, '')} to {_text(operation, 'to')}"
+            return f"move message {message} {place.where} to {_text(operation, 'to')}"
         case "reflag":
-            return f"change flags of message {_text(operation, 'remote')}: {_reflagging(operation)}"
-    return f"pair message {_text(operation, 'remote')} on the server with {_text(operation, 'local')}"
+            return f"change flags of message {_text(operation, 'remote')}: {_reflagging(operation, at)}"
+    where = "" if at["local"] is words.USUAL["local"] else f" {at['local'].inside}"
+    return f"pair message {_text(operation, 'remote')} {at['remote'].inside} with {_text(operation, 'local')}{where}"
 
 
-def _reflagging(operation: Mapping[str, object]) -> str:
+def _reflagging(operation: Mapping[str, object], at: Mapping[str, Place]) -> str:
     told = [
-        words.WHERE[side] + flags
+        at[side].where + flags
         for side in ("remote", "local")
         if (flags := _listed(operation, (f"add_{side}", "+"), (f"remove_{side}", "-")))
     ]

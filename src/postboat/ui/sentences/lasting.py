@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 LINES = 10
 """How many lines of a reason, or of the end of what a command printed, are told."""
-TELLS: Mapping[str, str] = {"notify": "server tells at once", "idle": "server tells at once", "poll": "server is asked"}
-SEES: Mapping[str, str] = {"inotify": "disk tells at once", "poll": "disk is looked at"}
-"""How changes are noticed, in the live display."""
+TELLS: Mapping[str, str] = {"notify": "tells at once", "idle": "tells at once", "poll": "is asked"}
+SEES: Mapping[str, str] = {"inotify": "tells at once", "poll": "is looked at"}
+"""How changes on a server and on disk are noticed, in the live display."""
 
 
 def spoken_of(view: View, manner: Manner) -> Manner:
@@ -77,27 +77,29 @@ def news(event: Event, manner: Manner) -> str | None:
         case AccountResumed(account=account):
             return f"{words.clean(account)}: goes on"
         case ServerWatched(account=account):
-            return f"{words.clean(account)}: {_server_watched(event)}"
+            return f"{words.clean(account)}: {_server_watched(event, manner)}"
         case DiskWatched(account=account, reason=""):
-            return f"{words.clean(account)}: {_disk_watched(event)}"
+            return f"{words.clean(account)}: {_disk_watched(event, manner)}"
     return None
 
 
-def _server_watched(event: ServerWatched) -> str:
+def _server_watched(event: ServerWatched, manner: Manner) -> str:
+    server = words.place(manner, event.account, event.side).name
     match event.how:
         case "notify":
-            return "the server tells at once what changes in any folder (NOTIFY)"
+            return f"{server} tells at once what changes in any folder (NOTIFY)"
         case "idle":
             named = words.named(event.folders)
-            return f"the server tells at once what changes in {named} (IDLE); other folders wait for the next refresh"
-    return "the server is asked for changes at each refresh"
+            return f"{server} tells at once what changes in {named} (IDLE); other folders wait for the next refresh"
+    return f"{server} is asked for changes at each refresh"
 
 
-def _disk_watched(event: DiskWatched) -> str:
+def _disk_watched(event: DiskWatched, manner: Manner) -> str:
+    name = words.place(manner, event.account, event.side).name if event.account in manner.sides else "the Maildirs"
     if event.how == "inotify":
-        return "changes in the Maildirs are seen at once"
+        return f"changes in {name} are seen at once"
     reason = f": {words.clean(event.reason)}" if event.reason else ""
-    return f"changes in the Maildirs are looked for at intervals{reason}"
+    return f"changes in {name} are looked for at intervals{reason}"
 
 
 def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
@@ -106,7 +108,7 @@ def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
         case AccountWaits():
             return _waits(event, manner)
         case DiskWatched(account=account, reason=reason) if reason:
-            return (f"{words.clean(account)}: {_disk_watched(event)}",)
+            return (f"{words.clean(account)}: {_disk_watched(event, manner)}",)
         case HookRan(status=status) if status != 0:
             return _hook_failed(event)
         case ConfigReloaded(problems=problems) if problems:
@@ -195,7 +197,7 @@ def farewell(account: AccountView, manner: Manner) -> str | None:
 # --- the live display ---------------------------------------------------------------------------------------------
 
 
-def row(account: AccountView, life: Life) -> str:
+def row(account: AccountView, life: Life, manner: Manner) -> str:
     """Tell in one line how an account is that is not at work."""
     name = words.clean(account.name)
     if life.paused:
@@ -205,7 +207,9 @@ def row(account: AccountView, life: Life) -> str:
         return f"{name}  waits{again}: {words.clean(life.waits.reason)}"
     if not life.syncs:
         return f"{name}  starting"
-    return "  ".join(part for part in (name, _state(account), *_watched(life), _next(life)) if part)
+    return "  ".join(
+        part for part in (name, _state(account), *_watched(account.name, life, manner), _next(life)) if part
+    )
 
 
 def _state(account: AccountView) -> str:
@@ -216,8 +220,13 @@ def _state(account: AccountView) -> str:
     return "not all in step" if wrong else "in step"
 
 
-def _watched(life: Life) -> tuple[str, str]:
-    return TELLS.get(life.server.how, "") if life.server else "", SEES.get(life.disk.how, "") if life.disk else ""
+def _watched(account: str, life: Life, manner: Manner) -> Iterator[str]:
+    for kind, usual, told in ((ServerWatched, "server", TELLS), (DiskWatched, "disk", SEES)):
+        for side in ("remote", "local"):
+            watched = life.standing.get((kind, side))
+            if isinstance(watched, ServerWatched | DiskWatched) and watched.how in told:
+                name = words.place(manner, account, side).name if account in manner.sides else usual
+                yield f"{name} {told[watched.how]}"
 
 
 def _next(life: Life) -> str:

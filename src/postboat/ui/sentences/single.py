@@ -91,15 +91,17 @@ def news(event: Event, manner: Manner) -> str | None:
             return words.about_account(event, manner) + folder_line(event.folder, done, arrows=manner.arrows)
         case MessagesPutBack(count=count):
             messages = words.plural(count, "message")
-            return f"{words.about(event, manner)}put back {messages} that had been removed from the Maildir"
+            removed = f"removed from {words.place(manner, event.account, event.side).name}"
+            return f"{words.about(event, manner)}put back {messages} that had been {removed}"
     return None
 
 
 def came_back(event: MessageCameBack, manner: Manner) -> str:
     """Tell of a message that was deleted on one side and changed on the other."""
-    remote = event.deleted_on == "remote"
-    sides = ("on the server", "in the Maildir") if remote else ("in the Maildir", "on the server")
-    told = f"message {words.clean(event.key)} was deleted {sides[0]} but changed {sides[1]} since: it came back"
+    deleted, changed = (
+        words.place(manner, event.account, side).inside for side in (event.deleted_on, words.OTHER[event.deleted_on])
+    )
+    told = f"message {words.clean(event.key)} was deleted {deleted} but changed {changed} since: it came back"
     return words.about(event, manner) + told
 
 
@@ -111,28 +113,33 @@ def too_many_came_back(event: MessageCameBack, manner: Manner) -> str:
 def created(event: FolderCreated, manner: Manner) -> str:
     """Tell of a folder made on one side."""
     as_name = f" as {words.clean(event.name)}" if event.name and event.name != event.folder else ""
-    return made_on(event.side, manner) + as_name
+    return made_on(event.account, event.side, manner) + as_name
 
 
-def made_on(side: str, manner: Manner) -> str:
-    """Tell on which side something is made."""
-    return f"{'would be created' if manner.dry_run else 'created'} {words.WHERE[side]}"
+def made_on(account: str, side: str, manner: Manner) -> str:
+    """Tell on which side of an account something is made."""
+    return f"{'would be created' if manner.dry_run else 'created'} {words.place(manner, account, side).where}"
 
 
 # --- what goes wrong ----------------------------------------------------------------------------------------------
 
 
-MATCHED_ANEW = (
-    "what was agreed on does not count any more (another mailbox, or another or copied folder on disk): messages are "
-    "matched by their contents and none is deleted; what was deleted on one side since the last sync comes back"
-)
+def matched_anew(account: str, manner: Manner) -> str:
+    """Tell what follows when what was agreed on in a folder does not count any more."""
+    disk = {words.place(manner, account, side).is_disk for side in words.OTHER}
+    causes = {False: "another mailbox", True: "another or copied folder on disk"}
+    told = f"what was agreed on does not count any more ({', or '.join(causes[each] for each in sorted(disk))})"
+    return (
+        f"{told}: messages are matched by their contents and none is deleted; what was deleted on one side since the "
+        "last sync comes back"
+    )
 
 
 def trouble(event: Event, manner: Manner) -> tuple[str, ...]:
     """Tell a failure or a warning, with what to do; empty for any other event."""
     match event:
         case FolderMatchedAnew():
-            return (f"{words.about(event, manner)}{MATCHED_ANEW}",)
+            return (f"{words.about(event, manner)}{matched_anew(event.account, manner)}",)
         case MessageFailed(what=what, reason=reason):
             return (f"{words.about(event, manner)}{words.clean(what)}: {words.clean(reason)}",)
         case FolderFailed(reason=reason):
@@ -173,4 +180,5 @@ def scanned(event: FolderScanned, manner: Manner) -> str:
     """Tell how far a long look has come, in a line of its own."""
     many = words.plural(event.of or event.done, "message")
     messages = f"{words.number(event.done)} of {many}" if event.of else many
-    return f"{words.about(event, manner)}looked at {messages} {words.WHERE.get(event.side, '')} so far"
+    where = words.place(manner, event.account, event.side).where
+    return f"{words.about(event, manner)}looked at {messages} {where} so far"

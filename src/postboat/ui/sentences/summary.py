@@ -20,6 +20,7 @@ def summary(view: View, manner: words.Manner) -> list[str]:
 
     Failures were told when they happened; here they are only counted.
     """
+    manner = words.knowing(manner, view.sides)
     return [line for account in view.accounts.values() for line in account_summary(account, manner)]
 
 
@@ -59,7 +60,7 @@ def _created_folders(account: AccountView, manner: words.Manner) -> list[str]:
     for side in ("local", "remote"):
         names = [made.name or made.folder for made in account.created if made.side == side]
         if names:
-            told.append(f"  {single.made_on(side, manner)}: {words.named(names)}")
+            told.append(f"  {single.made_on(account.name, side, manner)}: {words.named(names)}")
     return told
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 def told_news(event: Event, view: View, manner: words.Manner) -> tuple[str, ...]:
     """Lines about an event that went as it should."""
+    manner = words.knowing(manner, view.sides)
     if view.lasting:
         from postboat.ui.sentences import lasting  # only runs that go on pay for it
 
@@ -51,6 +52,7 @@ def told_news(event: Event, view: View, manner: words.Manner) -> tuple[str, ...]
 
 def told_trouble(event: Event, view: View, manner: words.Manner) -> tuple[str, ...]:
     """Lines about what the user should see to; what there may be very much of is told up to a bound, then counted."""
+    manner = words.knowing(manner, view.sides)
     if view.lasting:
         from postboat.ui.sentences import lasting
 

@@ -8,18 +8,14 @@ from postboat.model import Suspicion
 from postboat.ui import shell, words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from postboat.events import MessagesAside, PlanDecided, PlanHeld
     from postboat.ui.view import AccountView
-    from postboat.ui.words import Manner
+    from postboat.ui.words import Manner, Place
 
 IN_FULL = 5
 """How many held folders of an account are told with subjects and commands; of further ones, a line is told."""
 SUBJECT = 48
 """Columns that a subject gets at most."""
-LOST: Mapping[str, str] = {"remote": "the Maildir", "local": "the server"}
-"""What lost the messages, by the side that still has them."""
 
 
 class Held(Protocol):
@@ -51,7 +47,7 @@ def held(event: PlanHeld, manner: Manner, nth: int = 1) -> tuple[str, ...]:
     """
     where = words.about(event, manner) if event.folder else f"{words.clean(event.account)}: "
     mark = ("would be held" if manner.dry_run else "HELD") + ("" if event.folder else ", and nothing was synced")
-    first = f"{where}{mark}: {doubt(event)}"
+    first = f"{where}{mark}: {doubt(event, manner)}"
     if nth > IN_FULL:
         return (first,)
     if manner.dry_run:
@@ -59,9 +55,15 @@ def held(event: PlanHeld, manner: Manner, nth: int = 1) -> tuple[str, ...]:
     return (first, *subjects(event), *choices(event, manner))
 
 
-def doubt(held: Held) -> str:
+def doubt(held: Held, manner: Manner) -> str:
     """Tell how many messages would be deleted where, and what looks wrong about it."""
-    return f"{_how_many(held)} would be deleted {words.WHERE[held.on]}, because {_why(held)}"
+    where = words.place(manner, held.account, held.on).where
+    return f"{_how_many(held)} would be deleted {where}, because {_why(held, lost_by(held, manner))}"
+
+
+def lost_by(held: Held | PlanDecided, manner: Manner) -> Place:
+    """Tell what lost the messages."""
+    return words.place(manner, held.account, words.OTHER[held.on])
 
 
 def subjects(held: Held) -> tuple[str, ...]:
@@ -85,7 +87,7 @@ def choices(held: Held, manner: Manner) -> tuple[str, ...]:
         f"to get {'it' if held.count == 1 else 'them'} back:": "restore",
     }
     told = [f"  {way:<18} {shell.command(name, held.account, held.folder, manner)}" for way, name in ways.items()]
-    if held.on == "remote" and held.suspicion in _DISK:
+    if lost_by(held, manner).is_disk and held.suspicion in _DISK:
         told.insert(0, "  if the right disk is not mounted: mount it, and sync again")
     return tuple(told)
 
@@ -101,20 +103,19 @@ def _how_many(held: Held) -> str:
     return f"all {words.plural(held.count, 'message')}"
 
 
-def _why(held: Held) -> str:
-    lost = LOST[held.on]
-    gone = f"{'they are' if held.count > 1 else 'it is'} gone from {lost}"
+def _why(held: Held, lost: Place) -> str:
+    gone = f"{'they are' if held.count > 1 else 'it is'} gone from {lost.name}"
     match held.suspicion:
         case Suspicion.EMPTIED.value:
-            return f"the folder was emptied {'in' if held.on == 'remote' else 'on'} {lost}"
+            return f"the folder was emptied {lost.inside}"
         case Suspicion.MANY_OF_FOLDER.value:
             return f"{gone}, a large part of the folder (more than maxdeletesfolder and maxdeletespercent allow)"
         case Suspicion.MANY_OF_ACCOUNT.value:
             return f"{gone}, and all folders together would lose more than maxdeletes allows"
         case Suspicion.FOLDER_GONE.value:
-            return f"the folder is gone from {lost}"
+            return f"the folder is gone from {lost.name}"
         case Suspicion.ALL_GONE.value:
-            return f"all folders are gone from {lost}"
+            return f"all folders are gone from {lost.name}"
         case Suspicion.OTHER_DISK.value:
             return f"{gone}, whose directory lies on another disk than before"
         case Suspicion.UNMARKED.value:
@@ -158,9 +159,9 @@ def decided(event: PlanDecided, manner: Manner) -> str:
     """Tell what follows from the user's word."""
     many = words.plural(event.count, "message")
     if event.verdict == "confirmed":
-        what = f"confirmed: {many} to be deleted {words.WHERE[event.on]}"
+        what = f"confirmed: {many} to be deleted {words.place(manner, event.account, event.on).where}"
     else:
-        what = f"to be restored: {many} {'in' if event.on == 'remote' else 'on'} {LOST[event.on]}"
+        what = f"to be restored: {many} {lost_by(event, manner).inside}"
     return f"{words.about(event, manner)}{what}"
 
 

@@ -119,7 +119,7 @@ class Presenter:
             traffic="   ".join(part for part in (hidden, traffic, missed) if part),
             banner=self._banner(),
             cards=tuple(cards),
-            plans=tuple(map(_plan, self._plans)),
+            plans=tuple(_plan(plan, self._board.manner) for plan in self._plans),
             troubles=tuple(_trouble(each, now) for each in board.errors.listed() if each.over is None),
             paused=bool(accounts) and all(account.paused for account in accounts),
         )
@@ -185,7 +185,7 @@ class Presenter:
         for index, plan in enumerate(self._plans):
             if plan.account == account.name:
                 advice = "" if self._board.goes_on else "\n".join(waiting.choices(plan, self._board.manner))
-                text = f"{told.held_in(plan)}: {waiting.doubt(plan)}"
+                text = f"{told.held_in(plan)}: {waiting.doubt(plan, self._board.manner)}"
                 notes.append(Note(text, advice, "error", plan=index))
         for name, trouble in account.troubles.items():
             if trouble.reason:
@@ -231,9 +231,9 @@ def _shares(samples: Sequence[int]) -> tuple[float, ...]:
     return tuple(round(each / top, 2) for each in samples)
 
 
-def _plan(plan: told.Held) -> Plan:
+def _plan(plan: told.Held, manner: sentences.Manner) -> Plan:
     account, folder = sentences.clean(plan.account), told.held_in(plan)
-    doubt = waiting.doubt(plan)
+    doubt = waiting.doubt(plan, manner)
     subjects = tuple(map(waiting.subject, plan.subjects))
     return Plan(
         target=f"{plan.account}:{plan.folder}" if plan.folder else plan.account,
@@ -241,8 +241,8 @@ def _plan(plan: told.Held) -> Plan:
         reason=f"{doubt[:1].upper()}{doubt[1:]}.",
         subjects=subjects,
         more=max(0, plan.count - len(subjects)),
-        pass_on=words.let_pass(plan),
-        bring_back=words.bring_back(plan),
+        pass_on=words.let_pass(plan, manner),
+        bring_back=words.bring_back(plan, manner),
     )
 
 

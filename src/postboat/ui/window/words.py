@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from postboat.account_status import IDLE, NEEDS_USER, SYNCING, WAITING
 from postboat.ui import words
+from postboat.ui.sentences import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -115,13 +116,14 @@ def connection(meaning: str, folder: str) -> str:
     return f"{meaning[:1].upper()}{meaning[1:]}{f': {words.clean(folder)}' if folder else ''}"
 
 
-def let_pass(plan: Held) -> str:
+def let_pass(plan: Held, manner: words.Manner) -> str:
     """Tell what happens when held deletions are let pass."""
     many = words.plural(plan.count, "message")
-    return f"{many} will be deleted {words.WHERE[plan.on]}, too."
+    return f"{many} will be deleted {words.place(manner, plan.account, plan.on).where}, too."
 
 
-def bring_back(plan: Held) -> str:
+def bring_back(plan: Held, manner: words.Manner) -> str:
     """Tell what happens when held deletions are taken back."""
     many = words.plural(plan.count, "message")
-    return f"{many} will be put {'into the Maildir' if plan.on == 'remote' else 'on the server'} again."
+    lost = waiting.lost_by(plan, manner)
+    return f"{many} will be put {'into' if lost.is_disk else 'on'} {lost.name} again."

@@ -54,6 +54,7 @@ from postboat.ui.board.log import KEPT
 from postboat.ui.board.traffic import Traffic, spark
 from postboat.ui.link import Happened, Lost, Over, Snapshot
 from postboat.ui.words import Manner
+from postboat.values import Sides
 
 NOW = 1_772_460_120.0
 
@@ -96,6 +97,7 @@ VALUES = {
     "bool": st.booleans(),
     "Counts": COUNTS,
     "float | None": st.none() | TIMES,
+    "Sides | None": st.none() | st.builds(Sides, NAMES, NAMES, st.booleans()),
     "int | None": st.none() | st.integers(-9, 9),
     "tuple[str, ...]": st.lists(NAMES, max_size=3).map(tuple),
     "tuple[Light, ...]": st.lists(st.builds(Light, st.sampled_from(["copying", "free", "odd"]), NAMES)).map(tuple),

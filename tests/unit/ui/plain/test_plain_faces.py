@@ -185,6 +185,7 @@ async def test_each_event_is_a_json_object_on_a_line() -> None:
         "account": "MyMail",
         "server": "imap.example.org",
         "user": "me",
+        "side": "remote",
     }
 
 
