@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     import pytest
+    from tests.real.crossing import Crossing
     from tests.real.voyage import Voyage
 
     from postboat.config.schema import Config
@@ -75,13 +76,12 @@ class Kept:
 
 @asynccontextmanager
 async def kept(
-    patch: pytest.MonkeyPatch, voyages: Sequence[Voyage], *, pace: Pace | None = None, **general: object
+    patch: pytest.MonkeyPatch, voyages: Sequence[Voyage | Crossing], *, pace: Pace | None = None, **general: object
 ) -> AsyncIterator[Kept]:
     """Let a Postboat keep accounts in step for the length of the block. It must end in time."""
     patch.setattr(daemon_module, "NetworkWatch", _NoNetwork)
     patch.setattr(daemon_module, "SleepWatch", partial(SleepWatch, bus=_no_bus))
     for voyage in voyages:
-        voyage.vary(holdconnectionopen=True)
         voyage.config = replace(voyage.config, autorefresh=5.0)
     keeping = Kept(configuration(voyages, **general), pace or Pace())
     try:

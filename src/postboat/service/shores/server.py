@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from postboat.config.netrc import find_login
 from postboat.config.secrets import PasswordGiver
-from postboat.errors import FolderError
+from postboat.errors import AccountError, ConnectionLost, FolderError
 from postboat.events import AccountConnected, Warned
 from postboat.imap.dial import connect
 from postboat.imap.folders import ImapFolders
@@ -19,7 +20,7 @@ from postboat.service.shores.shore import SERVER
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from postboat.config.schema import ServerConfig
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 class ServerShore:
     """The mailboxes of one user on one server: nothing is connected yet.
 
-    `beside_another`: the account's other side is a server too, so that their passwords must be told apart.
+    `beside_another`: the account's other side is a server too, so that what is said of them must be told apart.
     `quarantine` keeps what is removed from them. `spool` is a directory for large messages that go to another server.
     """
 
@@ -60,6 +61,7 @@ class ServerShore:
         self.side, self.config, self.place = side, config, place
         self._account, self._publish = account, publish
         self._dry_run, self._quarantine, self._spool = dry_run, quarantine, spool
+        self._called = f"{config.name}: " if beside_another else ""
         self.passwords = PasswordGiver(account, config, prompter, prompting, side=side if beside_another else None)
         self.memory = ServerMemory()
         """What the last run learnt about the server: restored before this one connects, and kept when it ends."""
@@ -69,15 +71,26 @@ class ServerShore:
         )
 
     async def _dial(self) -> Session:
-        session = await connect(
-            self.config, self.passwords, wire_log=_wire_log(), memory=self.memory, behind=self.folders.ask_early
-        )
+        with self.named():
+            session = await connect(
+                self.config, self.passwords, wire_log=_wire_log(self._called), memory=self.memory, behind=self.folders.ask_early
+            )
         if self.pool.opened == 0:
             self._publish(AccountConnected(self._account, session.server, user(self.config), self.side.value))
         return session
 
     def _warn(self, text: str) -> None:
-        self._publish(Warned(text, self._account))
+        self._publish(Warned(f"{self._called}{text}", self._account))
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Let failures of the server as a whole that pass through the block say whose they are, if there are two."""
+        try:
+            yield
+        except (AccountError, ConnectionLost) as failure:
+            if not str(failure).startswith(self._called):
+                failure.args = (f"{self._called}{failure}",)
+            raise
 
     @property
     def root(self) -> None:
@@ -100,9 +113,10 @@ class ServerShore:
 
     async def list(self, known: Collection[FolderName] = (), empty: Collection[FolderName] = ()) -> FolderList:
         """See `ImapFolders.list`."""
-        return await self.folders.list(
-            subscribed_only=self.config.subscribedonly, reference=self.config.reference, known=known, empty=empty
-        )
+        with self.named():
+            return await self.folders.list(
+                subscribed_only=self.config.subscribedonly, reference=self.config.reference, known=known, empty=empty
+            )
 
     async def glimpses(self, names: Collection[FolderName], listed: FolderList) -> Mapping[FolderName, Glimpse]:
         """What the list told of them."""
@@ -195,9 +209,12 @@ def user(config: ServerConfig) -> str:
     return login.user if login else ""
 
 
-def _wire_log() -> Callable[[str, str], None] | None:
-    """What notes each line that passes, without its secrets and messages; None unless someone listens (`-d imap`)."""
+def _wire_log(called: str) -> Callable[[str, str], None] | None:
+    """What notes each line that passes, without its secrets and messages; None unless someone listens (`-d imap`).
+
+    `called` stands before each line: whose it is, where that must be told.
+    """
     log = logging.getLogger("postboat.imap")
     if not log.isEnabledFor(logging.DEBUG):
         return None
-    return lambda way, line: log.debug("%s %s", way, line)
+    return lambda way, line: log.debug("%s%s %s", called, way, line)

@@ -43,7 +43,7 @@ class ServerWatching:
     """
 
     def __init__(self, shore: ServerShore, account: str, tell: Publish, hearer: Hearer, *, keepalive: float) -> None:
-        self._side, self._pool = shore.side, shore.pool
+        self._shore, self._side, self._pool = shore, shore.side, shore.pool
         self._account, self._tell, self._hearer = account, tell, hearer
         utf8 = shore.config.rules.utf8foldernames
         self._names = [_wire(name, utf8=utf8) for name in shore.config.idlefolders]
@@ -84,7 +84,7 @@ class ServerWatching:
             self._stands.clear()
             self._began = asyncio.get_running_loop().time()
             self._task = asyncio.create_task(
-                self._watch.run(), name=f"watch of the {self._side.value} server of {self._account}"
+                self._run(), name=f"watch of the {self._side.value} server of {self._account}"
             )
             self._task.add_done_callback(self._done)
         task, standing = self._task, asyncio.create_task(self._stands.wait())
@@ -97,6 +97,10 @@ class ServerWatching:
         if not self._stands.is_set():
             task.result()
         return True
+
+    async def _run(self) -> None:
+        with self._shore.named():
+            await self._watch.run()
 
     @property
     def hears_all(self) -> bool:
