@@ -13,10 +13,13 @@ from tests.contract.imap_world import ImapWorld
 from tests.contract.replica_contract import LARGE, ONE, THREE, TWO, content, mail
 from tests.contract.worlds import DATE
 from tests.servers.dovecot import DovecotServer
+from tests.servers.proxy import Proxy
 from tests.servers.recorder import Recorder
 
-from postboat.errors import FolderError
+from postboat.errors import FolderError, PostboatError
+from postboat.imap.dial import connect
 from postboat.imap.mailbox import ImapMailbox
+from postboat.imap.pool import Pool
 from postboat.model import DELETED, FLAGGED, SEEN, FolderName, Marked, Refused, Stored
 from postboat.service.shores.server_shelf import ServerQuarantine
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from tests.servers.process import Account
 
+    from postboat.imap.session import Session
     from postboat.model import Key
 
 pytestmark = pytest.mark.real
@@ -50,6 +54,10 @@ class Harbour(ImapWorld):
         """As a new run finds it, `days` later."""
         self.quarantine = ServerQuarantine(self.root, 30, clock=lambda: DATE + 86_400 * self.days)
         self.shelf = self.quarantine.shelf(FOLDER)
+
+    def reached_over(self, line: Proxy) -> Pool[Session]:
+        config = replace(self.remote, remotehost=line.host, remoteport=line.port)
+        return Pool(lambda: connect(config, self._password), 1)
 
     def files(self) -> list[Path]:
         """What is kept."""
@@ -212,6 +220,26 @@ async def test_an_interrupted_putting_back_doubles_nothing(harbour, monkeypatch)
 
 def _dies(*_: object) -> None:
     raise Died
+
+
+async def test_a_line_that_breaks_while_they_are_put_back_doubles_nothing(dovecot, tmp_path, soon_dealt_with):
+    """The server stored them, and its answer was lost."""
+    account = dovecot.account()
+    wires = [mail(f"number {number}") for number in range(4)]
+    async with opened(account, tmp_path) as harbour, Proxy(account.host, account.port) as line:
+        await harbour.deliver(wires)
+        await harbour.replica().delete(list(await harbour.held()), expunge=True)
+        (kept,) = await harbour.quarantine.kept(lambda _done, _of: None)
+        far = harbour.reached_over(line)
+        mailbox = ImapMailbox(far, "Contract")
+        await mailbox.validity()
+        line.cut_after_down = 10
+        with pytest.raises(PostboatError):
+            await harbour.quarantine.put_back(kept, mailbox)
+        await far.close()
+        assert len(harbour.files()) == 5 and await harbour.held(), "some were stored, and no file is gone"
+        assert await harbour.put_back() == 4
+        assert sorted(held.wire for held in (await harbour.held()).values()) == wires
 
 
 async def test_what_the_server_refuses_stays_kept(harbour, monkeypatch):

@@ -123,3 +123,15 @@ async def test_batches_are_on_their_way_from_one_server_while_others_are_to_the_
             assert (await sea.sync()).down == count == MANY
             assert here.round_trips <= 8 and there.round_trips <= 10
             assert len(here.commands_sent("UID FETCH")) <= 5
+
+
+async def test_a_large_message_for_which_there_is_no_room_waits_and_the_others_arrive(dovecot, laptop, tmp_path):
+    (tmp_path / "spool").touch()  # in the way of the directory
+    async with ferry(dovecot.account(), laptop.account(), tmp_path / "spool") as sea:
+        await sea.remote.deliver([message(1), message(2, size=2 << 20)])
+        done = await sea.sync()
+        assert (done.down, done.failed) == (1, 1)
+        assert all("it cannot wait in" in reason for reason in sea.failures.values())
+        (tmp_path / "spool").unlink()
+        assert (await sea.sync()).down == 1, "tried again by the next run"
+        assert len(await sea.local.held()) == 2
