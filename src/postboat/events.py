@@ -10,27 +10,12 @@ from collections.abc import Callable
 from dataclasses import field
 
 from postboat.counts import Counts as Counts  # noqa: TC001 - at run time too: it is read by its declared type
+from postboat.happening import AccountEvent as AccountEvent
+from postboat.happening import Event as Event
+from postboat.happening import FolderEvent as FolderEvent
+from postboat.mirrored import Mirrored as Mirrored
 from postboat.values import SideName, dataclass
-from postboat.values import Sides as Sides  # noqa: TC001 - as above
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Anything that happened."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccountEvent(Event):
-    """Something that happened to an account."""
-
-    account: str
-
-
-@dataclass(frozen=True, slots=True)
-class FolderEvent(AccountEvent):
-    """Something that happened to a folder, named as the remote side names it."""
-
-    folder: str
+from postboat.values import Sides as Sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,14 +227,16 @@ class PlanShown(FolderEvent):
 
 @dataclass(frozen=True, slots=True)
 class MessagesArrived(FolderEvent):
-    """New messages lie in the Maildir, copied from the server; those that were only matched or came back are none."""
+    """New messages came to the local side from the remote one; those that were only matched or came back are none."""
 
     paths: tuple[str, ...]
-    """Of their files, as they were delivered."""
+    """Of their files, as they were delivered; where a server is the local side, their URLs (RFC 5092)."""
     first: bool = False
     """Whether the folder was never in step before: what comes then is old mail. Of many no paths are told."""
     unwanted: bool = False
     """Whether the folder is for junk or trash."""
+    read: tuple[str, ...] = ()
+    """Those of the `paths` whose messages are no news: they came marked as seen, draft or deleted."""
 
 
 @dataclass(frozen=True, slots=True)

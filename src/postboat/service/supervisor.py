@@ -59,6 +59,10 @@ async def _sync_or_tell(
 ) -> int:
     """Sync one account; a failure that stops it stops no other, not even a defect of our own."""
     try:
+        if options.one_way:
+            from postboat.service.one_way import one_way  # here, since few runs go one way
+
+            account = one_way(account)
         parts = assemble(account, config, publish, prompter, prompting, dry_run=options.dry_run)
         name_sides(account, publish)
         show(parts, watch)
