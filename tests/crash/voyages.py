@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from subprocess import CompletedProcess
 
+    from tests.real.crossing import Crossing
     from tests.real.mixed import Census
     from tests.real.voyage import Voyage
 
@@ -30,10 +31,10 @@ class Unharmed:
 
 
 def struck(
-    voyage: Voyage, moment: int, record: Path | str = "", *options: str, command: Sequence[str] = ()
+    voyage: Voyage | Crossing, moment: int, record: Path | str = "", *options: str, command: Sequence[str] = ()
 ) -> CompletedProcess[str]:
     """Run the program and kill it at a moment; 0: never."""
-    under = (sys.executable, TRACING, f"{voyage.mail.parent}/", str(moment), str(record))
+    under = (sys.executable, TRACING, f"{voyage.state.parent}/", str(moment), str(record))
     return run_program(voyage, *options, program=(*MODULE, *command), under=under)
 
 

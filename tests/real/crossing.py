@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tests.real.ends import End, ServerEnd, TreeEnd
+from tests.real.ends import CourierEnd, End, ServerEnd, TreeEnd
 from tests.real.voyage import Sailed, configuration, reached, sail
 from tests.servers.recorder import Recorder
 
@@ -19,6 +19,8 @@ from postboat.service.run_options import RunOptions
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
+
+    import pytest
 
     from postboat.config.schema import Repository
 
@@ -127,6 +129,19 @@ class Crossing:
 def bodies_fetched(wire: Recorder) -> list[str]:
     """Commands that ask for whole messages."""
     return [command for command in wire.commands_sent("UID FETCH", "FETCH") if any(item in command for item in WHOLE)]
+
+
+def between(kinds: tuple[str, str], home: Path, request: pytest.FixtureRequest) -> Crossing:
+    """Two empty ends; their kinds are "maildir" and names of fixtures that are servers."""
+
+    def end(kind: str, side: Side) -> End:
+        if kind == "maildir":
+            return TreeEnd(home / side.value)
+        server = request.getfixturevalue(kind)
+        account = server.account()
+        return CourierEnd(account, server.maildir_path(account.user)) if kind == "courier" else ServerEnd(account)
+
+    return Crossing(home, *(end(kind, side) for kind, side in zip(kinds, Side, strict=True)))
 
 
 def messages_sent(wire: Recorder) -> int:

@@ -7,11 +7,16 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from postboat.config.schema import MaildirConfig, ServerConfig
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from tests.real.crossing import Crossing
     from tests.real.voyage import Voyage
+
+    from postboat.config.schema import Repository
 
 PATIENCE = 60
 MODULE = ("-m", "postboat")
@@ -19,41 +24,51 @@ OBEDIENT = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.ge
 """Runs a program so that permissions mean something to it even if it is root's."""
 
 
-def configure(voyage: Voyage) -> Path:
+def configure(voyage: Voyage | Crossing) -> Path:
     """Write the configuration of a voyage's account as a file."""
-    remote = voyage.config.remote
+    account = voyage.config
+    servers = [side for side in (account.local, account.remote) if isinstance(side, ServerConfig)]
     text = f"""
         [general]
         accounts = ["{voyage.name}"]
         metadata = "{voyage.state}"
-        socktimeout = {remote.timeout:g}
+        socktimeout = {servers[0].timeout if servers else 60:g}
 
         [account.{voyage.name}]
-        localrepository = "{voyage.name}Local"
-        remoterepository = "{voyage.name}Remote"
-
-        [repository.{voyage.name}Local]
-        type = "Maildir"
-        localfolders = "{voyage.mail}"
-
-        [repository.{voyage.name}Remote]
-        type = "IMAP"
-        remotehost = "{remote.remotehost}"
-        remoteport = {remote.remoteport}
-        remoteuser = "{remote.remoteuser}"
-        remotepass = "{voyage.account.password}"
-        ssl = false
-        starttls = false
-        maxconnections = {remote.maxconnections}
+        localrepository = "{account.local.name}"
+        remoterepository = "{account.remote.name}"
+        {_repository(account.local)}
+        {_repository(account.remote)}
     """
-    path = voyage.mail.with_name(f"config-{voyage.name}.toml")
+    path = voyage.state.with_name(f"config-{voyage.name}.toml")
     path.touch(mode=0o600)
     path.write_text(text)
     return path
 
 
+def _repository(repository: Repository) -> str:
+    if isinstance(repository, MaildirConfig):
+        return f"""
+        [repository.{repository.name}]
+        type = "Maildir"
+        localfolders = "{repository.localfolders}"
+        """
+    assert repository.password.remotepass is not None
+    return f"""
+        [repository.{repository.name}]
+        type = "IMAP"
+        remotehost = "{repository.remotehost}"
+        remoteport = {repository.remoteport}
+        remoteuser = "{repository.remoteuser}"
+        remotepass = "{repository.password.remotepass.reveal()}"
+        ssl = false
+        starttls = false
+        maxconnections = {repository.maxconnections}
+    """
+
+
 def start(
-    voyage: Voyage, *options: str, program: Sequence[str] = MODULE, under: Sequence[str] = ()
+    voyage: Voyage | Crossing, *options: str, program: Sequence[str] = MODULE, under: Sequence[str] = ()
 ) -> subprocess.Popen[str]:
     """Start the program, or a script that wraps it, for a voyage's account; `under` is a command that runs it."""
     command = (*under, sys.executable, *program, "-c", str(configure(voyage)), *options)
@@ -74,7 +89,7 @@ def finished(process: subprocess.Popen[str], patience: float = PATIENCE) -> subp
 
 
 def run_program(
-    voyage: Voyage, *options: str, program: Sequence[str] = MODULE, under: Sequence[str] = ()
+    voyage: Voyage | Crossing, *options: str, program: Sequence[str] = MODULE, under: Sequence[str] = ()
 ) -> subprocess.CompletedProcess[str]:
     """Run the program to its end."""
     return finished(start(voyage, *options, program=program, under=under))

@@ -5,8 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.real.crossing import LOCAL, MUTATING, REMOTE, Crossing, assert_no_body_passed, bodies_fetched, messages_sent
-from tests.real.ends import ServerEnd, TreeEnd, long_ago
+from tests.real.crossing import (
+    LOCAL,
+    MUTATING,
+    REMOTE,
+    Crossing,
+    assert_no_body_passed,
+    between,
+    bodies_fetched,
+    messages_sent,
+)
+from tests.real.ends import long_ago
 from tests.real.voyage import digest, digests, message
 
 from postboat.events import PlanHeld
@@ -15,7 +24,6 @@ from postboat.service.known_folders import Target
 from postboat.service.restore import put_back
 
 if TYPE_CHECKING:
-    from tests.real.ends import End
     from tests.real.voyage import Sailed
 
 pytestmark = pytest.mark.real
@@ -28,13 +36,7 @@ SOME = [message(number) for number in range(6)]
 @pytest.fixture(params=PAIRS, ids="-".join)
 def crossing(request, tmp_path) -> Crossing:
     """Two empty ends."""
-
-    def end(kind: str, side: Side) -> End:
-        if kind == "maildir":
-            return TreeEnd(tmp_path / side.value)
-        return ServerEnd(request.getfixturevalue(kind).account())
-
-    return Crossing(tmp_path, *(end(kind, side) for kind, side in zip(request.param, Side, strict=True)))
+    return between(request.param, tmp_path, request)
 
 
 @pytest.fixture
