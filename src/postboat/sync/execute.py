@@ -24,6 +24,8 @@ from postboat.events import (
 )
 from postboat.model import (
     DELETED,
+    DRAFT,
+    SEEN,
     Content,
     Gone,
     Intent,
@@ -56,6 +58,8 @@ if TYPE_CHECKING:
 
 Outcome = Stored | Refused | Unsettled
 
+NO_NEWS = frozenset({SEEN, DRAFT, DELETED})
+"""Flags under which a new message is news to nobody."""
 OLD_PATHS_TOLD = 1000
 """A first sync may bring more messages than anyone wants to hear of one by one."""
 ONE_COPY = "the side it goes to keeps one copy of identical messages, and has it already as message"
@@ -302,8 +306,10 @@ class _Work:
         """Say which new messages lie on the local side."""
         if self._arrived:
             few = not first or len(self._arrived) <= OLD_PATHS_TOLD
-            paths = tuple(self.pair.lies(*one) for one in self._arrived) if few else ()
-            self.publish(MessagesArrived(self.pair.account, self.pair.name, paths, first, self.pair.exempt))
+            paths = {self.pair.lies(key, flags): flags for key, flags in self._arrived} if few else {}
+            read = tuple(path for path, flags in paths.items() if not flags.isdisjoint(NO_NEWS))
+            account, name, unwanted = self.pair.account, self.pair.name, self.pair.exempt
+            self.publish(MessagesArrived(account, name, tuple(paths), first, unwanted, read))
 
     def tell_moved(self, count: int) -> None:
         """Count what was moved here before."""

@@ -33,7 +33,9 @@ async def test_a_new_message_is_told_by_where_it_lies(world):
     pair = replace(world.pair(), lies=lambda key, flags: f"/mail/{key}:2,{'S' if SEEN in flags else ''}")
     await world.sync_pair(pair)
     (told,) = arrived(world)
-    assert told == MessagesArrived("test", "Archive", (f"/mail/{world.key(LOCAL, 2)}:2,S",))
+    assert told == MessagesArrived(
+        "test", "Archive", (f"/mail/{world.key(LOCAL, 2)}:2,S",), read=(f"/mail/{world.key(LOCAL, 2)}:2,S",)
+    )
 
 
 async def test_what_goes_up_changes_or_is_only_matched_is_not_told(world):

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 FULL, PUSHED = "full", "idle"
 """How a sync came about, in OfflineIMAP's words: all folders were looked at, or those in which something happened."""
-_READ_OR_NONE = frozenset("SDT")
-"""Letters of a Maildir name after which a message is no news: seen, a draft, or deleted."""
 _LONGEST = 60_000
 """Octets of a variable of the environment: more than twice as many would keep a command from starting (Linux)."""
 
@@ -41,7 +39,9 @@ class FolderFacts:
 
     counts: Counts = Counts()
     new: tuple[str, ...] = ()
-    """Files of messages that came from the server, as they were delivered."""
+    """Files of messages that came from the remote side, as they were delivered; or their URLs on a local server."""
+    read: frozenset[str] = frozenset()
+    """Those of them that are news to nobody: seen, drafts, or deleted."""
     first: bool = False
     """Whether the folder was never in step before: what came is old, and of much no files are named."""
     unwanted: bool = False
@@ -52,8 +52,8 @@ class FolderFacts:
 
     @property
     def unread(self) -> tuple[str, ...]:
-        """The files that are news to somebody."""
-        return () if self.first or self.unwanted else tuple(path for path in self.new if is_unread(path))
+        """Those that are news to somebody."""
+        return () if self.first or self.unwanted else tuple(path for path in self.new if path not in self.read)
 
     @property
     def is_any(self) -> bool:
@@ -87,12 +87,12 @@ class Facts:
 
     @property
     def new(self) -> int:
-        """How many messages came from the server."""
+        """How many messages came from the remote side."""
         return sum(max(len(folder.new), folder.counts.down if folder.first else 0) for folder in self.folders.values())
 
     @property
     def unread(self) -> dict[str, tuple[str, ...]]:
-        """The files that are news to somebody, by folder."""
+        """The files, or URLs, that are news to somebody, by folder."""
         return {name: unread for name, folder in self.folders.items() if (unread := folder.unread)}
 
     def environment(self, hook: str) -> dict[str, str]:
@@ -154,8 +154,9 @@ class Arrivals:
                 self._before[event.folder] = folder.counts
             case FolderProgressed(done=done) | FolderFinished(done=done):
                 return replace(folder, counts=self._before.get(event.folder, Counts()) + done)
-            case MessagesArrived(paths=paths, first=first, unwanted=unwanted):
-                return replace(folder, new=folder.new + paths, first=folder.first or first, unwanted=unwanted)
+            case MessagesArrived(paths=paths, first=first, unwanted=unwanted, read=read):
+                new, all_read = folder.new + paths, folder.read.union(read)
+                return replace(folder, new=new, read=all_read, first=folder.first or first, unwanted=unwanted)
             case FolderCreated():
                 return replace(folder, created=True)
             case FolderFailed(reason=reason):
@@ -168,11 +169,6 @@ class Arrivals:
         if exit_code is None:
             return Facts(self._account, mode, folders, self._exit_code, "failed", seconds)
         return Facts(self._account, mode, folders, exit_code, "done", seconds)
-
-
-def is_unread(path: str) -> bool:
-    """Whether a file that lies in new/, or in cur/ with the letters of its name, is a message nobody saw."""
-    return _READ_OR_NONE.isdisjoint(path.rpartition("/")[2].rpartition(":2,")[2] if ":2," in path else "")
 
 
 def _folder_as_json(folder: FolderFacts) -> dict[str, object]:

@@ -40,13 +40,19 @@ class Desktop:
         self._shown = 0
         """The notification that is to be seen; 0: none."""
         self._count = 0
-        self._lines: list[str] = []
+        self._lines: list[tuple[str, int]] = []
+        """What is shown, each with how many messages it is about."""
         self._told: set[str] = set()
 
     async def tell(self, unread: Mapping[str, tuple[str, ...]]) -> None:
-        """Show how many messages came, and what a few of them are about. `unread` are their files, by folder."""
+        """Show how many messages came, and what a few of them are about. `unread` are their files, by folder.
+
+        Of those that lie on a server, whose URLs these are, it is shown where they are: none is fetched for this.
+        """
         files = [file for paths in unread.values() for file in paths]
-        lines = await asyncio.to_thread(_described, files[-SHOWN:])
+        lines = [(line, 1) for line in await asyncio.to_thread(_described, files[-SHOWN:])]
+        on_server = {folder: sum(map(_is_url, paths)) for folder, paths in unread.items()}
+        lines += [(f"{many} in {folder}", many) for folder, many in on_server.items() if many]
         try:
             await self._show(len(files), lines)
         except DBusFailed:
@@ -64,14 +70,14 @@ class Desktop:
         if bus is not None:
             await bus.close()
 
-    async def _show(self, count: int, lines: list[str]) -> None:
+    async def _show(self, count: int, lines: list[tuple[str, int]]) -> None:
         bus = self._bus or await self._join()
         if bus is None:
             return
         self._count += count
         self._lines = [*self._lines, *lines][-SHOWN:]
-        more = self._count - len(self._lines)
-        body = [escape(line, quote=False) if self._marks_up else line for line in self._lines]
+        more = self._count - sum(count for _, count in self._lines)
+        body = [escape(line, quote=False) if self._marks_up else line for line, _ in self._lines]
         many = "1 new message" if self._count == 1 else f"{self._count} new messages"
         text = "\n".join([*body, *([f"and {more} more"] if more else [])])
         summary, hints = f"{self._account}: {many}", {"category": variant("s", "email.arrived")}
@@ -102,10 +108,16 @@ class Desktop:
             self._publish(Warned(f"new mail cannot be shown on the desktop: {reason}", self._account))
 
 
+def _is_url(path: str) -> bool:
+    return path.startswith("imap://")
+
+
 def _described(files: list[str]) -> list[str]:
-    """Sender and subject of messages; those that were renamed meanwhile are left out."""
+    """Sender and subject of messages; those that are no files, or were renamed meanwhile, are left out."""
     lines = []
     for file in files:
+        if _is_url(file):
+            continue
         try:
             with Path(file).open("rb") as opened:
                 header = opened.read(_HEADER)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from postboat.events import (
     AccountFailed,
     Counts,
@@ -17,7 +15,7 @@ from postboat.events import (
     MessagesArrived,
     Warned,
 )
-from postboat.service.hooks.arrivals import FULL, PUSHED, Arrivals, is_unread
+from postboat.service.hooks.arrivals import FULL, PUSHED, Arrivals
 
 
 def learnt(*events, mode=FULL, exit_code=0):
@@ -56,25 +54,23 @@ def test_what_is_adopted_is_no_change():
     assert not facts.changed
 
 
-@pytest.mark.parametrize(
-    ("path", "unread"),
-    [
-        ("/m/INBOX/new/1.M2.host", True),
-        ("/m/INBOX/cur/1.M2.host:2,", True),
-        ("/m/INBOX/cur/1.M2.host:2,F", True),
-        ("/m/INBOX/cur/1.M2.host:2,FS", False),
-        ("/m/Trash/cur/1.M2.host:2,T", False),
-        ("/m/Drafts/cur/1.M2.host:2,D", False),
-        ("/m:2,S/INBOX/new/1", True),
-    ],
-)
-def test_a_file_tells_whether_its_message_is_news(path, unread):
-    assert is_unread(path) is unread
+def test_where_a_message_lies_does_not_tell_whether_it_is_news():
+    file, url = "/m/INBOX/cur/1:2,", "imap://me@example.org/INBOX;UID=7"
+    facts = learnt(
+        MessagesArrived("A", "INBOX", (file, url), read=(file,)),
+        MessagesArrived(
+            "A", "INBOX", ("imap://me@example.org/INBOX;UID=8",), read=("imap://me@example.org/INBOX;UID=8",)
+        ),
+    )
+    assert (facts.new, facts.unread) == (3, {"INBOX": (url,)})
+    told = json.loads(facts.as_json("newmail_hook"))
+    assert told["folders"]["INBOX"]["unread"] == [url] and told["unread"] == 1
+    assert facts.environment("newmail_hook")["POSTBOAT_UNREAD"] == "1"
 
 
 def test_old_and_unwanted_mail_is_new_but_no_news():
     facts = learnt(
-        MessagesArrived("A", "INBOX", ("/m/new/1", "/m/cur/2:2,S")),
+        MessagesArrived("A", "INBOX", ("/m/new/1", "/m/cur/2:2,S"), read=("/m/cur/2:2,S",)),
         MessagesArrived("A", "INBOX", ("/m/new/3",)),
         MessagesArrived("A", "Old", ("/o/new/4",), first=True),
         MessagesArrived("A", "Junk", ("/j/new/5",), unwanted=True),
@@ -89,7 +85,7 @@ def test_old_mail_of_which_no_files_are_named_is_counted_all_the_same():
 
 
 def test_the_environment_holds_what_a_short_script_wants_to_know():
-    told = (MessagesArrived("A", "INBOX", ("/m/new/1",)), MessagesArrived("A", "Lists/ä", ("/l/cur/2:2,S",)))
+    told = (MessagesArrived("A", "INBOX", ("/m/new/1",)), MessagesArrived("A", "Lists/ä", ("/l/2",), read=("/l/2",)))
     assert learnt(*told, mode=PUSHED, exit_code=3).environment("postsynchook") == {
         "OFFLINEIMAPSYNCMODE": "idle",
         "POSTBOAT_HOOK": "postsynchook",

@@ -94,6 +94,18 @@ async def test_a_file_that_another_program_renamed_is_counted(bus, mail):
         await screen.desktop.close()
 
 
+async def test_of_messages_on_a_server_it_is_told_where_they_are(bus, mail):
+    screen = Screen(bus)
+    urls = [f"imap://me@example.org/Work;UID={uid}" for uid in range(3)]
+    async with FakeDesktop(bus.address) as desktop:
+        await screen.desktop.tell({"Work": tuple(urls[:2]), "Lists/<a>": (urls[2],)})
+        assert (desktop.shown[0].summary, desktop.shown[0].body) == ("A: 3 new messages", "2 in Work\n1 in Lists/<a>")
+        await screen.desktop.tell(mail(b"From: a@example.org\nSubject: x"))
+        assert desktop.shown[1].body == "2 in Work\n1 in Lists/<a>\na@example.org: x"
+        await screen.desktop.close()
+    assert screen.events == []
+
+
 async def test_a_bus_that_was_started_anew_is_joined_anew(bus, mail):
     screen = Screen(bus)
     async with FakeDesktop(bus.address):

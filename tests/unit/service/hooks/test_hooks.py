@@ -102,7 +102,7 @@ async def test_new_mail_runs_its_hook_first_and_once(told):
     [
         MessagesArrived("A", "INBOX", ("/m/new/1",), first=True),
         MessagesArrived("A", "Junk", ("/m/new/1",), unwanted=True),
-        MessagesArrived("A", "Sent", ("/m/cur/1:2,S",)),
+        MessagesArrived("A", "Sent", ("/m/cur/1:2,S",), read=("/m/cur/1:2,S",)),
         MessagesArrived("B", "INBOX", ("/m/new/1",)),
     ],
 )
