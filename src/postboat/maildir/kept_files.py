@@ -81,14 +81,13 @@ class KeptFiles:
                 path = path.parent
 
     def batches(self, octets: int, messages: int) -> Iterator[list[str]]:
-        """Names of the files that are there, by so many octets and messages; a large one for itself."""
+        """Names of the files that are there, oldest message first, by so many octets and messages.
+
+        A large one is a batch of its own.
+        """
         batch: list[str] = []
         held = 0
-        for name in self._kept.files:
-            try:
-                size = os.stat(name, dir_fd=self._fd, follow_symlinks=False).st_size
-            except FileNotFoundError:
-                continue
+        for _, size, name in sorted(self._measured()):
             if batch and (size > SMALL or held + size > octets or len(batch) == messages):
                 yield batch
                 batch, held = [], 0
@@ -96,6 +95,13 @@ class KeptFiles:
             held += size if size <= SMALL else octets
         if batch:
             yield batch
+
+    def _measured(self) -> Iterator[tuple[float, int, str]]:
+        """Date, octets and name of each file that is there."""
+        for name in self._kept.files:
+            with suppress(FileNotFoundError):
+                about = os.stat(name, dir_fd=self._fd, follow_symlinks=False)
+                yield about.st_mtime, about.st_size, name
 
     def read(self, files: Iterable[str]) -> list[Content]:
         """Messages under the names of their files; those that are gone are left out."""
