@@ -73,6 +73,12 @@ class AccountParts:
         """Where each side is, in words."""
         return {side: shore.place for side, shore in self.shores.items()}
 
+    @property
+    def where(self) -> dict[Side, str]:
+        """Where something is done on each side, in words: as `places`, but "locally" where there is a server beside."""
+        mixed = bool(self.servers and self.maildirs)
+        return self.places | (dict.fromkeys(self.maildirs, "locally") if mixed else {})
+
     def forget_passwords(self) -> None:
         """Look for passwords anew at the next sign-in."""
         for server in self.servers.values():

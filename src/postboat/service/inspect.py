@@ -12,7 +12,8 @@ from postboat.errors import CommandFailed, FolderRulesRefused, PostboatError
 from postboat.imap.listing import status
 from postboat.ledger.ledger import AccountLedger
 from postboat.model import Side, Verdict
-from postboat.service.assemble import assemble
+from postboat.service.assemble import assemble, sides_of
+from postboat.service.exit_codes import gravest
 from postboat.service.steps import Steps
 from postboat.service.tree import read_tree
 from postboat.sync.tasks import each
@@ -30,16 +31,13 @@ if TYPE_CHECKING:
     from postboat.service.run_options import RunOptions
     from postboat.service.shores.server import ServerShore
     from postboat.service.tree import Tree
+    from postboat.values import Sides
 
 
-FIRST = {None: "", Side.REMOTE: "would be created on the server", Side.LOCAL: "would be created locally"}
-"""What a sync does with a folder before all else, by the side that lacks it."""
-
-GONE = {
-    Side.REMOTE: "gone from the server, though synced before: waits for `postboat confirm` or `postboat restore`",
-    Side.LOCAL: "gone from the disk, though synced before: waits for `postboat confirm` or `postboat restore`",
-}
-"""Why a folder is not synced that one side lost."""
+NAMES: Mapping[Side, str] = {Side.REMOTE: "the server", Side.LOCAL: "the Maildir"}
+"""What the sides are called that are a server and a tree of Maildirs."""
+HELD = "though synced before: waits for `postboat confirm` or `postboat restore`"
+"""Why a folder is not synced that is gone from one side."""
 NOTHING_ELSE = "not synced while all folders are gone from one side"
 
 
@@ -53,7 +51,9 @@ class FolderReport:
     why: str = ""
     """Why it is not synced, or what a sync would do first."""
     messages: int | None = None
-    """How many the server has; None when it was not asked."""
+    """How many the remote server has; None when it was not asked."""
+    local_messages: int | None = None
+    """How many the local one has, if that is a server too; None when it was not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,8 @@ class AccountReport:
     problems: tuple[str, ...] = ()
     others: tuple[ServerReport, ...] = ()
     """The local server, where that is one, too."""
+    sides: Sides | None = None
+    """What the account's sides are called, if they are both of one kind."""
 
     @property
     def ok(self) -> bool:
@@ -123,15 +125,17 @@ async def _inspect(
 
 
 async def _account(parts: AccountParts, steps: Steps, *, count: bool) -> AccountReport:
-    report = AccountReport(parts.name)
+    report = AccountReport(parts.name, sides=sides_of(parts.config))
     try:
         steps.reach("connecting")
-        report = await _server(parts, report)
+        report = await _servers(parts, report)
+        if not report.ok:
+            return report
         steps.reach("listing")
         tree, notes = await _tree(parts)
         counts = await _counts(parts, tree, steps) if count else {}
-        report = replace(report, folders=_folders(tree, counts))
-        return replace(report, problems=(*notes, *_waiting(tree), *tree.problems, *_unused(parts.config, tree)))
+        report = replace(report, folders=_folders(parts, tree, counts))
+        return replace(report, problems=(*notes, *_waiting(tree), *tree.problems, *_unused(parts, tree)))
     except FolderRulesRefused as refused:
         return replace(report, problems=tuple(str(refused).splitlines()), exit_code=refused.exit_code)
     except PostboatError as failure:
@@ -140,15 +144,26 @@ async def _account(parts: AccountParts, steps: Steps, *, count: bool) -> Account
         await parts.close()
 
 
-async def _server(parts: AccountParts, report: AccountReport) -> AccountReport:
-    seen = [await _seen(server) for server in parts.servers.values()]
-    if not seen:
+async def _servers(parts: AccountParts, report: AccountReport) -> AccountReport:
+    """Connect to each, whatever becomes of the other: who set up two wants to know of both."""
+    failures: list[PostboatError] = []
+    for side, server in parts.servers.items():
+        try:
+            report = _with(report, side, await _seen(server))
+        except PostboatError as failure:
+            failures.append(failure)
+    if not failures:
         return report
-    first, *others = seen
-    told = replace(
-        report, server=first.server, tls=first.tls, certificate=first.certificate, capabilities=first.capabilities
+    code = gravest(failure.exit_code for failure in failures)
+    return replace(report, problems=tuple(map(str, failures)), exit_code=code)
+
+
+def _with(report: AccountReport, side: Side, seen: ServerReport) -> AccountReport:
+    if side is Side.LOCAL:
+        return replace(report, others=(seen,))
+    return replace(
+        report, server=seen.server, tls=seen.tls, certificate=seen.certificate, capabilities=seen.capabilities
     )
-    return replace(told, others=tuple(others))
 
 
 async def _seen(server: ServerShore) -> ServerReport:
@@ -171,52 +186,73 @@ async def _tree(parts: AccountParts) -> tuple[Tree, Sequence[str]]:
         await ledger.close()
 
 
-def _folders(tree: Tree, counts: Mapping[FolderName, int]) -> tuple[FolderReport, ...]:
+Counted = tuple[Side, "FolderName"]
+"""A folder of one side, by its name there."""
+
+
+def _folders(parts: AccountParts, tree: Tree, counts: Mapping[Counted, int]) -> tuple[FolderReport, ...]:
     """Folders to sync in the order of work, then those left alone."""
-    names = tree.names
+    names, called = tree.names, _called(parts)
     told: list[FolderReport] = []
     for task in tree.plan.tasks:
-        first = FIRST[task.create]
+        first = "" if task.create is None else f"would be created {parts.where[task.create]}"
         remote, local = names.remote_text(task.remote), names.local_text(task.local)
-        told.append(FolderReport(remote, local, True, first, counts.get(task.remote)))
+        many = (counts.get((side, task.on(side))) for side in (Side.REMOTE, Side.LOCAL))
+        told.append(FolderReport(remote, local, True, first, *many))
     known = {task.remote for task in tree.plan.tasks}
     for alone in tree.plan.left_alone:
         known.add(alone.remote)
         told.append(FolderReport(tree.name_of(alone), "", False, alone.reason))
     for gone in tree.plan.gone:
         known.add(gone.remote)
-        told.append(FolderReport(tree.name_of(gone), "", False, GONE[gone.lacking]))
+        told.append(FolderReport(tree.name_of(gone), "", False, f"gone from {called[gone.lacking]}, {HELD}"))
     others = (folder for folder in tree.lists[Side.REMOTE].folders if folder.selectable and folder.name not in known)
     why_not = (lambda _folder: NOTHING_ELSE) if tree.plan.all_gone else _why_not
     told += [FolderReport(names.remote_text(other.name), "", False, why_not(other)) for other in others]
-    return tuple(told)
+    return (*told, *_only_local(parts, tree))
+
+
+def _only_local(parts: AccountParts, tree: Tree) -> Iterator[FolderReport]:
+    """Folders that the local one of two equal sides has, and that are not synced."""
+    if sides_of(parts.config) is None or tree.plan.all_gone:
+        return
+    known = {task.local for task in tree.plan.tasks}
+    known |= {alone.local for alone in tree.plan.left_alone} | {gone.local for gone in tree.plan.gone}
+    for folder in tree.lists[Side.LOCAL].folders:
+        if folder.selectable and folder.name not in known:
+            why = f"only {parts.where[Side.LOCAL]}, and {_why_not(folder)}"
+            yield FolderReport(tree.names.local_text(folder.name), "", False, why)
+
+
+def _called(parts: AccountParts) -> Mapping[Side, str]:
+    """What the sides are called."""
+    return NAMES if sides_of(parts.config) is None else {side: parts.config.on(side).name for side in Side}
 
 
 def _why_not(folder: ListedFolder) -> str:
-    """Why a folder that the server has is not synced."""
+    """Why a folder that one side has is not synced."""
     return "the folder rules leave it out" if folder.subscribed else "not subscribed to (subscribedonly)"
 
 
-async def _counts(parts: AccountParts, tree: Tree, steps: Steps) -> dict[FolderName, int]:
-    """How many messages each folder holds on the server; a folder that does not tell is left out."""
-    counts: dict[FolderName, int] = {}
-    server = parts.servers.get(Side.REMOTE)
-    if server is None:
-        return counts
-    wires = {folder.name: folder.wire for folder in tree.lists[Side.REMOTE].folders}
-    names = [task.remote for task in tree.plan.tasks if task.remote in wires]
+async def _counts(parts: AccountParts, tree: Tree, steps: Steps) -> dict[Counted, int]:
+    """How many messages each folder holds on its server; a folder that does not tell is left out."""
+    counts: dict[Counted, int] = {}
+    wires = {(side, folder.name): folder.wire for side in parts.servers for folder in tree.lists[side].folders}
+    wanted = [(side, task.on(side)) for task in tree.plan.tasks for side in parts.servers]
+    folders = [folder for folder in wanted if folder in wires]
     answers = numbers(1)
 
-    async def ask(name: FolderName) -> None:
-        async with server.pool.session() as session:
+    async def ask(folder: Counted) -> None:
+        async with parts.servers[folder[0]].pool.session() as session:
             try:
-                counts[name] = (await status(session, wires[name], ("MESSAGES",)))["MESSAGES"]
+                counts[folder] = (await status(session, wires[folder], ("MESSAGES",)))["MESSAGES"]
             except (CommandFailed, KeyError):
                 pass
-        steps.reach("counting", next(answers), len(names))
+        steps.reach("counting", next(answers), len(folders))
 
-    steps.reach("counting", 0, len(names))
-    await each(names, ask, width=server.width)
+    if folders:
+        steps.reach("counting", 0, len(folders))
+        await each(folders, ask, width=sum(server.width for server in parts.servers.values()))
     return counts
 
 
@@ -229,16 +265,18 @@ def _waiting(tree: Tree) -> Iterator[str]:
         yield f"{many} for your word; `postboat restore` lists what is held, and why"
 
 
-def _unused(account: AccountConfig, tree: Tree) -> Iterator[str]:
-    """Folder rules that match nothing: most likely misspelt."""
-    rules: FolderRules = account.remote.rules
-    delimiter = tree.lists[Side.REMOTE].delimiter or "/"
-    names = [delimiter.join(folder.name.parts) for folder in tree.lists[Side.REMOTE].folders]
-    for option, globs in (("include", rules.include), ("exclude", rules.exclude)):
-        for glob in globs:
-            if not any(fnmatchcase(name, glob) or name == glob for name in names):
-                yield f"{option} {glob!r} matches no folder on the server"
-    for option, listed in (("folderincludes", rules.folderincludes), ("rename", tuple(rules.rename))):
-        for name in listed:
-            if name not in names:
-                yield f"{option} names {name!r}, which the server does not have"
+def _unused(parts: AccountParts, tree: Tree) -> Iterator[str]:
+    """Folder rules that match nothing, neither what is there nor what would be made: most likely misspelt."""
+    for side in (Side.REMOTE, Side.LOCAL):
+        called, where = _called(parts)[side], parts.places[side]
+        rules: FolderRules = parts.config.on(side).rules
+        delimiter, there = tree.lists[side].delimiter or "/", [folder.name for folder in tree.lists[side].folders]
+        names = [delimiter.join(name.parts) for name in (*there, *(task.on(side) for task in tree.plan.tasks))]
+        for option, globs in (("include", rules.include), ("exclude", rules.exclude)):
+            for glob in globs:
+                if not any(fnmatchcase(name, glob) or name == glob for name in names):
+                    yield f"{option} {glob!r} matches no folder {where}"
+        for option, listed in (("folderincludes", rules.folderincludes), ("rename", tuple(rules.rename))):
+            for name in listed:
+                if name not in names:
+                    yield f"{option} names {name!r}, which {called} does not have"

@@ -89,12 +89,11 @@ class Tree:
         """Whether it is for trash or junk on either side, which may be emptied as one likes."""
         return any(found.role for side in Side if (found := self.lists[side].find(task.on(side))) is not None)
 
-    def wire_names(self, side: Side) -> Mapping[str, str]:
-        """What folders are called where they are, by the names that events use."""
-        if side is Side.REMOTE:
-            return {self.names.remote_text(folder.name): folder.wire for folder in self.lists[side].folders}
-        found = ((task, self.lists[side].find(task.local)) for task in self.plan.tasks)
-        return {self.names.remote_text(task.remote): folder.wire for task, folder in found if folder is not None}
+    @property
+    def local_names(self) -> Mapping[str, str]:
+        """What events call local folders, by what they are called where they are."""
+        found = ((self.lists[Side.LOCAL].find(task.local), task.remote) for task in self.plan.tasks)
+        return {local.wire: self.names.remote_text(remote) for local, remote in found if local is not None}
 
     @property
     def synced_names(self) -> Collection[str]:
@@ -138,6 +137,7 @@ async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[s
         may_create,
         _may_lose(parts.policy),
         {side: frozenset(each.name for each in lists[side].folders if not each.subscribed) for side in Side},
+        parts.where,
     )
     plan = plan_tree(folders, names)
     _refuse(contradictions(plan.tasks, folders, recorded.known))

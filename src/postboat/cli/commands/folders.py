@@ -31,7 +31,7 @@ async def run(usage: Usage, debug: Debug) -> int:
             lines = [as_json(folder, account=report.account) for folder in report.folders]
         else:
             heading = [f"{clean(report.account)}:"] if len(reports) > 1 else []
-            lines = [*heading, *listed(report.folders)]
+            lines = [*heading, *listed(report.folders, report.sides)]
         for line in lines:
             print(line)
         if report.problems:

@@ -45,9 +45,10 @@ def account_line(finished: AccountFinished, manner: Manner, would: Counts, held_
         state = f"dry run, nothing was changed: {folders}, {found}"
         return f"{name}: {state}{f', {failures}' if failures else ''} in {took}"
     told = words.changes(finished.done, arrows=manner.arrows) or "nothing new"
+    state = "copied one way" if manner.one_way else "in step"
     if failures:
-        return f"{name}: not in step: {failures}; {folders}, {told} in {took}"
-    return f"{name}: in step, {folders}, {told} in {took}"
+        return f"{name}: not {'all ' * manner.one_way}{state}: {failures}; {folders}, {told} in {took}"
+    return f"{name}: {state}, {folders}, {told} in {took}"
 
 
 def lacks(*, folders: int, messages: int, aside: int) -> Iterator[str]:
@@ -80,7 +81,10 @@ def news(event: Event, manner: Manner) -> str | None:
     match event:
         case AccountConnected(account=account, server=server, user=user):
             as_user = f" as {words.clean(user)}" if user else ""
-            return f"{words.clean(account)}: connected to {words.clean(server)}{as_user}"
+            host, sides = words.clean(server), manner.sides.get(account)
+            if sides is not None:
+                host = f"{words.place(manner, account, event.side).name} ({host})"
+            return f"{words.clean(account)}: connected to {host}{as_user}"
         case FoldersListed(account=account, pairs=pairs) if pairs and not manner.dry_run:
             return f"{words.clean(account)}: {words.plural(pairs, 'folder')} to compare"
         case FoldersUnchanged(account=account, count=count) if count and not manner.dry_run:
