@@ -65,6 +65,8 @@ async def sync_everything(
     async with opened(parts, options, publish) as ledger:
         tree = await read_tree(parts, ledger, options.folders)
         publish(FoldersListed(parts.name, len(tree.plan.tasks)))
+        if Side.LOCAL in parts.servers:
+            parts.servers[Side.LOCAL].names = tree.local_names
         for problem in tree.problems:
             publish(Warned(problem, parts.name))
         if listed is not None:

@@ -81,7 +81,7 @@ async def _sync_or_tell(
 
 def show(parts: AccountParts, watch: Watch) -> None:
     """Let `watch` see an account's connections."""
-    lamps = [(server.pool, server.folders.shown) for server in parts.servers.values()]
+    lamps = [(server.pool, server.shown) for server in parts.servers.values()]
     if len(lamps) == 1:
         watch(parts.name, *lamps[0])
         return

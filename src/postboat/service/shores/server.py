@@ -65,6 +65,8 @@ class ServerShore:
         self.passwords = PasswordGiver(account, config, prompter, prompting, side=side if beside_another else None)
         self.memory = ServerMemory()
         """What the last run learnt about the server: restored before this one connects, and kept when it ends."""
+        self.names: Mapping[str, str] = {}
+        """What events call its mailboxes, by their wire names, where that is not what the server shows."""
         self.pool: Pool[Session] = Pool(self._dial, config.maxconnections, Patience(self._warn))
         self.folders = ImapFolders(
             self.pool, utf8=config.rules.utf8foldernames, owner=owner(config), memory=self.memory, warn=self._warn
@@ -73,11 +75,19 @@ class ServerShore:
     async def _dial(self) -> Session:
         with self.named():
             session = await connect(
-                self.config, self.passwords, wire_log=_wire_log(self._called), memory=self.memory, behind=self.folders.ask_early
+                self.config,
+                self.passwords,
+                wire_log=_wire_log(self._called),
+                memory=self.memory,
+                behind=self.folders.ask_early,
             )
         if self.pool.opened == 0:
             self._publish(AccountConnected(self._account, session.server, user(self.config), self.side.value))
         return session
+
+    def shown(self, wire: str) -> str:
+        """What a mailbox is called, by its wire name: as events call it, once that is known."""
+        return self.names.get(wire) or self.folders.shown(wire)
 
     def _warn(self, text: str) -> None:
         self._publish(Warned(f"{self._called}{text}", self._account))
