@@ -10,14 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from postboat import events
+from postboat import events, mirrored
 from postboat.event_json import decode, encode
 from postboat.events import ConnectionsSeen, Counts, Event, FolderPlanned, Light
+from postboat.mirrored import NotThere, NotTold
 from postboat.values import SideName, Sides
 
 WHEN = datetime(2026, 2, 3, 4, 5, 6, 789_000, tzinfo=UTC)
 
 
+NAMES = {**vars(mirrored), **vars(events)}
 KINDS = [kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)]
 _UNDECODED = st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF, categories=["Cs"])
 """Octets of file names that are no UTF-8, as Python shows them. A high surrogate before one would be a character."""
@@ -30,6 +32,10 @@ VALUES: dict[object, st.SearchStrategy[object]] = {
     SideName: st.sampled_from(["remote", "local"]),
     Counts: st.builds(Counts, down=st.integers(), failed=st.integers()),
     tuple[Light, ...]: st.lists(st.builds(Light, TEXTS, TEXTS), max_size=3).map(tuple),
+    tuple[NotThere, ...]: st.lists(
+        st.builds(NotThere, *[TEXTS] * 5, st.none() | st.floats(-6e10, 6e10), st.integers()), max_size=3
+    ).map(tuple),
+    tuple[NotTold, ...]: st.lists(st.builds(NotTold, TEXTS, TEXTS), max_size=3).map(tuple),
     tuple[str, ...]: st.lists(TEXTS, max_size=3).map(tuple),
     tuple[dict[str, object], ...]: st.lists(st.dictionaries(TEXTS, TEXTS, max_size=2), max_size=2).map(tuple),
     Sides | None: st.none() | st.builds(Sides, TEXTS, TEXTS, st.booleans()),
@@ -43,10 +49,7 @@ VALUES: dict[object, st.SearchStrategy[object]] = {
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_event_is_read_as_it_was_written(kind: type[Event], data: st.DataObject) -> None:
     event = kind(
-        **{
-            name: data.draw(VALUES[hint])
-            for name, hint in get_type_hints(kind, vars(events), include_extras=True).items()
-        }
+        **{name: data.draw(VALUES[hint]) for name, hint in get_type_hints(kind, NAMES, include_extras=True).items()}
     )
     line = encode(event, WHEN)
     assert line.isascii()

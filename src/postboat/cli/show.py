@@ -49,7 +49,8 @@ def manner(usage: Usage, *, many_accounts: bool) -> Manner:
     """How to speak of what the command line asks for; commands that are proposed use the same configuration."""
     program = ["postboat"] if usage.config is None else ["postboat", "-c", str(usage.config.expanduser().absolute())]
     dry_run = usage.command == "sync" and usage.dry_run
-    return Manner(many_accounts=many_accounts, dry_run=dry_run, program=joined(program))
+    one_way = usage.command == "sync" and usage.one_way
+    return Manner(many_accounts=many_accounts, dry_run=dry_run, one_way=one_way, program=joined(program))
 
 
 def prompter_for(choice: Choice, faces: Sequence[Face]) -> Prompter | None:

@@ -43,7 +43,7 @@ _postboat() {
     if [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
         local options='-h --help --version -c --config -a --account -k --set -l --logfile -d --debug'
         case $command in
-            '' | sync) options+=' -f --folder -o --once -q --quick -1 --dry-run --wait --retry -u --ui --json' ;;
+            '' | sync) options+=' -f --folder -o --once -q --quick -1 --dry-run --one-way --wait --retry -u --ui --json' ;;
             check | folders) options+=' --json' ;;
             confirm) options+=' -u --ui --json' ;;
             restore) options+=' --deleted -u --ui --json' ;;

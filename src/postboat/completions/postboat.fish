@@ -43,6 +43,7 @@ complete -c postboat -n $sync -s o -l once -d 'one run, ignoring autorefresh'
 complete -c postboat -n $sync -s q -l quick -d 'open fewer folders on servers without CONDSTORE'
 complete -c postboat -n $sync -s 1 -d 'one account after another, each over a single connection'
 complete -c postboat -n $sync -l dry-run -d 'show what would be done'
+complete -c postboat -n $sync -l one-way -d 'bring mail to the local side only, and count it'
 complete -c postboat -n $sync -l retry -d 'try messages again that are put aside'
 complete -c postboat -n "$sync; or __fish_seen_subcommand_from now" -l wait -d 'wait for another run, or for the end'
 complete -c postboat -n "$sync; or __fish_seen_subcommand_from confirm restore" \

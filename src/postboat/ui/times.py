@@ -47,6 +47,14 @@ def hour(then: float) -> str:
     return time.strftime("%H:%M", time.localtime(then))
 
 
+def day(then: float) -> str:
+    """Write the day of a moment: "2024-02-03"."""
+    from datetime import datetime, timedelta
+
+    moment = datetime(1970, 1, 1) + timedelta(seconds=then)  # as far back as mail claims to come from
+    return f"{moment:%Y-%m-%d}"
+
+
 def dated(lines: Iterable[str], now: Callable[[], datetime] | None = None) -> list[str]:
     """Put the local time before each line: weeks later nobody knows any more when it was written."""
     from datetime import datetime

@@ -35,6 +35,7 @@ from postboat.events import (
     MessagesArrived,
     MessagesAside,
     MessagesPutBack,
+    Mirrored,
     PlanDecided,
     PlanHeld,
     PlanShown,
@@ -149,6 +150,8 @@ class AccountView:
     held_anew: bool = False
     """Whether deletions wait in this sync that did not before."""
     finished: AccountFinished | None = None
+    mirrored: Mirrored | None = None
+    """The last line of a run one way."""
     failed: AccountFailed | None = None
     life: Life | None = None
     """In a run that goes on: what outlasts this sync."""
@@ -257,6 +260,8 @@ def _fold_account(view: View, account: AccountView, event: AccountEvent, now: fl
         case AccountFinished():
             account.finished = event
             account.working.clear()
+        case Mirrored():
+            account.mirrored = event
         case AccountFailed():
             account.failed = event
             settle_all(account)

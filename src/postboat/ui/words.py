@@ -31,6 +31,8 @@ class Manner:
     many_accounts: bool = False
     """Whether sentences name the account they are about."""
     dry_run: bool = False
+    one_way: bool = False
+    """Whether mail goes from the remote side to the local one only."""
     arrows: bool = True
     """False: the stream's encoding has only ASCII."""
     program: str = "postboat"

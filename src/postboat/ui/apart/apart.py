@@ -14,7 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from postboat.errors import PostboatError
-from postboat.events import Warned
+from postboat.events import Mirrored, Warned
 from postboat.ui.apart import words
 from postboat.ui.apart.feed import Feed
 from postboat.ui.apart.line import ChildLine
@@ -145,7 +145,7 @@ class Apart:
             return
         view = self._plain.view
         fold(view, event, self._plain.clock())
-        if not view.lasting:
+        if not view.lasting and not isinstance(event, Mirrored):  # which is the end of the summary
             self._troubles.extend(told_trouble(event, view, self._plain.manner))
         self._line.offer(event, time.time())
 

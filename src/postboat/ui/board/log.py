@@ -25,6 +25,7 @@ from postboat.events import (
     HookRan,
     MessagesArrived,
     MessagesAside,
+    Mirrored,
     PlanHeld,
     ServerWatched,
     ServiceStarted,
@@ -99,7 +100,9 @@ def _style(event: Event) -> str:
             return "ok"
         case AccountFinished(done=done, failed_folders=0, held=0, aside=0) if not done.failed:
             return "ok"
-        case AccountFinished() | AccountFailed():
+        case Mirrored(missing=()):
+            return "ok"
+        case AccountFinished() | AccountFailed() | Mirrored():
             return "attention"
     return "dim" if isinstance(event, ASIDE) else "log"
 

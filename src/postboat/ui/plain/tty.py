@@ -21,6 +21,7 @@ from postboat.events import (
     FoldersUnchanged,
     MessagesAside,
     MessagesPutBack,
+    Mirrored,
     PlanDecided,
     PlanShown,
     Warned,
@@ -171,6 +172,8 @@ class Tty:
 
     async def _tell(self, event: Event) -> None:
         trouble, news = told_trouble(event, self.view, self.manner), self._news(event)
+        if isinstance(event, Mirrored):  # it is the last word, and the summary has it
+            return
         if not (trouble or news):
             return
         async with self._writing:

@@ -35,7 +35,12 @@ def account_summary(account: AccountView, manner: words.Manner) -> list[str]:
         told.append(single.stopped_line(account.name, account.done, arrows=manner.arrows))
     if not manner.dry_run:
         told += _changed_folders(account, manner)
-    return [*told, *_created_folders(account, manner), *waiting.reminder(account, manner)]
+    told += [*_created_folders(account, manner), *waiting.reminder(account, manner)]
+    if account.mirrored is not None:
+        from postboat.ui.sentences import mirror  # only runs one way pay for it
+
+        told += mirror.verdict(account.mirrored, manner)
+    return told
 
 
 def account_rows(finished: AccountFinished, account: AccountView, manner: words.Manner) -> list[str]:

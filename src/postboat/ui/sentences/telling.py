@@ -11,6 +11,7 @@ from postboat.events import (
     MessageCameBack,
     MessageFailed,
     MessagesAside,
+    Mirrored,
     PlanDecided,
     PlanHeld,
     PlanShown,
@@ -44,6 +45,8 @@ def told_news(event: Event, view: View, manner: words.Manner) -> tuple[str, ...]
         case PlanDecided():
             lines = (waiting.decided(event, manner),)
             return _bounded(view.accounts[event.account].decided, lines, waiting.too_many_decided(event, manner))
+        case Mirrored() if not event.fails:
+            return _verdict(event, manner)
         case AccountFinished():
             return tuple(account_rows(event, view.accounts[event.account], manner))
     line = single.news(event, manner)
@@ -70,6 +73,8 @@ def told_trouble(event: Event, view: View, manner: words.Manner) -> tuple[str, .
         case PlanHeld():
             nth, more = len(view.accounts[event.account].held), waiting.too_many_held(event, manner)
             return _bounded(nth, waiting.held(event, manner, nth), more)
+        case Mirrored() if event.fails:
+            return _verdict(event, manner)
         case AccountFinished() if view.lasting and not view.accounts[event.account].held_anew:
             return ()
         case AccountFinished():
@@ -82,6 +87,12 @@ def told_trouble(event: Event, view: View, manner: words.Manner) -> tuple[str, .
         case _:
             nth, more = 1, ""
     return _bounded(nth, single.trouble(event, manner), more)
+
+
+def _verdict(event: Mirrored, manner: words.Manner) -> tuple[str, ...]:
+    from postboat.ui.sentences import mirror  # only runs one way pay for it
+
+    return mirror.verdict(event, manner)
 
 
 def _bounded(nth: int, lines: tuple[str, ...], more: str) -> tuple[str, ...]:

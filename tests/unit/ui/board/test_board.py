@@ -42,6 +42,7 @@ from postboat.events import (
     ServiceStopping,
     Warned,
 )
+from postboat.mirrored import NotThere, NotTold
 from postboat.status import ServiceStatus
 from postboat.status_json import as_json, from_json
 from postboat.ui import words
@@ -101,6 +102,8 @@ VALUES = {
     "int | None": st.none() | st.integers(-9, 9),
     "tuple[str, ...]": st.lists(NAMES, max_size=3).map(tuple),
     "tuple[Light, ...]": st.lists(st.builds(Light, st.sampled_from(["copying", "free", "odd"]), NAMES)).map(tuple),
+    "tuple[NotThere, ...]": st.lists(st.builds(NotThere, *[NAMES] * 5, st.none() | TIMES, NUMBERS)).map(tuple),
+    "tuple[NotTold, ...]": st.lists(st.builds(NotTold, NAMES, NAMES)).map(tuple),
     "tuple[dict[str, object], ...]": st.just(({"do": "copy", "to": "local", "message": "7"},)),
 }
 SPECIAL = {"exit_code": st.integers(0, 8), "seconds": st.floats(0, 1e6)}
