@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import tracemalloc
 from collections import Counter
 from contextlib import asynccontextmanager
@@ -20,6 +22,7 @@ from postboat.errors import FolderError, PostboatError
 from postboat.imap.dial import connect
 from postboat.imap.mailbox import ImapMailbox
 from postboat.imap.pool import Pool
+from postboat.maildir.shelf import write_octets
 from postboat.model import DELETED, FLAGGED, SEEN, FolderName, Marked, Refused, Stored
 from postboat.service.shores.server_shelf import ServerQuarantine
 
@@ -189,8 +192,24 @@ async def test_what_cannot_be_kept_is_not_deleted(harbour):
     keys = list(await harbour.held())
     refused = await harbour.replica().delete(keys, expunge=True)
     assert sorted(one.key for one in refused if isinstance(one, Refused)) == sorted(keys)
-    assert all("in the way" not in one.reason and "quarantine" in one.reason for one in refused)
+    assert all("cannot be kept there: Not a directory. It is not deleted" in one.reason for one in refused)
     assert len(await harbour.held()) == 2
+
+
+async def test_only_what_was_kept_before_the_disk_was_full_is_deleted(harbour, monkeypatch):
+    await harbour.deliver([ONE, LARGE])
+    one, large = await harbour.key_of(ONE), await harbour.key_of(LARGE)
+
+    def nearly_full(fd: int, octets: bytes) -> None:
+        if len(octets) > len(ONE):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write_octets(fd, octets)
+
+    monkeypatch.setattr("postboat.maildir.shelf.write_octets", nearly_full)
+    (refused,) = await harbour.replica().delete([one, large], expunge=True)
+    assert isinstance(refused, Refused) and refused.key == large and "make room there" in refused.reason
+    assert list(await harbour.held()) == [large]
+    assert harbour.octets() == [ONE], "nothing is left of what was begun"
 
 
 async def test_one_that_cannot_be_read_stays_and_the_others_go(harbour, monkeypatch):

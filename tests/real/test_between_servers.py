@@ -135,3 +135,12 @@ async def test_a_large_message_for_which_there_is_no_room_waits_and_the_others_a
         (tmp_path / "spool").unlink()
         assert (await sea.sync()).down == 1, "tried again by the next run"
         assert len(await sea.local.held()) == 2
+
+
+async def test_a_nul_octet_that_one_server_keeps_is_refused_by_name_for_the_other(pymap, laptop, tmp_path):
+    async with ferry(pymap.account(), laptop.account(), tmp_path) as sea:
+        await sea.remote.deliver([message(1), b"Subject: nul\r\n\r\na\0b\r\n"])
+        assert (await sea.sync()).down == 1
+        ((what, reason),) = sea.failures.items()
+        assert what.startswith("copy of message ") and "NUL" in reason
+        assert len(await sea.remote.held()) == 2

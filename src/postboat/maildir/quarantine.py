@@ -83,7 +83,7 @@ class Quarantine:
                     found |= self._taken_over(shelf, batch, steps(folder), wanted)
                 shelf.sync()
         except OSError as error:
-            raise folder_error(error, self.root) from error
+            raise shelf.refusal(error) from error
         return found
 
     def _taken_over(self, shelf: Shelf, batch: str, below: Sequence[str], wanted: frozenset[str]) -> set[str]:

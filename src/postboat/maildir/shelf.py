@@ -124,7 +124,7 @@ class Shelf:
                 continue
             except OSError as error:
                 if error.errno in _ITS_OWN:
-                    raise self._refusal(error) from error
+                    raise self.refusal(error) from error
                 raise
             return
 
@@ -207,9 +207,10 @@ class Shelf:
         try:
             yield
         except OSError as error:
-            raise self._refusal(error) from error
+            raise self.refusal(error) from error
 
-    def _refusal(self, error: OSError) -> FolderError:
+    def refusal(self, error: OSError) -> FolderError:
+        """What an error of the quarantine means to the messages that are to go there."""
         return FolderError(
             f"{self._root}: what is to be deleted cannot be kept there: {error.strerror or error}. It is not deleted; "
             "make room there, or allow writing, or set keepdeleted = 0 to keep nothing"
