@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
 from tests.servers.proxy import LineOver, Proxy
@@ -52,14 +53,34 @@ class Points:
                 yield self._passed
 
 
+class AppendsDone(Points):
+    """Finds where a server begins to say that it stored messages: it did so, and nobody hears of it (RFC 4315)."""
+
+    SAYING = b"APPENDUID"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tail = b""
+
+    def feed(self, data: bytes) -> Iterator[int]:
+        """Offsets of these words."""
+        seen, before = self._tail + data, self._passed - len(self._tail)
+        for match in re.finditer(self.SAYING, seen):
+            yield before + match.start()
+        self._passed += len(data)
+        self._tail = seen[-len(self.SAYING) + 1 :]
+
+
 class Shears(Proxy):
     """Breaks the first connection at one point; those that follow are left alone, unless all goes mute."""
 
-    def __init__(self, host: str, port: int, *, up: bool, at: int | None, how: How = "closed") -> None:
+    def __init__(
+        self, host: str, port: int, *, up: bool, at: int | None, how: How = "closed", points: Points | None = None
+    ) -> None:
         super().__init__(host, port)
         self._up, self._at, self._how = up, at, how
         self._first: object | None = None
-        self._points = Points()
+        self._points = points or Points()
         self.count = 0
         """Points that passed."""
         self.was_cut = self._done = False
@@ -101,3 +122,25 @@ class Shears(Proxy):
         elif self._how == "mute":
             self.stall()
             await asyncio.Event().wait()
+
+
+class Tally(Proxy):
+    """Breaks nothing, and counts at how many points the first connection could be."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(host, port)
+        self._first: object | None = None
+        self._finders = {(up, kind): kind() for up in (False, True) for kind in (Points, AppendsDone)}
+        self.counts: Counter[tuple[bool, type[Points]]] = Counter()
+        """Points of each kind, of what goes up or down."""
+
+    def _opened(self) -> object:
+        connection = object()
+        self._first = self._first or connection
+        return connection
+
+    def _left(self, connection: object, data: bytes, *, up: bool) -> None:
+        if connection is self._first:
+            for (way, kind), finder in self._finders.items():
+                if way is up:
+                    self.counts[way, kind] += sum(1 for _ in finder.feed(data))
