@@ -46,12 +46,12 @@ LINES: list[Line] = list(itertools.product(Side, (False, True)))
 
 
 def sampled(of: list, *, most: int = 1) -> list[tuple]:
-    """Pairs of servers, each with some of these, or with all."""
-    return [
-        (kinds, one)
-        for kinds in CUT
-        for one in (of if ALL else random.Random(f"{SEED} {kinds}").sample(of, most if kinds == CUT[0] else 1))
-    ]
+    """Pairs of servers, each with some of these, or with all; the seed says with which the first begins."""
+
+    def some(number: int) -> list:
+        return of if ALL else [of[(SEED + number + 3 * each) % len(of)] for each in range(1 if number else most)]
+
+    return [(kinds, one) for number, kinds in enumerate(CUT) for one in some(number)]
 
 
 def named(what: Pair | Line | Side) -> str:
