@@ -23,6 +23,7 @@ from postboat.events import (
     MessageFailed,
     ServerWatched,
 )
+from postboat.service.machine.network import NetworkNews
 from postboat.service.staying.pace import Pace
 
 if TYPE_CHECKING:
@@ -111,13 +112,14 @@ async def test_what_happens_on_either_server_reaches_the_other_and_then_both_res
     request, tmp_path, monkeypatch, server, how
 ):
     server = request.getfixturevalue(server)
-    between = crossing(tmp_path, server, server)
+    between = Crossing(tmp_path, *(ServerEnd(server.account()) for _ in range(2)))
+    between.remote.deliver(message(1))
+    between.local.deliver(message(1))
     async with staying(monkeypatch, between) as (postboat, wires):
         assert {(told.side, told.how) for told in postboat.of(ServerWatched)} == {("remote", how), ("local", how)}
-        await at_rest(wires)
         news, cycles = Said(wires), len(postboat.of(AccountFinished))
         between.remote.deliver(message(2))
-        await postboat.until(lambda: len(between.local.holds()) == 3)
+        await postboat.until(lambda: len(between.local.holds()) == 2)
         await at_rest(wires)
         assert len(postboat.of(AccountFinished)) - cycles <= 2, "what it did itself costs one look, and that is all"
         assert [command.split()[0] for command in news.to(LOCAL, *MUTATING)] == ["APPEND"]
@@ -127,10 +129,10 @@ async def test_what_happens_on_either_server_reaches_the_other_and_then_both_res
             assert len(news.to(side)) <= 5, news.to(side)
         between.local.flag(message(2), add="\\Flagged")
         await postboat.until(lambda: between.remote.census() == between.local.census())
-        between.local.delete(message(1))
+        between.remote.delete(message(2))
         between.local.deliver(message(3))
         await postboat.until(lambda: between.remote.census() == between.local.census())
-    between.assert_same("INBOX", "Work")
+    between.assert_same("INBOX")
 
 
 @pytest.mark.parametrize("server", ["dovecot", "idling"])
@@ -145,6 +147,46 @@ async def test_one_connection_to_each_server_is_enough_to_watch_and_to_work(requ
         await postboat.until(lambda: between.remote.census() == between.local.census())
         assert {wire.most for wire in wires.values()} == {1}
     between.assert_same("INBOX", "Work")
+
+
+async def test_a_message_moved_where_the_local_server_tells_nothing_of_is_moved_on_the_remote_one(
+    idling, tmp_path, monkeypatch
+):
+    between = crossing(tmp_path, idling, idling)
+    async with staying(monkeypatch, between) as (postboat, wires):
+        news = Said(wires)
+        between.local.move(message(0), to="Work")
+        await postboat.until(lambda: len(between.remote.holds("Work")) == 3)
+        moved = [command.split()[:2] for command in news.to(REMOTE, *MUTATING)]
+        assert ["UID", "MOVE"] in moved and "APPEND" not in {verb for verb, *_ in moved}
+    between.assert_same("INBOX", "Work")
+
+
+async def test_before_the_machine_sleeps_both_servers_are_left_and_when_it_wakes_all_is_looked_at(
+    dovecot, tmp_path, monkeypatch
+):
+    between = crossing(tmp_path, dovecot, dovecot)
+    async with staying(monkeypatch, between) as (postboat, _):
+        await postboat.daemon._doze()
+        servers = postboat.daemon._keepers["Test"].parts.servers.values()
+        assert [server.pool.open_now for server in servers] == [0, 0]
+        between.local.deliver(message(2))
+        postboat.daemon._woke(100.0)
+        await postboat.until(lambda: len(between.remote.holds()) == 3)
+        assert not postboat.of(AccountWaits)
+
+
+async def test_only_the_connections_from_an_address_that_is_gone_are_made_anew(dovecot, tmp_path, monkeypatch):
+    between = crossing(tmp_path, dovecot, dovecot)
+    async with staying(monkeypatch, between) as (postboat, wires):
+        before = {side: wire.total for side, wire in wires.items()}
+        pools = {side: server.pool for side, server in postboat.daemon._keepers["Test"].parts.servers.items()}
+        monkeypatch.setattr(pools[REMOTE], "has_any_from", bool)
+        between.local.deliver(message(2))
+        postboat.daemon._network_changed(NetworkNews(frozenset({"192.0.2.7"}), frozenset(), False))
+        await postboat.until(lambda: len(between.remote.holds()) == 3)
+        assert wires[REMOTE].total > before[REMOTE] and wires[LOCAL].total == before[LOCAL]
+        assert not postboat.of(AccountWaits)
 
 
 async def test_while_one_server_is_down_the_other_stays_connected_and_after_it_all_is_in_step(

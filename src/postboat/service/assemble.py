@@ -9,6 +9,7 @@ from postboat.config.schema import MaildirConfig
 from postboat.events import SidesNamed, Warned
 from postboat.ledger.files import ledger_file, lock_file, quarantine_directory, spool_directory
 from postboat.model import Policy, Side
+from postboat.sync.tasks import together
 from postboat.values import Sides, dataclass
 
 if TYPE_CHECKING:
@@ -85,9 +86,8 @@ class AccountParts:
             server.passwords.forget()
 
     async def close(self) -> None:
-        """Leave both sides."""
-        for shore in self.shores.values():
-            await shore.close()
+        """Leave both sides at once: farewells to servers that are silent take seconds."""
+        await together(*(shore.close() for shore in (self.remote, self.local)))
 
 
 def assemble(
