@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from postboat.events import Event, Publish
+    from postboat.folder_list import ListedFolder
     from postboat.ledger.ledger import AccountLedger, FolderLedger
     from postboat.model import Changes, Key
     from postboat.service.assemble import AccountParts
@@ -152,7 +153,7 @@ class _Count:
         """Folders of the source that nobody wanted: by the rules, and by subscription."""
         seen, text = {folder.task.remote for folder in folders}, self._tree.names.remote_text
         listed = self._tree.lists[Side.REMOTE].folders
-        others = [folder for folder in listed if folder.selectable and folder.name not in seen]
+        others = [folder for folder in sorted(listed, key=_by_name) if folder.selectable and folder.name not in seen]
         return (
             tuple(text(folder.name) for folder in others if folder.subscribed),
             tuple(text(folder.name) for folder in others if not folder.subscribed),
@@ -246,6 +247,10 @@ class _Count:
         except PostboatError:
             return absent
         return [_about(one, headers[one.key]) if one.key in headers else one for one in absent]
+
+
+def _by_name(folder: ListedFolder) -> tuple[str, ...]:
+    return folder.name.parts
 
 
 def _about(one: NotThere, header: bytes) -> NotThere:

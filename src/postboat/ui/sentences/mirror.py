@@ -19,8 +19,8 @@ TOLD = 20
 
 def verdict(event: Mirrored, manner: Manner) -> tuple[str, ...]:
     """Tell how much is there; then each message that is not, up to a bound, and which folders do not count."""
-    about = words.about_account(event, manner)
-    return (about + _first(event), *_missing(event), *_untold(event), *_not_looked_at(event))
+    about, first = words.about_account(event, manner), _first(event)
+    return (about + first[0].lower() + first[1:] if about else first, *_missing(event), *_untold(event), *_not_looked_at(event))
 
 
 def _first(event: Mirrored) -> str:
@@ -37,8 +37,7 @@ def _first(event: Mirrored) -> str:
 def _how_many(event: Mirrored, source: str, target: str) -> str:
     all_of = f"{words.plural(event.messages, 'message')} of {source}{_of_these(event)}"
     if event.due:
-        there = f"{words.number(event.there)} {'is' if event.there == 1 else 'are'} there already"
-        return f"A sync would bring {words.number(event.due)} of {all_of} to {target}; {there}"
+        return f"A sync would bring {words.number(event.due)} of {all_of} to {target}{_already(event)}"
     if event.there < event.messages or (event.untold and not event.messages):
         return f"{words.number(event.there)} of {all_of} {'is' if event.there == 1 else 'are'} on {target}"
     if not event.messages:
@@ -49,12 +48,18 @@ def _how_many(event: Mirrored, source: str, target: str) -> str:
     return f"All {all_of}{counted} are on {target}"
 
 
+def _already(event: Mirrored) -> str:
+    if not event.there:
+        return ", which holds none of them yet"
+    return f"; {words.number(event.there)} {'is' if event.there == 1 else 'are'} there already"
+
+
 def _of_these(event: Mirrored) -> str:
     return f" in {words.named(event.only)}" if event.only else ""
 
 
 def _in_folders(event: Mirrored) -> str:
-    return "" if event.only else f", in {words.plural(event.folders, 'folder')}"
+    return "" if event.only or event.due else f", in {words.plural(event.folders, 'folder')}"
 
 
 def _rest(event: Mirrored, target: str) -> str:
