@@ -299,6 +299,8 @@ class Light:
     """
     folder: str = ""
     """The one that is selected, named as other events name it; "" for none."""
+    server: str = ""
+    """Of two servers, the name of the repository whose server it goes to."""
 
 
 @dataclass(frozen=True, slots=True)

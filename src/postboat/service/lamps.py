@@ -15,39 +15,41 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A connection whose light names folders as users see them."""
+    """A connection whose light names its server, and folders as users see them."""
 
     session: Lit
+    server: str
     shown: Callable[[str], str]
     """What a mailbox is called, by its wire name."""
 
     def light(self) -> Light:
         """What the connection is used for."""
         light = self.session.light()
-        return Light(light.doing, self.shown(light.folder)) if light.folder else light
+        return Light(light.doing, self.shown(light.folder) if light.folder else "", self.server)
 
 
 class JointLamps:
     """The connections of several servers, each server's together (`lights.Lamps`).
 
-    Each comes with what its mailboxes are called, by their wire names: servers may write names in different ways.
+    Each comes with what it is called itself, and its mailboxes by their wire names: servers may write names in
+    different ways.
     """
 
-    def __init__(self, pools: Sequence[tuple[Lamps, Callable[[str], str]]]) -> None:
+    def __init__(self, pools: Sequence[tuple[str, Lamps, Callable[[str], str]]]) -> None:
         self._pools = tuple(pools)
 
     @property
     def sessions(self) -> Sequence[Named]:
         """Those that are open, of one server after the other."""
-        return [Named(session, shown) for pool, shown in self._pools for session in pool.sessions]
+        return [Named(session, name, shown) for name, pool, shown in self._pools for session in pool.sessions]
 
     @property
     def dialling(self) -> int:
         """How many more are being opened, to any of them."""
-        return sum(pool.dialling for pool, _ in self._pools)
+        return sum(pool.dialling for _, pool, _ in self._pools)
 
     @property
     def octets(self) -> tuple[int, int]:
         """Octets received from all of them and sent to them so far."""
-        counts = [pool.octets for pool, _ in self._pools]
+        counts = [pool.octets for _, pool, _ in self._pools]
         return sum(received for received, _ in counts), sum(sent for _, sent in counts)

@@ -73,7 +73,7 @@ class Row:
         return self.seen if self.seen != before else None
 
     def _named(self, light: Light) -> Light:
-        return Light(light.doing, self._folder(light.folder)) if light.folder else light
+        return Light(light.doing, self._folder(light.folder), light.server) if light.folder else light
 
 
 def seated(before: Sequence[object], sessions: Sequence[object], dialling: int) -> list[object]:

@@ -81,12 +81,13 @@ async def _sync_or_tell(
 
 def show(parts: AccountParts, watch: Watch) -> None:
     """Let `watch` see an account's connections."""
-    lamps = [(server.pool, server.shown) for server in parts.servers.values()]
-    if len(lamps) == 1:
-        watch(parts.name, *lamps[0])
+    if len(parts.servers) == 1:
+        (server,) = parts.servers.values()
+        watch(parts.name, server.pool, server.shown)
         return
     from postboat.service.lamps import JointLamps  # here, since most accounts have one server
 
+    lamps = [(server.config.name, server.pool, server.shown) for server in parts.servers.values()]
     watch(parts.name, JointLamps(lamps), str)
 
 

@@ -110,7 +110,7 @@ def card(board: Board, account: str, now: float, look: Look) -> Card:
         key=key,
         mark=mark_of(board, account, now, look),
         state=told.state(status, goes_on=board.goes_on, dry_run=board.manner.dry_run),
-        lights=tuple(map(lights.of_connection, desk.lights)),
+        lights=lights.marks(desk.lights, status.sides),
         countdown=told.countdown(status, now, goes_on=board.goes_on) if board.lost is None else "",
         signs=told.signs(board.done(account)),
         rates=desk.traffic.rates(now),

@@ -31,6 +31,7 @@ from postboat.ui import life, times
 from postboat.ui.board import words as told
 from postboat.ui.board.bays import Bays
 from postboat.ui.board.errors import Errors
+from postboat.ui.board.lights import by_server
 from postboat.ui.board.log import Log
 from postboat.ui.board.traffic import Traffic
 from postboat.ui.link import Happened, Lost, Over, Snapshot
@@ -250,8 +251,9 @@ class Board:
 
     def _note_lights(self, event: ConnectionsSeen, when: float) -> None:
         desk = self.desk(event.account)
-        desk.lights, desk.wired = event.lights, True
-        self.most_lights = max(self.most_lights, len(event.lights))
+        desk.lights, desk.wired = by_server(event.lights, self.view.sides.get(event.account)), True
+        gap = event.account in self.view.sides
+        self.most_lights = max(self.most_lights, len(event.lights) + gap)
         down, up = desk.traffic.learn(event.received, event.sent, when)
         if down or up:
             self.traffic.add(down, up, when)

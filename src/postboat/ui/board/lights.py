@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from postboat.account_status import IDLE, NEEDS_USER, PAUSED, SYNCING, WAITING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from postboat.account_status import AccountStatus
     from postboat.events import Light
     from postboat.ui.board.spans import Look
+    from postboat.values import Sides
 
 
 class Mark(NamedTuple):
@@ -55,6 +56,24 @@ STATES = (IN_STEP, NOT_ALL, AT_WORK, AWAY, YOURS, FAILED, RESTS, BEGINS)
 _TURNING = (("◐", "|"), ("◓", "/"), ("◑", "-"), ("◒", "\\"))
 TURNS = 4.0
 """Quarter turns a second of the light of an account at work."""
+
+
+GAP = Mark(" ", " ", "", "")
+"""Between the connections to one server and those to another."""
+
+
+def by_server(row: Sequence[Light], sides: Sides | None) -> tuple[Light, ...]:
+    """Put the lights of each server together, the remote one's first; places that are left, of no server, come last."""
+    if sides is None:
+        return tuple(row)
+    return tuple(sorted(row, key=lambda light: {sides.remote: 0, sides.local: 1}.get(light.server, 2)))
+
+
+def marks(row: Sequence[Light], sides: Sides | None) -> tuple[Mark, ...]:
+    """Give the signs for what connections do, those to one server apart from those to another."""
+    drawn = [of_connection(light) for light in row]
+    at = next((at for at, light in enumerate(row) if sides and light.server == sides.local), 0)
+    return (*drawn[:at], *([GAP] if at else []), *drawn[at:])
 
 
 def of_connection(light: Light) -> Mark:

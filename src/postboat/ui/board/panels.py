@@ -187,7 +187,8 @@ def _detail(board: Board, focus: Focus, now: float, columns: int, look: Look) ->
         where = light.folder if light.doing != "free" else ""
         doing = f"{mark.meaning}  {words.clean(where)}" if where else mark.meaning
         head = cell(f"connection {nth}", AGE, "dim")
-        yield [Span(" "), head, Span(mark.drawn(look), mark.style), Span(f" {doing}")]
+        server = f" {words.clean(light.server)}:" if light.server else ""
+        yield [Span(" "), head, Span(mark.drawn(look), mark.style), Span(f"{server} {doing}")]
     if account.working:
         yield []
         yield from (rows.folder(progress, columns, look) for progress in accounts.all_progress(board, name, now))

@@ -143,7 +143,7 @@ class Presenter:
             account=account.name,
             title=sentences.clean(account.name),
             key=str((nth + 1) % 10) if nth < 10 else "",
-            mark=Mark(SHAPES.get(mark.meaning, "starting"), style, words.connection(mark.meaning, "")),
+            mark=Mark(SHAPES.get(mark.meaning, "starting"), style, words.meaning(mark.meaning)),
             lights=() if board.lost is not None else self._lights(account.name),
             state=_state(account, board),
             style=style,
@@ -159,7 +159,7 @@ class Presenter:
         for light in self._board.desk(account).lights:
             mark = of_connection(light)
             shape = "starting" if mark is UNKNOWN else light.doing
-            marks.append(Mark(shape, mark.style, words.connection(mark.meaning, light.folder)))
+            marks.append(Mark(shape, mark.style, words.meaning(mark.meaning, light)))
         return tuple(marks)
 
     def _facts(self, account: AccountStatus, now: float) -> str:

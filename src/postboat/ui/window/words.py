@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from postboat.account_status import AccountStatus
+    from postboat.events import Light
     from postboat.ui.board.words import Held
 
 TITLE = "Postboat"
@@ -111,9 +112,14 @@ def speed(times: float, *, halted: bool, ended: bool) -> str:
     return f"Recording, {times:g} times as fast as it was{', stands still' if halted else ''}"
 
 
-def connection(meaning: str, folder: str) -> str:
-    """Tell what a connection does, and where."""
-    return f"{meaning[:1].upper()}{meaning[1:]}{f': {words.clean(folder)}' if folder else ''}"
+def meaning(sign: str, light: Light | None = None) -> str:
+    """Tell what a sign says: of a connection, also which server and folder it is at."""
+    told = f"{sign[:1].upper()}{sign[1:]}"
+    if light is None:
+        return told
+    if light.server:
+        told = f"{words.clean(light.server)}: {sign}"
+    return f"{told}: {words.clean(light.folder)}" if light.folder else told
 
 
 def let_pass(plan: Held, manner: words.Manner) -> str:
