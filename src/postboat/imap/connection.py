@@ -309,6 +309,8 @@ class Connection:
         oldest, told = self._pipeline.oldest, self._answers.told
         self._take(self._carrier.arrived(data, singly=oldest is not None and oldest.command.name == "COMPRESS"))
         answers = self._answers
+        if self._pipeline.is_asking:
+            self._protocol.acknowledge()
         self._watchdog.came(len(data), midway=answers.is_midway, fruitful=answers.told != told)
 
     def _take(self, pieces: Iterable[bytes]) -> None:

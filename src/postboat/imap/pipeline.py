@@ -88,6 +88,8 @@ class Pipeline:
         self._must_ask, self._give_up, self._log = must_ask, give_up, log
         self._queue: deque[Call] = deque()
         self._writer: asyncio.Task[None] | None = None
+        self.is_asking = False
+        """Whether a literal waits for the server to let it through."""
 
     @property
     def busy(self) -> bool:
@@ -235,7 +237,11 @@ class Pipeline:
 
     async def _let_through(self, call: Call) -> bool:
         call.go = asyncio.get_running_loop().create_future()
-        let = await call.go
+        self.is_asking = True
+        try:
+            let = await call.go
+        finally:
+            self.is_asking = False
         if let:
             call.go = None
         return let

@@ -8,6 +8,8 @@ connection breaks (`tests/unit/imap/test_aioimaplib_measurements.py` shows each)
 from __future__ import annotations
 
 import asyncio
+import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import aioimaplib
@@ -34,6 +36,17 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]
     def data_received(self, d: bytes) -> None:
         """Take octets that came."""
         self._received(d)
+
+    def acknowledge(self) -> None:
+        """Acknowledge at once what came, where that can be: a server may hold back what follows until then.
+
+        So does one that writes its answers in small pieces and leaves Nagle's algorithm on (RFC 9293 section 3.7.4),
+        while our system waits up to 40 ms for something to send along (Courier).
+        """
+        sock = self.transport.get_extra_info("socket") if self.transport is not None else None
+        if sock is not None and hasattr(socket, "TCP_QUICKACK"):
+            with suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def pause_writing(self) -> None:
         """Take that the transport holds enough."""

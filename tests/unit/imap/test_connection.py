@@ -1,4 +1,5 @@
 import asyncio
+import socket
 import ssl
 from contextlib import asynccontextmanager
 
@@ -8,6 +9,7 @@ from tests.fakes.scripted_server import serve
 
 from postboat.errors import CertificateRefused, CommandFailed, ConnectionLost, MessageError, ServerUnreachable
 from postboat.imap.connection import Connection
+from postboat.imap.protocol import Protocol
 from postboat.imap.sasl import authenticate
 from postboat.imap.wire import commands
 from postboat.imap.wire.commands import Literal
@@ -203,6 +205,31 @@ async def test_without_literal_plus_the_server_is_asked_and_later_commands_wait(
         server.events["go"].set()
         await outcome
         await later
+
+
+async def test_what_comes_while_a_literal_waits_is_acknowledged_at_once_and_nothing_else_is(monkeypatch):
+    acknowledged = []
+    monkeypatch.setattr(Protocol, "acknowledge", lambda _self: acknowledged.append(len(acknowledged)))
+    script = (
+        PLAIN + 'C: NOOP\nS: %t OK\nC: APPEND "a" .*\nS: * 1 EXISTS\nS: + go on\nL: 5\nC! \nS: %t OK\nC: NOOP\nS: %t OK'
+    )
+    async with connected(script) as (connection, _):
+        await connection.run(commands.noop())
+        assert not acknowledged
+        await connection.send(commands.append("a", (), None, Literal.of(b"hello")))
+        assert acknowledged
+        acknowledged.clear()
+        await connection.run(commands.noop())
+        assert not acknowledged
+
+
+async def test_acknowledging_at_once_is_what_the_socket_is_told():
+    async with connected(PLAIN) as (connection, _):
+        sock = connection._protocol.transport.get_extra_info("socket")
+        quick = (socket.IPPROTO_TCP, socket.TCP_QUICKACK)
+        sock.setsockopt(*quick, 0)
+        connection._protocol.acknowledge()
+        assert sock.getsockopt(*quick)
 
 
 async def test_a_refusal_instead_of_consent_fails_only_that_command():
