@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.real.crossing import REMOTE, Crossing
+from tests.real.ends import ServerEnd
 from tests.real.voyage import Voyage, configuration, message
 
 from postboat.config.schema import MailboxNames
@@ -58,6 +60,27 @@ async def test_hooks_are_told_which_files_are_new(voyage):
         assert sorted(inbox["new"]) == sorted(arrived.paths)
         assert [Path(path).read_bytes() for path in inbox["unread"]] == [message(3).replace(b"\r\n", b"\n")]
         assert (facts["mode"], facts["outcome"], facts["exit_code"]) == ("full", "done", 0)
+
+
+async def test_where_the_local_side_is_a_server_too_messages_are_told_by_their_urls(dovecot, tmp_path):
+    near = dovecot.account()
+    between = Crossing(tmp_path, ServerEnd(dovecot.account()), ServerEnd(near))
+    between.vary(REMOTE, newmail_hook=f"cat >> {shlex.quote(str(between.state.parent / 'facts'))}")
+    between.remote.deliver(message(1))
+    await between.settle()
+    assert told(between) == [], "old mail is no news"
+    between.remote.deliver(message(2))
+    between.remote.deliver(message(3), flags="\\Seen")
+    between.local.deliver(message(4))
+    (arrived,) = (await between.settle()).of(MessagesArrived)
+    (facts,) = told(between)
+    assert (facts["new"], facts["unread"]) == (2, 1)
+    assert sorted(facts["folders"]["INBOX"]["new"]) == sorted(arrived.paths)
+    (url,) = facts["folders"]["INBOX"]["unread"]
+    place, _, uid = url.partition(";UID=")
+    assert place == f"imap://{near.user}@{near.host}/INBOX"
+    with between.local.phone("INBOX") as phone:
+        assert phone.uid("FETCH", uid, "(BODY.PEEK[])")[1][0][1] == message(2)
 
 
 async def test_mail_that_is_moved_on_the_server_is_not_new(voyage):

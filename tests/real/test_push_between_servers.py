@@ -20,6 +20,8 @@ from postboat.events import (
     AccountWaits,
     DiskWatched,
     FolderFailed,
+    FolderStarted,
+    FoldersUnchanged,
     MessageFailed,
     ServerWatched,
 )
@@ -117,7 +119,7 @@ async def test_what_happens_on_either_server_reaches_the_other_and_then_both_res
     between.local.deliver(message(1))
     async with staying(monkeypatch, between) as (postboat, wires):
         assert {(told.side, told.how) for told in postboat.of(ServerWatched)} == {("remote", how), ("local", how)}
-        news, cycles = Said(wires), len(postboat.of(AccountFinished))
+        since, news, cycles = len(postboat.events), Said(wires), len(postboat.of(AccountFinished))
         between.remote.deliver(message(2))
         await postboat.until(lambda: len(between.local.holds()) == 2)
         await at_rest(wires)
@@ -127,6 +129,10 @@ async def test_what_happens_on_either_server_reaches_the_other_and_then_both_res
         for side in (REMOTE, LOCAL):
             assert not news.to(side, "LIST", "STATUS")
             assert len(news.to(side)) <= 5, news.to(side)
+        before = Said(wires)
+        postboat.daemon.now([])
+        await postboat.told(FoldersUnchanged, since)
+        assert not [*before.to(REMOTE, "SELECT"), *before.to(LOCAL, "SELECT")], "all that was looked at is known"
         between.local.flag(message(2), add="\\Flagged")
         await postboat.until(lambda: between.remote.census() == between.local.census())
         between.remote.delete(message(2))
@@ -217,6 +223,20 @@ async def test_when_the_line_to_both_breaks_at_once_that_is_one_failure(dovecot,
         for wire in wires.values():
             wire.cut()
         between.remote.deliver(message(2))
+        await postboat.until(lambda: len(between.local.holds()) == 3)
+        assert [told.passing for told in postboat.of(AccountWaits)] == [True]
+
+
+async def test_when_the_lines_break_in_the_middle_of_a_sync_that_is_one_failure(dovecot, tmp_path, monkeypatch):
+    between = crossing(tmp_path, dovecot, dovecot)
+    async with staying(monkeypatch, between, Pace(first_retry=0.05)) as (postboat, wires):
+        wires[LOCAL].stall()
+        between.remote.deliver(message(2))
+        since = len(postboat.events)
+        await postboat.told(FolderStarted, since)
+        for wire in wires.values():
+            wire.cut()
+        wires[LOCAL].resume()
         await postboat.until(lambda: len(between.local.holds()) == 3)
         assert [told.passing for told in postboat.of(AccountWaits)] == [True]
 

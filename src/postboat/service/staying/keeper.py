@@ -201,7 +201,7 @@ class Keeper:
         self._agenda.look_at_everything()
         self._alarm.set()
 
-    def lost(self, side: Side, failure: Exception) -> None:
+    def lost(self, failure: Exception) -> None:
         """The watch of a server ended: a failure, unless it is told as part of another, as when a network is gone."""
         if self._is_syncing:
             self._lost = failure

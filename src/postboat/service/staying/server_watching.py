@@ -31,8 +31,8 @@ class Hearer(Protocol):
         """Something may have happened anywhere."""
         ...
 
-    def lost(self, side: Side, failure: Exception) -> None:
-        """The watch of a side's server ended by itself after it stood."""
+    def lost(self, failure: Exception) -> None:
+        """The watch of a server ended by itself after it stood."""
         ...
 
 
@@ -126,7 +126,7 @@ class ServerWatching:
         failure = task.exception()
         if failure is not None and self._stands.is_set():  # else `stand` raises it
             self._stands.clear()
-            self._hearer.lost(self._side, failure if isinstance(failure, Exception) else RuntimeError(str(failure)))
+            self._hearer.lost(failure if isinstance(failure, Exception) else RuntimeError(str(failure)))
 
     # What the watch tells
 
