@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from tests.real.crossing import between
@@ -77,14 +78,16 @@ def outcome(crossing: Crossing) -> Outcome:
         remote, local = crossing.remote.census(folder), crossing.local.census(folder)
         assert remote == local, (folder, "only remote", remote - local, "only local", local - remote)
         found[folder] = remote
-    assert quarantined(crossing) >= KEPT, "deleted on the remote side, it is neither on the local one nor kept"
+    quarantine = kept(crossing)
+    assert quarantine.keys() >= KEPT, "deleted on the remote side, it is neither on the local one nor kept"
+    assert max(quarantine.values()) == 1, "something is kept twice"
     return found
 
 
-def quarantined(crossing: Crossing) -> set[bytes]:
-    """What was removed from the local side and is kept."""
-    kept = (crossing.state / "quarantine").rglob("*")
-    return {digest(file.read_bytes()) for file in kept if file.is_file()}
+def kept(crossing: Crossing) -> Counter[bytes]:
+    """What was removed from the local side and is in its quarantine."""
+    found = (crossing.state / "quarantine").rglob("*")
+    return Counter(digest(file.read_bytes()) for file in found if file.is_file() and not file.name.startswith("."))
 
 
 async def assert_mended(crossing: Crossing, unharmed: Outcome, options: RunOptions | None = None) -> None:
