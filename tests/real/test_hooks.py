@@ -78,7 +78,7 @@ async def test_where_the_local_side_is_a_server_too_messages_are_told_by_their_u
     assert sorted(facts["folders"]["INBOX"]["new"]) == sorted(arrived.paths)
     (url,) = facts["folders"]["INBOX"]["unread"]
     place, _, uid = url.partition(";UID=")
-    assert place == f"imap://{near.user}@{near.host}/INBOX"
+    assert place == f"imap://{near.user}@{near.host}:{near.port}/INBOX"
     with between.local.phone("INBOX") as phone:
         assert phone.uid("FETCH", uid, "(BODY.PEEK[])")[1][0][1] == message(2)
 

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from postboat.service.shores.server_shelf import ServerQuarantine
     from postboat.service.shores.shore import Told
 
+USUAL_PORTS = (143, 993)
+"""Those that are left out of URLs."""
+
 
 class ServerShore:
     """The mailboxes of one user on one server: nothing is connected yet.
@@ -177,7 +180,8 @@ class ServerShore:
     def lies(self, name: FolderName, listed: FolderList) -> Callable[[Key, Flags], str]:
         """Its URL (RFC 5092)."""
         wire = quote(self.folders.wire_name(name, listed), safe="/")
-        at = f"imap://{quote(user(self.config), safe='')}@{self.config.remotehost or 'localhost'}/{wire}"
+        port = "" if self.config.remoteport in USUAL_PORTS else f":{self.config.remoteport}"
+        at = f"imap://{quote(user(self.config), safe='')}@{self.config.remotehost or 'localhost'}{port}/{wire}"
         return lambda key, _flags: f"{at};UID={key}"
 
     async def kept(self, told: Told) -> Sequence[Kept]:
