@@ -95,7 +95,9 @@ def test_a_run_goes_on_when_an_account_is_to_be_refreshed(program: Program, monk
     assert len(began) == 1
 
 
-@pytest.mark.parametrize("words", [("-o",), ("--dry-run",), ("-f", "INBOX"), ("-a", "A"), ("--wait",), ("--retry",)])
+@pytest.mark.parametrize(
+    "words", [("-o",), ("--dry-run",), ("-f", "INBOX"), ("-a", "A"), ("--wait",), ("--retry",), ("--one-way",)]
+)
 def test_a_run_ends_when_only_one_is_asked_for(program: Program, words) -> None:
     program.supervised_by(all_well)
     assert program("-k", REFRESHED, *words) == 0
@@ -104,10 +106,10 @@ def test_a_run_ends_when_only_one_is_asked_for(program: Program, words) -> None:
 
 def test_options_reach_the_supervisor(program: Program) -> None:
     program.supervised_by(all_well)
-    program("-a", "A", "-f", "INBOX,Sent", "--dry-run", "--wait", "-q", "-k", "maxsyncaccounts=2")
+    program("-a", "A", "-f", "INBOX,Sent", "--dry-run", "--one-way", "--wait", "-q", "-k", "maxsyncaccounts=2")
     ((config, options, _, prompter),) = program.seen
     assert (options.accounts, options.folders) == (("A",), ("INBOX", "Sent"))
-    assert (options.dry_run, options.wait) == (True, True)
+    assert (options.dry_run, options.one_way, options.wait) == (True, True, True)
     assert config.maxsyncaccounts == 2
     assert [account.name for account in config.accounts] == ["A"]
     assert prompter is None, "nobody is at the terminal"
