@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from postboat.account_status import AccountStatus, HeldPlan, Work
+from postboat.account_status import AccountStatus, HeldPlan, SecondSide, Work
 from postboat.events import (
     AccountConnected,
     AccountFailed,
@@ -38,9 +38,11 @@ from postboat.events import (
     ServerWatched,
     ServiceStarted,
     ServiceStopping,
+    SidesNamed,
 )
 from postboat.status import ServiceStatus, learn
 from postboat.status_json import as_json
+from postboat.values import Sides
 
 if TYPE_CHECKING:
     from postboat import events
@@ -240,6 +242,18 @@ def test_watches_and_hooks_are_as_they_were_told_last() -> None:
     )
     assert (known.host, known.server, known.server_folders) == ("imap.example.org", "idle", ("INBOX",))
     assert (known.disk, known.disk_reason, known.hooks) == ("poll", "NFS", {"postsynchook": "took too long"})
+
+
+def test_of_two_servers_the_one_is_not_taken_for_the_other() -> None:
+    two = (
+        SidesNamed("A", Sides("Old", "New")),
+        *(AccountConnected("A", "old", "me"), AccountConnected("A", "new", "me", "local")),
+        *(ServerWatched("A", "idle", ("INBOX",), "local"), ServerWatched("A", "notify")),
+    )
+    known = account(*two)
+    assert (known.sides, known.host, known.server, known.server_folders) == (Sides("Old", "New"), "old", "notify", ())
+    assert known.second == SecondSide("new", "idle", ("INBOX",))
+    assert account(*two, SidesNamed("A")).second is None, "it is a tree of Maildirs now"
 
 
 def test_the_run_as_a_whole_is_known() -> None:

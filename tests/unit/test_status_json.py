@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postboat.events import (
+    AccountConnected,
     AccountFinished,
     AccountPaused,
     AccountRests,
@@ -31,9 +32,11 @@ from postboat.events import (
     PlanHeld,
     ServerWatched,
     ServiceStarted,
+    SidesNamed,
 )
 from postboat.status import ServiceStatus, learn
 from postboat.status_json import as_json, from_json
+from postboat.values import Sides
 
 if TYPE_CHECKING:
     from postboat import events
@@ -61,6 +64,8 @@ ACCOUNT_EVENTS = [
     *(FolderStarted("A", "I"), FolderPlanned("A", "I", Counts(down=3)), FolderScanned("A", "I", "local", 1, 2)),
     *(PlanHeld("A", "B", "local", "emptied", 3, 4, ("x",)), FolderProgressed("A", "I", Counts(down=2))),
     *(ServerWatched("A", "idle", ("INBOX", "Sent")), DiskWatched("A", "poll", "NFS"), HookRan("A", "x", 1, 0.1)),
+    *(SidesNamed("A", Sides("Old", "New")), SidesNamed("A"), ServerWatched("A", "poll", (), "local")),
+    *(AccountConnected("A", "old", "me"), AccountConnected("A", "new", "me", "local")),
     *(ServiceStarted(("A", "B")), ConfigReloaded(("x",)), MachineSlept(5.0), MessagesArrived("A", "I", ("1",))),
 ]
 

@@ -81,9 +81,11 @@ class Restorable:
     held: tuple[HeldFolder, ...] = ()
     kept: tuple[KeptFolder, ...] = ()
     days: float = 0
-    """For how long messages are kept; 0: not at all."""
+    """For how long messages are kept that were removed from the local side; 0: not at all."""
     problems: tuple[str, ...] = ()
     exit_code: int = 0
+    remote_days: float = 0
+    """As `days`, of the remote side."""
     sides: Sides | None = None
     """What the account's sides are called, if they are both of one kind."""
 
@@ -98,7 +100,7 @@ async def restorable(config: Config, publish: Publish) -> list[Restorable]:
 
 
 async def _look(account: AccountConfig, config: Config, steps: Steps) -> Restorable:
-    days, sides = max(account.on(side).keepdeleted for side in Side), sides_of(account)
+    days, sides = account.local.keepdeleted, sides_of(account)
     try:
         async with _read(account, config) as (folders, ledger):
             holds, notes = await ledger.holds(), tuple(ledger.notes)
@@ -112,6 +114,7 @@ async def _look(account: AccountConfig, config: Config, steps: Steps) -> Restora
         tuple(_kept_folder(account.name, folders, each) for each in sorted(kept, key=lambda each: each.kept.when)),
         days,
         notes,
+        remote_days=account.remote.keepdeleted,
         sides=sides,
     )
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from postboat.config.schema import AccountConfig, Config, MaildirConfig, ServerConfig
 from postboat.errors import SignInRefused
-from postboat.service.assemble import assemble
+from postboat.events import SidesNamed
+from postboat.service.assemble import assemble, name_sides
+from postboat.values import Sides
 
 FAR = ServerConfig(name="R", remotehost="imap.example.org", remoteuser="me")
 NEAR = ServerConfig(name="L", remotehost="localhost", remoteuser="me")
@@ -39,3 +42,28 @@ async def test_the_credential_of_an_account_is_not_told_to_a_local_server(tmp_pa
     assert password.reveal() == "far"
     with pytest.raises(SignInRefused):
         await passwords["L"](None)
+
+
+TREE = MaildirConfig(name="M", localfolders=Path("/mail"))
+OTHER_TREE = MaildirConfig(name="N", localfolders=Path("/other"))
+
+
+@pytest.mark.parametrize(
+    ("remote", "local", "sides"),
+    [
+        (FAR, TREE, None),
+        (FAR, NEAR, Sides("R", "L")),
+        (TREE, OTHER_TREE, Sides("M", "N", servers=False)),
+    ],
+)
+def test_sides_are_named_where_both_are_of_one_kind(remote, local, sides):
+    told = []
+    name_sides(AccountConfig("A", local=local, remote=remote), told.append)
+    assert told == ([SidesNamed("A", sides)] if sides else [])
+
+
+def test_sides_that_are_others_now_are_named_anew():
+    told = []
+    name_sides(AccountConfig("A", local=TREE, remote=FAR), told.append, before=Sides("R", "L"))
+    name_sides(AccountConfig("A", local=NEAR, remote=FAR), told.append, before=Sides("R", "L"))
+    assert told == [SidesNamed("A", None)]

@@ -59,6 +59,8 @@ class Restorable(Protocol):
     @property
     def days(self) -> float: ...  # noqa: D102
     @property
+    def remote_days(self) -> float: ...  # noqa: D102
+    @property
     def problems(self) -> Sequence[str]: ...  # noqa: D102
     @property
     def sides(self) -> Sides | None: ...  # noqa: D102
@@ -140,8 +142,8 @@ def _kept(report: Restorable, manner: Manner) -> Iterator[str]:
         of_side = [kept for kept in report.kept if kept.side == side]
         if of_side:
             gone, deleted = (words.place(manner, report.account, each) for each in (side, other))
-            why = f"as it was deleted {deleted.inside}"
-            yield f"{name}: removed from {gone.name}, {why}, and kept for {_days(report.days)}:"
+            days = _days(report.days if side == "local" else report.remote_days)
+            yield f"{name}: removed from {gone.name}, as it was deleted {deleted.inside}, and kept for {days}:"
         for kept in of_side:
             many = words.plural(kept.messages, "message")
             yield f"  {kept.listed}  {many:<{column}}  {words.clean(kept.folder)}"

@@ -24,6 +24,7 @@ from postboat.events import (
     ConfigReloaded,
     ConnectionsSeen,
     Counts,
+    FolderCreated,
     FolderFailed,
     FolderFinished,
     FolderPlanned,
@@ -40,6 +41,7 @@ from postboat.events import (
     RunFinished,
     ServiceStarted,
     ServiceStopping,
+    SidesNamed,
     Warned,
 )
 from postboat.mirrored import NotThere, NotTold
@@ -464,6 +466,42 @@ def test_without_lights_the_sizes_of_messages_stand_for_traffic():
     seen = ConnectionsSeen("work", (Light("copying", "INBOX"),), 100, 0)
     board.learn(Happened(seen, NOW + 3), NOW + 3)
     assert card(board, "work", NOW, Look()).lights[0].style == "copying"
+
+
+# --- two servers --------------------------------------------------------------------------------------------------
+
+
+TWO = (
+    SidesNamed("work", Sides("Old", "New")),
+    *SYNC,
+    ConnectionsSeen(
+        "work",
+        (Light("waiting", "", "New"), Light("copying", "INBOX", "Old"), Light("connecting"), Light("free", "", "New")),
+        1,
+        2,
+    ),
+    PlanHeld("work", "INBOX", "remote", "emptied", 5, 5),
+)
+
+
+def test_the_connections_to_one_server_stand_apart_from_those_to_the_other():
+    board = board_of(*TWO)
+    shapes = "".join(mark.shape for mark in card(board, "work", NOW, Look()).lights)
+    assert shapes == "▼ ○·◌"
+    assert board.most_lights == 5
+    detail = screen(board, columns=100, lines=40, focus=Focus(panel="detail", account="work"))
+    assert any("connection 1" in line and "▼ Old: copying from the server  INBOX" in line for line in detail)
+    assert any("connection 2" in line and "○ New: waiting for the server to tell" in line for line in detail)
+
+
+def test_what_sides_are_called_is_known_to_one_who_comes_later():
+    board, late = board_of(*TWO), Board(Manner(many_accounts=True))
+    late.learn(snapshot_of(board), NOW)
+    late.learn(Happened(FolderCreated("work", "x", "local", "x"), NOW), NOW)
+    assert late.log[-1].lines == ("work: x: created on New",)
+    held = "all 5 messages would be deleted on Old, because the folder was emptied on New"
+    for each in (board, late):
+        assert any(held in line for line in screen(each, columns=120, lines=40))
 
 
 # --- cost ---------------------------------------------------------------------------------------------------------

@@ -28,11 +28,13 @@ from postboat.events import (
     ServerWatched,
     ServiceStarted,
     ServiceStopping,
+    SidesNamed,
 )
 from postboat.status import ServiceStatus, learn
 from postboat.ui.reports import bar
 from postboat.ui.reports.status import not_running, screen
 from postboat.ui.words import Manner
+from postboat.values import Sides
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,6 +99,30 @@ def test_one_that_waits_says_why_and_until_when() -> None:
         "Work: waits, and is tried again in 40 s",
         "  because     imap.work.org:993: refused",
         "  synced      not yet",
+    ]
+
+
+TWO = (
+    SidesNamed("Move", Sides("Old", "New")),
+    *(AccountConnected("Move", "new.example", "me", "local"), AccountConnected("Move", "old.example", "me")),
+    *(ServerWatched("Move", "poll", (), "local"), ServerWatched("Move", "notify")),
+)
+
+
+def test_of_two_servers_each_is_told_by_the_name_of_its_repository() -> None:
+    assert told(*TWO)[-2:] == [
+        "  server      Old (old.example): changes are told by the server at once",
+        "  server      New (new.example): changes are looked for at each refresh",
+    ]
+    away = told(*TWO, AccountWaits("Move", "New: refused", 4, NOW + 40))
+    assert away[-2:] == ["  server      Old (old.example)", "  server      New (new.example)"]
+
+
+def test_two_trees_of_maildirs_are_told_by_the_names_of_their_repositories() -> None:
+    watched = (DiskWatched("Copy", "poll", "NFS", "remote"), DiskWatched("Copy", "inotify"))
+    assert told(SidesNamed("Copy", Sides("Home", "Stick", servers=False)), *watched)[-2:] == [
+        "  disk        Home: changes are looked for at each refresh (NFS)",
+        "  disk        Stick: changes are told by the system at once",
     ]
 
 
