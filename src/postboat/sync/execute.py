@@ -40,7 +40,7 @@ from postboat.model import (
 from postboat.sync.aside import NONE_ASIDE, put_aside, without_copies
 from postboat.sync.batches import batches, held
 from postboat.sync.checkpoints import before_effects, checkpoints_to_save, left_undone
-from postboat.sync.in_order import each_in_turn, no_turn
+from postboat.sync.in_order import Turn, each_in_turn
 from postboat.sync.tasks import each, together
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from postboat.operations import Copy, Delete, Plan, Reflag
     from postboat.sync.aside import Asides
     from postboat.sync.folder_pair import FolderPair
-    from postboat.sync.in_order import Turn
     from postboat.sync.plan import Observed
     from postboat.sync.ports import Replica
 
@@ -132,11 +131,11 @@ class _Work:
     async def _copy_all(self, copies: Sequence[Copy]) -> None:
         """Copy to one side: the newest first, but where readers see messages in the order in which they were stored."""
         if not copies or not self.pair.replica(copies[0].to).numbers_in_order:
-            await each(batches(copies), self._copy_batch, width=self.pair.width)
+            await each(batches(copies), lambda batch: self._copy_batch(batch, Turn()), width=self.pair.width)
         else:
             await each_in_turn(batches(copies[::-1]), self._copy_batch, width=self.pair.width)
 
-    async def _copy_batch(self, batch: Sequence[Copy], turn: Turn = no_turn) -> None:
+    async def _copy_batch(self, batch: Sequence[Copy], turn: Turn) -> None:
         """Read the batch's messages from their own side and deliver them to the other one."""
         waiting = {copy.key: copy for copy in batch}
         async with self.pair.transfers.lent(held(batch)):
@@ -152,8 +151,7 @@ class _Work:
                 copy = waiting.pop(item.key)
                 match item:
                     case Content(data=None):
-                        await turn()
-                        await self._deliver([(copy, item)])
+                        await self._deliver([(copy, item)], turn)
                     case Content():
                         contents.append((copy, item))
                     case Unreadable(reason=reason, passing=passing):
@@ -162,12 +160,14 @@ class _Work:
                         self.postponed += 1
         unread += [Refused(key, "the other side lists it but did not send it", own_fault=True) for key in waiting]
         await self._put_aside(to, unread)
-        await turn()
         if contents:
-            await self._deliver(sorted(contents, key=lambda one: places[one[1].key]))
+            await self._deliver(sorted(contents, key=lambda one: places[one[1].key]), turn, last=True)
 
-    async def _deliver(self, batch: Sequence[tuple[Copy, Content]]) -> None:
-        """Intent, effect, record: store contents on the side the copies go to."""
+    async def _deliver(self, batch: Sequence[tuple[Copy, Content]], turn: Turn, *, last: bool = False) -> None:
+        """Intent, effect, record: store contents on the side the copies go to, the `last` of a turn or not.
+
+        Only the effect has to wait for its turn: one batch is stored while the one before is recorded.
+        """
         to = batch[0][0].to
         replica, ledger = self.pair.replica(to), self.pair.ledger
         contents = [content for _, content in batch]
@@ -177,7 +177,11 @@ class _Work:
             for (copy, content), token in zip(batch, tokens, strict=True)
         ]
         await ledger.intend(intents)
-        outcomes = await self._none_twice(to, tokens, await replica.store(contents, tokens))
+        await turn.come()
+        outcomes = await replica.store(contents, tokens)
+        if last:
+            turn.pass_on()
+        outcomes = await self._none_twice(to, tokens, outcomes)
         stored = [
             (copy, content, outcome)
             for (copy, content), outcome in zip(batch, outcomes, strict=True)
