@@ -151,7 +151,7 @@ def _description(command: str) -> str:
         told = COMMANDS[command].replace("that run", _THAT_RUN).replace("them", "accounts")
         return told.replace("let it", f"let {_THAT_RUN}").replace("end it", f"end {_THAT_RUN}").capitalize() + "."
     commands = "\n".join(f"  {name:<8} {what}" for name, what in COMMANDS.items())
-    return f"Keep an IMAP mailbox and a tree of Maildirs the same, in both directions.\n\ncommands:\n{commands}"
+    return f"Keep a mailbox the same in two places: a server and Maildirs, or two servers.\n\ncommands:\n{commands}"
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:

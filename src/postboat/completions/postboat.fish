@@ -49,7 +49,7 @@ complete -c postboat -n "$sync; or __fish_seen_subcommand_from now" -l wait -d '
 complete -c postboat -n "$sync; or __fish_seen_subcommand_from confirm restore" \
     -s u -l ui -x -a 'tty blinkenlights tk basic quiet syslog jsonl machineui' -d 'user interface'
 complete -c postboat -n "$sync; or __fish_seen_subcommand_from check folders confirm restore status" -l json -d 'as JSON'
-complete -c postboat -n '__fish_seen_subcommand_from restore' -l deleted -d 'what was removed from the Maildir'
+complete -c postboat -n '__fish_seen_subcommand_from restore' -l deleted -d 'what a sync removed'
 complete -c postboat -n '__fish_seen_subcommand_from status' -l follow -d 'go on, and tell each change'
 complete -c postboat -n '__fish_seen_subcommand_from status' -l format -x -a 'screen plain waybar json' -d 'for whom'
 complete -c postboat -n '__fish_seen_subcommand_from top' -l replay -r -F -d 'play what a run wrote as JSON'

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from postboat.cli.commands.sync import add_showing
 
     parser.add_argument(
-        "targets", nargs="+", metavar="ACCOUNT[:FOLDER]", help="the account, or one folder by its name on the server"
+        "targets", nargs="+", metavar="ACCOUNT[:FOLDER]", help="the account, or one folder by its remote name"
     )
     add_showing(parser)
 
