@@ -204,7 +204,7 @@ async def test_while_one_server_is_down_the_other_stays_connected_and_after_it_a
         connections = wires[REMOTE].total
         wires[LOCAL].shut()
         laptop.restart()
-        waits = await postboat.told(AccountWaits, times=3)
+        waits = await postboat.told(AccountWaits, times=2)
         assert "TestLocal" in waits.reason and "TestRemote" not in waits.reason
         between.remote.deliver(message(2))
         between.remote.flag(message(0), add="\\Flagged")
