@@ -335,7 +335,7 @@ def test_of_two_accounts_only_the_one_that_is_named_is_touched(tmp_path, dovecot
         (
             ["restore", "MyMail", "--deleted"],
             0,
-            "nothing that was removed from the Maildir is kept (kept are those of",
+            "nothing that was removed is kept (kept are those of",
         ),
         (["restore", "--deleted"], 2, "--deleted: needs an account or folder, such as MyMail:Archive"),
     ],

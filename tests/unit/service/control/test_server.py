@@ -259,7 +259,7 @@ async def test_what_connections_do_is_told_to_those_who_ask_for_it(house: House,
     await guest.hears()
     house.controls.publish(ConnectionsSeen("A", (Light("copying", "INBOX"),), 10, 20))
     house.controls.publish(Warned("x"))
-    lights = [{"doing": "copying", "folder": "INBOX"}]
+    lights = [{"doing": "copying", "folder": "INBOX", "server": ""}]
     if sees:
         assert (await guest.hears())["lights"] == lights
     assert (await guest.hears())["event"] == "Warned"
