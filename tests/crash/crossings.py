@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tests.real.crossing import between
+from tests.real.mixed import difference
 from tests.real.voyage import digest, digests, message
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def outcome(crossing: Crossing) -> Outcome:
     found: Outcome = {}
     for folder in FOLDERS:
         remote, local = crossing.remote.census(folder), crossing.local.census(folder)
-        assert remote == local, (folder, "only remote", remote - local, "only local", local - remote)
+        assert remote == local, (folder, difference(remote, local))
         found[folder] = remote
     quarantine = kept(crossing)
     assert quarantine.keys() >= KEPT, "deleted on the remote side, it is neither on the local one nor kept"
@@ -95,8 +96,7 @@ async def assert_mended(crossing: Crossing, unharmed: Outcome, options: RunOptio
     (await crossing.sync(options) if options else await crossing.sync()).assert_clean()
     found = outcome(crossing)
     for folder, census in found.items():
-        expected = unharmed[folder]
-        assert census == expected, (folder, "too much", census - expected, "too little", expected - census)
+        assert census == unharmed[folder], (folder, difference(census, unharmed[folder]))
     await crossing.assert_at_rest()
     spool = crossing.state / "spool"
     assert not spool.exists() or not list(spool.iterdir()), "something is left of large messages"

@@ -27,3 +27,9 @@ def points_of(part: int, of: range, points: int) -> list[int]:
         return [p for p in range(part, points, len(of)) if int(first) <= p <= int(last or first)]
     width = points / len(of)
     return [min(points - 1, int((part + random.Random(f"{SEED} {part}").random()) * width))]
+
+
+def at_most(most: int, points: list[int]) -> list[int]:
+    """All of a part's points, or so many that lie evenly among them: where there are too many for half an hour."""
+    every = max(1, -(-len(points) // most))
+    return points[SEED % every :: every]
