@@ -77,7 +77,7 @@ class Copy:
         if not there.messages == here.messages == self.expected:
             names = sorted({*there.messages, *here.messages, *self.expected})
             counts = [
-                (name, *(each.get(name, 0) for each in (there.messages, here.messages, self.expected)))
+                (name, *(each.get(name, "no folder") for each in (there.messages, here.messages, self.expected)))
                 for name in names
             ]
             wrong = [

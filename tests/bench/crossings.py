@@ -57,16 +57,12 @@ class MaildirsCopy(Copy):
         if not template.exists():
             for name, messages in mailbox.items():
                 write_folder(template / name, messages)
-        self.expected = held_by(self._folders(template)).messages
+        self.expected = held_by({folder.name: folder for folder in template.iterdir()}).messages
         home.mkdir(parents=True)
         self._fill()
 
     def _fill(self) -> None:
         shutil.copytree(self._template, far(self.place(())), copy_function=os.link)
-
-    @staticmethod
-    def _folders(tree: Path) -> dict[str, Path]:
-        return {folder.name: folder for folder in tree.iterdir()}
 
     @property
     def harbours(self) -> tuple[Harbour, ...]:
@@ -81,4 +77,5 @@ class MaildirsCopy(Copy):
         self._fill()
 
     def there(self) -> Held:
-        return held_by(self._folders(far(self.place(()))))
+        tree = far(self.place(()))
+        return held_by({name: tree / name for name in self.expected})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.bench import changes, corpus, rows
 from tests.bench import trial as trials
+from tests.bench.between import POSTBOAT_MAILDIRS, POSTBOAT_SERVERS
 from tests.bench.copies import Copy
 from tests.bench.harbour import Harbour
 from tests.bench.measure import ProgramFailed
@@ -85,3 +86,26 @@ def test_a_row_after_one_that_failed_begins_with_another_copy(trial):
 def test_a_vast_mailbox_has_as_many_messages_as_it_should(trial):
     row = Row("vast", "vast", "vast", 0, change=changes.one_message_arrives_and_one_is_starred, rounds=1)
     assert trial.run(row, [POSTBOAT])["postboat"].good
+
+
+@pytest.mark.parametrize(("shores", "program"), [("servers", POSTBOAT_SERVERS), ("maildirs", POSTBOAT_MAILDIRS)])
+def test_between_shores_of_one_kind_what_is_left_undone_is_noticed_and_what_postboat_does_is_right(
+    trial, shores, program
+):
+    results = trial.run(Row("first", "first", "several", 0, rounds=2, shores=shores), [IDLE, program])
+    assert "INBOX: 30 " in results["idle"].failure and ", 0 " in results["idle"].failure
+    assert len(results["postboat"].runs) == 2 and not results["postboat"].failure
+
+
+def test_of_two_servers_both_networks_are_counted(trial):
+    row = Row("new", "new", "several", 0.002, rounds=1, shores="servers", change=changes.one_message_arrives)
+    result = trial.run(row, [POSTBOAT_SERVERS])["postboat"]
+    assert result.good
+    assert result.traffic.connections == 2
+
+
+def test_a_lost_ledger_brings_nothing_a_second_time(trial):
+    row = Row("lost", "lost", "several", 0.002, rounds=1, shores="servers", change=changes.the_ledger_is_lost)
+    result = trial.run(row, [POSTBOAT_SERVERS])["postboat"]
+    assert result.good
+    assert result.traffic.up < sum(message.wire_size for message in corpus.tiny(30))
