@@ -70,8 +70,9 @@ def cost_of(wire: Recorder) -> Cost:
 @asynccontextmanager
 async def in_step(home: Path, dovecot: DovecotServer, folders: Sequence[str], size: int = 0) -> AsyncIterator[Scene]:
     """Two accounts of which one had a message in each folder, and the other has the same by now."""
-    crossing = Crossing(home, ServerEnd(dovecot.account()), ServerEnd(dovecot.account()))
-    with crossing.remote.phone() as phone:
+    remote, local = ServerEnd(dovecot.account()), ServerEnd(dovecot.account())
+    crossing = Crossing(home, remote, local)
+    with remote.phone() as phone:
         for number, folder in enumerate(folders):
             if folder != "INBOX":
                 phone.create(folder)
