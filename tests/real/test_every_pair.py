@@ -22,6 +22,7 @@ from postboat.events import PlanHeld
 from postboat.model import Side, Verdict
 from postboat.service.known_folders import Target
 from postboat.service.restore import put_back
+from postboat.service.run_options import RunOptions
 
 if TYPE_CHECKING:
     from tests.real.voyage import Sailed
@@ -239,3 +240,47 @@ async def test_a_readonly_side_is_never_changed(agreed, side):
     agreed.assert_same()
     assert digest(SOME[3]) not in fixed.holds() and "Mine" in fixed.folders()
     await agreed.assert_at_rest()
+
+
+async def test_what_is_held_on_one_side_says_nothing_of_what_is_held_on_the_other(agreed):
+    """A folder is emptied remotely and another one locally, and each gets its own answer."""
+    agreed.remote.empty("INBOX")
+    agreed.local.empty("Archive")
+    waiting = await agreed.sync()
+    assert waiting.code == 6
+    assert sorted(told(waiting)) == [("Archive", "remote", "emptied", 6), ("INBOX", "local", "emptied", 6)]
+    await agreed.decide(Verdict.RESTORE, "INBOX")
+    again = await agreed.sync()
+    assert (again.code, told(again)) == (6, [("Archive", "remote", "emptied", 6)])
+    assert agreed.remote.holds().keys() == digests(SOME) == agreed.remote.holds("Archive").keys()
+    await agreed.decide(Verdict.CONFIRMED, "Archive")
+    await agreed.settle()
+    agreed.assert_same()
+    assert (len(agreed.remote.holds()), len(agreed.local.holds("Archive"))) == (6, 0)
+    await agreed.assert_at_rest()
+
+
+async def test_a_message_changed_on_one_side_and_deleted_on_the_other_comes_back(agreed):
+    agreed.remote.delete(SOME[0])
+    agreed.local.flag(SOME[0], add=r"\Flagged")
+    agreed.local.delete(SOME[1])
+    agreed.remote.flag(SOME[1], add=r"\Answered")
+    agreed.remote.delete(SOME[2])
+    agreed.local.delete(SOME[2])
+    await agreed.settle()
+    agreed.assert_same()
+    held = agreed.remote.holds()
+    assert held.keys() == digests([*SOME[:2], *SOME[3:]])
+    assert (held[digest(SOME[0])], held[digest(SOME[1])]) == ({r"\Flagged"}, {r"\Answered"})
+    await agreed.assert_at_rest()
+
+
+async def test_a_dry_run_changes_nothing_and_writes_nothing(crossing):
+    crossing.remote.deliver(*SOME)
+    crossing.local.deliver(message(20))
+    before = crossing.remote.census(), crossing.local.census()
+    async with crossing.recorded() as wires:
+        planned = await crossing.sync(RunOptions(dry_run=True))
+    assert planned.code == 0
+    assert all(wire.commands_sent(*MUTATING) == bodies_fetched(wire) == [] for wire in wires.values())
+    assert (crossing.remote.census(), crossing.local.census()) == before and not crossing.state.exists()
