@@ -86,7 +86,7 @@ class Opening:
         lent = pool.session(self.name) if self.alone else pool.reading(self.name, much=much)
         async with lent as session:
             self._tells_uids = "UIDPLUS" in session.capabilities
-            with _refusals_stop_the_folder():
+            with _named(pool.called), _refusals_stop_the_folder():
                 yield session
 
     @asynccontextmanager
@@ -121,10 +121,11 @@ class Opening:
         async with self._pool.session(prefer=self.name) as session:
             self._tells_uids = "UIDPLUS" in session.capabilities
             await session.compress_if_it_pays(octets)
-            selected = await self._select(session, fresh=fresh)
-            self._check(selected, writing=writing)
-            with _refusals_stop_the_folder():
-                yield session, selected
+            with _named(self._pool.called):
+                selected = await self._select(session, fresh=fresh)
+                self._check(selected, writing=writing)
+                with _refusals_stop_the_folder():
+                    yield session, selected
 
     @asynccontextmanager
     async def opened_without_promise(self) -> AsyncIterator[Session]:
@@ -133,9 +134,10 @@ class Opening:
         A refused command inside the block becomes a `FolderError`.
         """
         async with self._pool.session() as session:
-            await session.select(self.name, read_only=True)
-            with _refusals_stop_the_folder():
-                yield session
+            with _named(self._pool.called):
+                await session.select(self.name, read_only=True)
+                with _refusals_stop_the_folder():
+                    yield session
 
     @patiently
     async def _select(self, session: Session, *, fresh: bool) -> Selected:
@@ -162,6 +164,17 @@ class Opening:
             raise FolderError("the server opened the folder for reading only")
         if self._tells_uids:
             self.floor = selected.uidnext or self.floor
+
+
+@contextmanager
+def _named(called: str) -> Iterator[None]:
+    """Let a folder's failures say whose they are, where that must be told."""
+    try:
+        yield
+    except FolderError as failure:
+        if called and not isinstance(failure, NoLastingKeys):  # which stops nothing, and is told by who knows
+            failure.args = (f"{called}{failure}",)
+        raise
 
 
 @contextmanager

@@ -58,6 +58,8 @@ class Pool(Generic[S]):
         self._dials = Dials(connect)
         self.patience = patience or Patience()
         """The pauses that all its sessions keep."""
+        self.called = ""
+        """What stands before what is said of a folder's failure, such as "New: "; nothing where there is one server."""
         self._slots: Slots[S] = Slots(size, lambda: bool(self._resting), self._unclaimed)
         self._resting: dict[S, float] = {}
         """With the time since when each rests, the longest first."""

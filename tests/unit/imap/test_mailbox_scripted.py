@@ -238,6 +238,17 @@ async def test_a_folder_opened_for_reading_only_is_never_written_to() -> None:
     assert not server.commands("SELECT", "UID STORE", "APPEND")
 
 
+async def test_of_two_servers_a_folders_failure_says_whose_it_is() -> None:
+    server = LyingServer()
+    async with server.pool(1) as pool:
+        pool.called = "New: "
+        with pytest.raises(FolderError, match=r"^New: the server opened the folder for reading only$"):
+            await store(ImapMailbox(pool, "INBOX", read_only=True), content("1", ONE))
+        del server.boxes["INBOX"]
+        with pytest.raises(FolderGone, match=r"^New: the server has no such folder"):
+            await ImapMailbox(pool, "INBOX").validity()
+
+
 async def test_a_folder_that_turns_out_read_only_says_so_and_is_read_all_the_same() -> None:
     server = LyingServer()
     server.inbox.put(ONE, SEEN)

@@ -71,6 +71,7 @@ class ServerShore:
         self.names: Mapping[str, str] = {}
         """What events call its mailboxes, by their wire names, where that is not what the server shows."""
         self.pool: Pool[Session] = Pool(self._dial, config.maxconnections, Patience(self._warn))
+        self.pool.called = self._called
         self.folders = ImapFolders(
             self.pool, utf8=config.rules.utf8foldernames, owner=owner(config), memory=self.memory, warn=self._warn
         )
@@ -97,10 +98,10 @@ class ServerShore:
 
     @contextmanager
     def named(self) -> Iterator[None]:
-        """Let failures of the server as a whole that pass through the block say whose they are, if there are two."""
+        """Let failures that pass through the block say which server's they are, if there are two."""
         try:
             yield
-        except (AccountError, ConnectionLost) as failure:
+        except (AccountError, ConnectionLost, FolderError) as failure:
             if not str(failure).startswith(self._called):
                 failure.args = (f"{self._called}{failure}",)
             raise
@@ -137,7 +138,8 @@ class ServerShore:
 
     async def create(self, name: FolderName, listed: FolderList) -> None:
         """See `ImapFolders.create`."""
-        await self.folders.create(name, listed)
+        with self.named():
+            await self.folders.create(name, listed)
 
     async def remove(self, name: FolderName, listed: FolderList) -> bool:
         """See `ImapFolders.delete`; where that is refused it stays, empty."""
