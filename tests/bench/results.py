@@ -127,6 +127,12 @@ def sent(kilobytes: int) -> Goal:
     return Goal(f"less than {kilobytes} kB sent", lambda r, row: traffic(r, row).up / 1e3, "{:.1f} kB", most=kilobytes)
 
 
+def received(megabytes: int) -> Goal:
+    """Postboat is sent less than so many millions of octets."""
+    words = f"less than {megabytes} MB received"
+    return Goal(words, lambda r, row: traffic(r, row).down / 1e6, "{:.2f} MB", most=megabytes)
+
+
 def memory(megabytes: int) -> Goal:
     """Postboat never has more memory than so many millions of octets."""
     words = f"at most {megabytes} MB of memory"
