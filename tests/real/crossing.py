@@ -107,7 +107,14 @@ class Crossing:
             names = self.remote.folders(), self.local.folders()
             assert names[0] == names[1], names
         for folder in folders or sorted(self.remote.folders()):
-            assert self.remote.census(folder) == self.local.census(folder), folder
+            counted = self.remote.census(folder), self.local.census(folder)
+            assert counted[0] == counted[1], (
+                folder,
+                "only remote",
+                counted[0] - counted[1],
+                "only local",
+                counted[1] - counted[0],
+            )
 
     async def assert_at_rest(self) -> None:
         """A further run does nothing, and tells nobody to do anything."""
