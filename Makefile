@@ -24,7 +24,7 @@ check: $(STAMP)
 test: $(STAMP) servers
 	.venv/bin/pytest -q -n 2 --dist worksteal $(TESTS)
 
-## make crash     the crash and fault tests at every moment, octet and seed, where `make test` takes samples: half an hour
+## make crash     the crash and fault tests at every moment, octet and seed, where `make test` takes samples: an hour
 crash: $(STAMP) servers
 	POSTBOAT_CRASH=all POSTBOAT_CRASH_MOMENTS=300 POSTBOAT_CUTS=100 POSTBOAT_RESTLESS=50 POSTBOAT_FUZZ=2000 \
 	  .venv/bin/pytest -q -n 2 --dist worksteal tests/crash tests/real/test_faults.py tests/real/test_other_programs.py \
