@@ -30,6 +30,6 @@ def points_of(part: int, of: range, points: int) -> list[int]:
 
 
 def at_most(most: int, points: list[int]) -> list[int]:
-    """All of a part's points, or so many that lie evenly among them: where there are too many for half an hour."""
+    """All of a part's points, or so many that lie evenly among them: where there are too many for an hour."""
     every = max(1, -(-len(points) // most))
     return points[SEED % every :: every]
