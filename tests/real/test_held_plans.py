@@ -196,7 +196,7 @@ async def test_what_cannot_be_brought_back_is_told_until_it_can(voyage):
         assert [warned.text for warned in sailed.of(Warned)] == [
             "folder 'Archive/Old' is wanted back, but does not exist locally, and createfolders or readonly forbids "
             "to create it",
-            "INBOX: 10 messages are wanted back in the Maildir, which may not be changed (readonly)",
+            "INBOX: 10 messages are wanted back locally, where nothing may be changed (readonly)",
         ]
     vary_local(voyage, readonly=False)
     sailed = await voyage.sync()

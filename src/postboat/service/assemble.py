@@ -9,6 +9,7 @@ from postboat.config.schema import MaildirConfig
 from postboat.events import SidesNamed, Warned
 from postboat.ledger.files import ledger_file, lock_file, quarantine_directory, spool_directory
 from postboat.model import Policy, Side
+from postboat.sync.folder_tree import WHERE
 from postboat.sync.tasks import together
 from postboat.values import Sides, dataclass
 
@@ -35,6 +36,8 @@ class AccountParts:
     """Those of its sides that are servers."""
     maildirs: Mapping[Side, MaildirShore]
     """Those that are trees of Maildirs."""
+    where: Mapping[Side, str]
+    """Where something is on each side, in words that follow a verb: "on the server", "locally"."""
     policy: Policy
     ledger_path: Path
     lock_path: Path
@@ -68,17 +71,6 @@ class AccountParts:
     def width(self) -> int:
         """How many connections both sides can make use of at once."""
         return min(shore.width for shore in (self.servers or self.maildirs).values())
-
-    @property
-    def places(self) -> dict[Side, str]:
-        """Where each side is, in words."""
-        return {side: shore.place for side, shore in self.shores.items()}
-
-    @property
-    def where(self) -> dict[Side, str]:
-        """Where something is done on each side, in words: as `places`, but "locally" where there is a server beside."""
-        mixed = bool(self.servers and self.maildirs)
-        return self.places | (dict.fromkeys(self.maildirs, "locally") if mixed else {})
 
     def forget_passwords(self) -> None:
         """Look for passwords anew at the next sign-in."""
@@ -114,6 +106,7 @@ def assemble(
         config=account,
         servers=servers,
         maildirs=maildirs,
+        where=_where(account),
         policy=policy_of(account),
         ledger_path=ledger_file(config.metadata, account.name),
         lock_path=lock_file(config.metadata, account.name),
@@ -127,6 +120,14 @@ def sides_of(account: AccountConfig) -> Sides | None:
     """What the account's sides are called, if they are both of one kind."""
     on_disk = {isinstance(account.on(side), MaildirConfig) for side in Side}
     return Sides(account.remote.name, account.local.name, servers=False in on_disk) if len(on_disk) == 1 else None
+
+
+def _where(account: AccountConfig) -> Mapping[Side, str]:
+    sides = sides_of(account)
+    if sides is None:
+        return WHERE
+    at = "on" if sides.servers else "in"
+    return {Side.REMOTE: f"{at} {sides.remote}", Side.LOCAL: f"{at} {sides.local}"}
 
 
 def name_sides(account: AccountConfig, publish: Publish, *, before: Sides | None = None) -> None:
@@ -155,7 +156,6 @@ class _Shores:
             side,
             repository,
             quarantine_directory(self.config.metadata, self.account.name, side),
-            place=self._place(side),
             fsync=self.config.fsync,
             dry_run=self.dry_run,
             clock=self.clock,
@@ -165,7 +165,7 @@ class _Shores:
     def server(self, side: Side, repository: ServerConfig) -> ServerShore:
         from postboat.service.shores.server import ServerShore
 
-        quarantine = None
+        beside_another, quarantine = sides_of(self.account) is not None, None
         if repository.keepdeleted:
             from postboat.service.shores.server_shelf import ServerQuarantine
 
@@ -178,23 +178,11 @@ class _Shores:
             self.publish,
             self.prompter,
             self.prompting,
-            place=self._place(side),
             dry_run=self.dry_run,
-            beside_another=self._alike,
+            beside_another=beside_another,
             quarantine=quarantine,
-            spool=spool_directory(self.config.metadata) if self._alike else None,
+            spool=spool_directory(self.config.metadata) if beside_another else None,
         )
-
-    @property
-    def _alike(self) -> bool:
-        """Whether both sides are of one kind."""
-        return sides_of(self.account) is not None
-
-    def _place(self, side: Side) -> str:
-        repository = self.account.on(side)
-        if self._alike:
-            return f"on {repository.name}" if not isinstance(repository, MaildirConfig) else f"in {repository.name}"
-        return "in the Maildir" if isinstance(repository, MaildirConfig) else "on the server"
 
     def _warn(self, text: str) -> None:
         self.publish(Warned(text, self.account.name))

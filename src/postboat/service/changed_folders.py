@@ -104,7 +104,7 @@ class ChangedFolders:
             local=replicas[Side.LOCAL],
             ledger=self._ledger.folder(task.remote, task.local),
             policy=parts.policy,
-            place=parts.places,
+            where=parts.where,
             width=parts.width * BATCHES_PER_CONNECTION,
             transfers=self._transfers,
             exempt=tree.is_exempt(task),

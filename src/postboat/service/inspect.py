@@ -268,7 +268,7 @@ def _waiting(tree: Tree) -> Iterator[str]:
 def _unused(parts: AccountParts, tree: Tree) -> Iterator[str]:
     """Folder rules that match nothing, neither what is there nor what would be made: most likely misspelt."""
     for side in (Side.REMOTE, Side.LOCAL):
-        called, where = _called(parts)[side], parts.places[side]
+        called, where = _called(parts)[side], parts.where[side]
         rules: FolderRules = parts.config.on(side).rules
         delimiter, there = tree.lists[side].delimiter or "/", [folder.name for folder in tree.lists[side].folders]
         names = [delimiter.join(name.parts) for name in (*there, *(task.on(side) for task in tree.plan.tasks))]

@@ -302,9 +302,9 @@ class _Work:
         """Leave deletions to a later run, and say so: what was refused may be what is to be deleted, written anew."""
         self.postponed += count
         if count:
-            where = self.pair.place[side]
-            many = f"1 deletion {where} waits" if count == 1 else f"{count} deletions {where} wait"
-            self.publish(Warned(f"{self.pair.name}: {many} until all copies to it have succeeded", self.pair.account))
+            many = "1 deletion waits" if count == 1 else f"{count} deletions wait"
+            until = f"{self.pair.where[side]} until all copies to that side have succeeded"
+            self.publish(Warned(f"{self.pair.name}: {many} {until}", self.pair.account))
 
     def tell_arrived(self, *, first: bool) -> None:
         """Say which new messages lie on the local side."""

@@ -17,6 +17,7 @@ from postboat.events import Counts, FolderFinished, FolderMatchedAnew, FolderPla
 from postboat.model import Policy, Side
 from postboat.sync.budget import Budget
 from postboat.sync.execute import execute
+from postboat.sync.folder_tree import WHERE
 from postboat.sync.guard import Case
 from postboat.sync.hold import end_answered, tell_held, write_down
 from postboat.sync.moves import lost_any
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from postboat.sync.plan import Observed
     from postboat.sync.ports import FolderLedger, Replica
 
-PLACE: Mapping[Side, str] = {Side.REMOTE: "on the server", Side.LOCAL: "in the Maildir"}
 MUCH = 1000
 """Changed messages from which planning would keep the event loop from its other work for too long."""
 
@@ -72,9 +72,8 @@ class FolderPair:
     """Whether, as far as was recorded when the run began, the folder was never in step: what comes is old mail."""
     lies: Callable[[Key, Flags], str] = lambda key, _flags: key
     """Tells where a message lies that was just copied to the local side with these flags, for those who wait for it."""
-
-    place: Mapping[Side, str] = field(default_factory=lambda: PLACE)
-    """Where the messages of a side are, in words that follow a verb."""
+    where: Mapping[Side, str] = field(default_factory=lambda: WHERE)
+    """Where something is on each side, in words that follow a verb."""
 
     def replica(self, side: Side) -> Replica:
         """The replica of `side`."""

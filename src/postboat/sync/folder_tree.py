@@ -25,6 +25,7 @@ PairOfNames = tuple["FolderName", "FolderName"]
 
 CONFIRMED_GONE = "gone from the other side, as was confirmed; deletions are not repeated here"
 WHERE: Mapping[Side, str] = {Side.REMOTE: "on the server", Side.LOCAL: "locally"}
+"""Where something is on each side, where that is a server and a tree of Maildirs."""
 
 
 class Names(Protocol):
@@ -119,9 +120,8 @@ class Folders:
     """Sides on which deletions are repeated."""
     passed_over: Mapping[Side, Collection[FolderName]] = field(default_factory=lambda: dict.fromkeys(Side, ()))
     """Folders that are there and are not to be synced (`subscribedonly`)."""
-
     where: Mapping[Side, str] = field(default_factory=lambda: WHERE)
-    """Each side in words, such as follow "does not exist"."""
+    """Where something is on each side, in words that follow a verb."""
 
     def lost_all(self) -> Side | None:
         """The side that has none of the folders any more that the ledger knows."""

@@ -39,8 +39,8 @@ async def tell_held(pair: FolderPair, judged: Judged, publish: Publish) -> Mappi
 
 def _not_there(pair: FolderPair, side: Side) -> str:
     """Why messages cannot be brought back to a side."""
-    why = "may not be changed (readonly)" if side in pair.policy.readonly else "allows no changes there"
-    return f"{pair.place[side]}, which {why}"
+    why = "nothing may be changed (readonly)" if side in pair.policy.readonly else "no changes are allowed"
+    return f"{pair.where[side]}, where {why}"
 
 
 def _not_brought_back(judged: Judged, on: Side) -> int:

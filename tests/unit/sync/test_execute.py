@@ -67,7 +67,7 @@ async def test_nothing_is_deleted_from_a_side_that_refuses_a_copy_for_another_re
     await world.sync()
     assert set(world.bodies(REMOTE)) == {message(1), message(2)}
     assert [event.text for event in world.events if isinstance(event, Warned)] == [
-        f"{world.pair().name}: 2 deletions on the server wait until all copies to it have succeeded"
+        f"{world.pair().name}: 2 deletions wait on the server until all copies to that side have succeeded"
     ]
     world.remote.refuse_store = lambda wire: None
     await world.sync()

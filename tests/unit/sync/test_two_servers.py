@@ -332,12 +332,11 @@ async def test_a_side_is_called_by_the_words_given_for_it(world, to):
     world.side(to.other).remove(world.key(to.other, 1))
     world.side(to.other).put(message(2))
     world.side(to).refuse_store = lambda wire: "quota"
-    pair = replace(world.pair(), place={REMOTE: "on Work", LOCAL: "on Laptop"})
+    pair = replace(world.pair(), where={REMOTE: "on Work", LOCAL: "on Laptop"})
     world.events.clear()
     await world.sync_pair(pair)
     (told,) = (event.text for event in world.events if isinstance(event, Warned))
-    where = pair.place[to]
-    assert told == f"Archive: 1 deletion {where} waits until all copies to it have succeeded"
+    assert told == f"Archive: 1 deletion waits {pair.where[to]} until all copies to that side have succeeded"
 
 
 # ---- moves ------------------------------------------------------------------------------------------------------

@@ -34,13 +34,12 @@ class MaildirShore:
         config: MaildirConfig,
         quarantined: Path,
         *,
-        place: str,
         fsync: bool,
         dry_run: bool,
         clock: Callable[[], float],
         warn: Callable[[str], None],
     ) -> None:
-        self.side, self.config, self.place = side, config, place
+        self.side, self.config = side, config
         self.store = MaildirStore(
             config.localfolders,
             config.layout,

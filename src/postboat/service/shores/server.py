@@ -55,13 +55,12 @@ class ServerShore:
         prompter: Prompter | None,
         prompting: asyncio.Lock,
         *,
-        place: str,
         dry_run: bool,
         beside_another: bool = False,
         quarantine: ServerQuarantine | None = None,
         spool: Path | None = None,
     ) -> None:
-        self.side, self.config, self.place = side, config, place
+        self.side, self.config = side, config
         self._account, self._publish = account, publish
         self._dry_run, self._quarantine, self._spool = dry_run, quarantine, spool
         self._called = f"{config.name}: " if beside_another else ""

@@ -33,11 +33,6 @@ class Shore(Protocol):
         ...
 
     @property
-    def place(self) -> str:
-        """Where it is, in words that follow a verb: "on the server", "in the Maildir"."""
-        ...
-
-    @property
     def root(self) -> Path | None:
         """The directory that all its folders lie in, which may be lost as a whole; None: it is a server."""
         ...
