@@ -217,7 +217,9 @@ def configuration(voyages: Sequence[Voyage | Crossing], **options) -> Config:
     return Config(first.state / "config.toml", tuple(v.config for v in voyages), first.state, **options)
 
 
-async def sail(voyages: Sequence[Voyage | Crossing], options: RunOptions = RunOptions(), prompter=None, **general) -> Sailed:
+async def sail(
+    voyages: Sequence[Voyage | Crossing], options: RunOptions = RunOptions(), prompter=None, **general
+) -> Sailed:
     """One run over several accounts."""
     events: list[Event] = []
     code = await run(configuration(voyages, **general), options, events.append, prompter)
