@@ -217,18 +217,22 @@ class Pipeline:
 
     async def _write_call(self, call: Call) -> None:
         self._begin(call)
-        text = f"{call.tag} {call.command.name}".encode()
+        ready = bytearray(f"{call.tag} {call.command.name}".encode())
         for part in call.command.parts:
             if isinstance(part, bytes):
-                text += part
+                ready += part
                 continue
             asks = self._must_ask(part.size)
-            self._write(text + (b"{%d}\r\n" if asks else b"{%d+}\r\n") % part.size)
-            text = b""
+            ready += (b"{%d}\r\n" if asks else b"{%d+}\r\n") % part.size
+            if not asks and part.data is not None and len(ready) + part.size <= SLICE:
+                ready += part.data  # small ones go together: each write is a call of the system
+                continue
+            self._write(bytes(ready))
+            ready.clear()
             if asks and not await self._let_through(call):
                 return
             await self._write_literal(call, part)
-        self._write(text + CRLF)
+        self._write(bytes(ready) + CRLF)
         call.sent = True
         if call.early is not None:
             self.in_flight.pop(call.tag, None)
