@@ -67,10 +67,15 @@ async def _by_fingerprint(pair: FolderPair, messages: Listed, *, thorough: bool,
     if thorough and all(rest.values()):
         more = await _all_prints(pair, rest, {Side.REMOTE: theirs, Side.LOCAL: ours})
         found, open_ = await asyncio.to_thread(_by_header, more[Side.REMOTE], more[Side.LOCAL])
-        theirs |= more[Side.REMOTE]
+        theirs, ours = theirs | more[Side.REMOTE], ours | more[Side.LOCAL]
         twins += found
     unsure = {twin for twin in twins if whole or doubtful(_both(messages, twin), theirs[twin[0]])}
-    return await _sure(pair, [*twins, *open_], {twin: theirs[twin[0]].size for twin in [*unsure, *open_]})
+    sure = [twin for twin in twins if twin not in unsure]
+    prints = {
+        Side.REMOTE: _without(theirs, (key for key, _ in sure)),
+        Side.LOCAL: _without(ours, (key for _, key in sure)),
+    }
+    return sure + await _equal(pair, prints, {theirs[key] for key, _ in unsure}, open_)
 
 
 def _both(messages: Listed, twin: Twin) -> tuple[Message, Message]:
@@ -147,13 +152,21 @@ def _alone(these: Mapping[Key, Glance], others: Mapping[Key, Glance]) -> list[Ke
     ]
 
 
-async def _sure(pair: FolderPair, twins: Sequence[Twin], unsure: Mapping[Twin, int | None]) -> list[Twin]:
-    """Of those that are `unsure`, by their sizes, only what proves to be equal as a whole."""
-    if not unsure:
-        return list(twins)
+async def _equal(
+    pair: FolderPair,
+    prints: Mapping[Side, Mapping[Key, Fingerprint]],
+    alike: Collection[Fingerprint],
+    open_: Iterable[Twin],
+) -> list[Twin]:
+    """Of all messages that show one of `alike`, and of the pairs in `open_`, those that are equal as a whole."""
+    sizes = {side: {key: shown.size for key, shown in prints[side].items() if shown in alike} for side in Side}
+    for remote, local in open_:
+        sizes[Side.REMOTE][remote] = prints[Side.REMOTE][remote].size
+        sizes[Side.LOCAL][local] = prints[Side.LOCAL][local].size
+    if not any(sizes.values()):
+        return []
     async with pair.transfers.lent(2 * BATCH_OCTETS):
-        equal = await confirmed(unsure, pair.remote, pair.local)
-    return [twin for twin in twins if twin not in unsure] + equal
+        return await confirmed(sizes[Side.REMOTE], sizes[Side.LOCAL], pair.remote, pair.local)
 
 
 def _by_header(theirs: Mapping[Key, Fingerprint], ours: Mapping[Key, Fingerprint]) -> tuple[list[Twin], list[Twin]]:

@@ -6,14 +6,16 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from postboat.errors import KeysRenewed
-from postboat.model import Pairing, Side, Stored, Unsettled
+from postboat.model import DRAFT, Pairing, Side, Stored, Unsettled
 from postboat.sync.aside import moot, sort_out
+from postboat.sync.batches import BATCH_OCTETS
 from postboat.sync.checkpoints import AgreedUnder
 from postboat.sync.matching import match
 from postboat.sync.plan import Observed
 from postboat.sync.proving import keep_proved
 from postboat.sync.renumbered import find_renumbered
 from postboat.sync.tasks import together
+from postboat.sync.twins import told_apart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,6 +101,7 @@ async def _settle_intents(pair: FolderPair) -> tuple[list[tuple[Intent, Unsettle
     for to, intents in begun.items():
         paired = (await pair.ledger.agreed(to).flags()).keys()
         found = await pair.replica(to).find(intents, paired)
+        found = await _without_mistaken(pair, to, intents, found)
         late = pair.again and pair.replica(to).arrives_late
         open_ = [(i, doubt) for i in intents if (doubt := _doubt(found.get(i.origin), i, late=late))]
         stored = [(intent, outcome) for intent in intents if (outcome := _stored(found, intent))]
@@ -111,6 +114,28 @@ async def _settle_intents(pair: FolderPair) -> tuple[list[tuple[Intent, Unsettle
         )
         doubts += open_
     return doubts, arrived
+
+
+async def _without_mistaken(
+    pair: FolderPair, to: Side, intents: Sequence[Intent], found: Mapping[Key, Stored | Unsettled]
+) -> Mapping[Key, Stored | Unsettled]:
+    """What was found, but for what proves to be another message of the same header: of notes and drafts there are such.
+
+    A key that was chosen beforehand, as names of files are, is of no other message.
+    """
+    told = {stored.key: i for i in intents if (stored := _stored(found, i)) and stored.key != i.token}
+    prints = await pair.replica(to).fingerprints(told) if told else {}
+    unsure = {
+        (key, intent.origin) if to is Side.REMOTE else (intent.origin, key): prints[key].size
+        for key, intent in told.items()
+        if key in prints and (DRAFT in intent.flags or not prints[key].named)
+    }
+    if not unsure:
+        return found
+    async with pair.transfers.lent(2 * BATCH_OCTETS):
+        apart = await told_apart(unsure, pair.remote, pair.local)
+    mistaken = {local if to is Side.REMOTE else remote for remote, local in apart}
+    return {origin: outcome for origin, outcome in found.items() if origin not in mistaken}
 
 
 def _doubt(outcome: Stored | Unsettled | None, intent: Intent, *, late: bool) -> Unsettled | None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from postboat.model import Fingerprint, Glance, Key, Message
     from postboat.sync.ports import Replica
 
+    Sized = Mapping[Key, int | None]
+    """Messages with their sizes in octets, as far as these are known."""
+
 
 def sizes_in_common(
     messages: Mapping[Key, Message], others: Iterable[Message | Fingerprint | Glance]
@@ -62,24 +65,36 @@ def doubtful(messages: Iterable[Message], fingerprint: Fingerprint) -> bool:
     return not fingerprint.named or any(DRAFT in message.flags for message in messages)
 
 
-async def confirmed(
-    twins: Mapping[tuple[Key, Key], int | None], remote: Replica, local: Replica
-) -> list[tuple[Key, Key]]:
-    """Those of `twins` (with their sizes) whose whole contents are equal: both sides are read, and nothing is copied.
-
-    Among several with one header, any that are equal are paired.
-    """
-    ours: dict[Key, bytes] = {}
-    theirs: dict[Key, bytes] = {}
-    for batch in batches([Copy(Side.LOCAL, r, NO_FLAGS, size, mark=lo) for (r, lo), size in twins.items()]):
-        here, there = await together(
-            _digests(local, [copy.mark for copy in batch]), _digests(remote, [copy.key for copy in batch])
-        )
-        ours, theirs = ours | here, theirs | there
+async def confirmed(theirs: Sized, ours: Sized, remote: Replica, local: Replica) -> list[tuple[Key, Key]]:
+    """Pair messages (with their sizes) whose whole contents are equal: both sides are read, and nothing is copied."""
+    there, here = await _read_both(theirs, ours, remote, local)
     waiting: dict[bytes, list[Key]] = defaultdict(list)
-    for key in sorted(ours, key=_age, reverse=True):
-        waiting[ours[key]].append(key)
-    return [(key, waiting[theirs[key]].pop()) for key in sorted(theirs, key=_age) if waiting[theirs[key]]]
+    for key in sorted(here, key=_age, reverse=True):
+        waiting[here[key]].append(key)
+    return [(key, waiting[there[key]].pop()) for key in sorted(there, key=_age) if waiting[there[key]]]
+
+
+async def told_apart(
+    twins: Mapping[tuple[Key, Key], int | None], remote: Replica, local: Replica
+) -> set[tuple[Key, Key]]:
+    """Those of `twins` (with their sizes) that prove to be two messages: both can be read, and differ."""
+    theirs, ours = ({twin[side]: size for twin, size in twins.items()} for side in (0, 1))
+    there, here = await _read_both(theirs, ours, remote, local)
+    return {(r, lo) for r, lo in twins if r in there and lo in here and there[r] != here[lo]}
+
+
+async def _read_both(
+    theirs: Sized, ours: Sized, remote: Replica, local: Replica
+) -> tuple[dict[Key, bytes], dict[Key, bytes]]:
+    return await together(_read_all(remote, theirs), _read_all(local, ours))
+
+
+async def _read_all(replica: Replica, sizes: Sized) -> dict[Key, bytes]:
+    """Digests of whole messages, read in batches."""
+    digests: dict[Key, bytes] = {}
+    for batch in batches([Copy(Side.LOCAL, key, NO_FLAGS, size) for key, size in sizes.items()]):
+        digests |= await _digests(replica, [copy.key for copy in batch])
+    return digests
 
 
 async def _digests(replica: Replica, keys: Sequence[Key]) -> dict[Key, bytes]:

@@ -44,6 +44,18 @@ def misstates_sizes(world) -> None:
     world.remote.fingerprints = wrong
 
 
+@pytest.mark.parametrize("side", list(Side))
+async def test_where_one_side_has_more_notes_of_one_header_each_finds_its_like(world, side):
+    notes = [b"Subject: note\r\n\r\n" + text + b"\r\n" for text in (b"milk", b"eggs", b"salt")]
+    for note in notes:
+        world.side(side).put(note)
+    world.side(side.other).put(notes[2])
+    done = await world.sync()
+    assert (done.adopted, done.down + done.up) == (1, 2)
+    world.assert_in_step()
+    await world.assert_at_rest()
+
+
 async def test_new_keys_on_the_server_cost_no_transfer_and_keep_what_was_agreed(world):
     await world.agree(*range(8), flags=[SEEN])
     world.local.set_flags(world.key(LOCAL, 3), [])
