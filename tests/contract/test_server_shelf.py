@@ -241,6 +241,22 @@ def _dies(*_: object) -> None:
     raise Died
 
 
+@pytest.mark.parametrize("came", [0, 1])
+async def test_of_notes_with_one_header_only_that_is_put_back_which_was_not_yet(harbour, monkeypatch, came):
+    """The run died when one of them was stored; both were written down, and the server shows the same of both."""
+    notes = [b"Subject: note\r\n\r\n" + text + b"\r\n" for text in (b"milk", b"eggs")]
+    await harbour.deliver(notes)
+    await harbour.replica().delete(list(await harbour.held()), expunge=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("postboat.imap.mailbox.ImapMailbox.store", _dies)
+        with pytest.raises(Died):
+            await harbour.put_back()
+    await harbour.deliver(notes[came : came + 1])
+    assert await harbour.put_back() == 2
+    assert sorted(held.wire for held in (await harbour.held()).values()) == sorted(notes)
+    assert harbour.files() == []
+
+
 async def test_a_line_that_breaks_while_they_are_put_back_doubles_nothing(dovecot, tmp_path, soon_dealt_with):
     """The server stored them, and its answer was lost."""
     account = dovecot.account()

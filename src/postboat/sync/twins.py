@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from postboat.likeness import ContentPrint
 from postboat.model import DRAFT, NO_FLAGS, Content, Side
@@ -13,13 +13,20 @@ from postboat.sync.batches import batches
 from postboat.sync.tasks import together
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
-    from postboat.model import Fingerprint, Glance, Key, Message
-    from postboat.sync.ports import Replica
+    from postboat.model import Fingerprint, Glance, Gone, Key, Message, Unreadable
 
     Sized = Mapping[Key, int | None]
     """Messages with their sizes in octets, as far as these are known."""
+
+
+class Readable(Protocol):
+    """What messages can be read from: a `Replica`, or what is kept of one."""
+
+    def read(self, keys: Sequence[Key]) -> AsyncIterator[Content | Gone | Unreadable]:
+        """See `Replica.read`."""
+        ...
 
 
 def sizes_in_common(
@@ -65,7 +72,7 @@ def doubtful(messages: Iterable[Message], fingerprint: Fingerprint) -> bool:
     return not fingerprint.named or any(DRAFT in message.flags for message in messages)
 
 
-async def confirmed(theirs: Sized, ours: Sized, remote: Replica, local: Replica) -> list[tuple[Key, Key]]:
+async def confirmed(theirs: Sized, ours: Sized, remote: Readable, local: Readable) -> list[tuple[Key, Key]]:
     """Pair messages (with their sizes) whose whole contents are equal: both sides are read, and nothing is copied."""
     there, here = await _read_both(theirs, ours, remote, local)
     waiting: dict[bytes, list[Key]] = defaultdict(list)
@@ -75,7 +82,7 @@ async def confirmed(theirs: Sized, ours: Sized, remote: Replica, local: Replica)
 
 
 async def told_apart(
-    twins: Mapping[tuple[Key, Key], int | None], remote: Replica, local: Replica
+    twins: Mapping[tuple[Key, Key], int | None], remote: Readable, local: Readable
 ) -> set[tuple[Key, Key]]:
     """Those of `twins` (with their sizes) that prove to be two messages: both can be read, and differ."""
     theirs, ours = ({twin[side]: size for twin, size in twins.items()} for side in (0, 1))
@@ -84,12 +91,12 @@ async def told_apart(
 
 
 async def _read_both(
-    theirs: Sized, ours: Sized, remote: Replica, local: Replica
+    theirs: Sized, ours: Sized, remote: Readable, local: Readable
 ) -> tuple[dict[Key, bytes], dict[Key, bytes]]:
     return await together(_read_all(remote, theirs), _read_all(local, ours))
 
 
-async def _read_all(replica: Replica, sizes: Sized) -> dict[Key, bytes]:
+async def _read_all(replica: Readable, sizes: Sized) -> dict[Key, bytes]:
     """Digests of whole messages, read in batches."""
     digests: dict[Key, bytes] = {}
     for batch in batches([Copy(Side.LOCAL, key, NO_FLAGS, size) for key, size in sizes.items()]):
@@ -97,7 +104,7 @@ async def _read_all(replica: Replica, sizes: Sized) -> dict[Key, bytes]:
     return digests
 
 
-async def _digests(replica: Replica, keys: Sequence[Key]) -> dict[Key, bytes]:
+async def _digests(replica: Readable, keys: Sequence[Key]) -> dict[Key, bytes]:
     """Digests of whole messages; what cannot be read is left out."""
     digests: dict[Key, bytes] = {}
     async with aclosing(replica.read(keys)) as contents:  # type: ignore[type-var]

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 from postboat.errors import FolderError, MessageError
 from postboat.maildir.quarantine import Quarantine
-from postboat.model import Intent, Refused, Side
+from postboat.model import DRAFT, Intent, Refused, Side, Stored
+from postboat.sync.twins import confirmed
 from postboat.threads import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from postboat.imap.mailbox import ImapMailbox
     from postboat.maildir.kept_files import KeptFiles
     from postboat.maildir.quarantine import Kept
     from postboat.maildir.shelf import Shelf
-    from postboat.model import Content, FolderName
+    from postboat.model import Content, FolderName, Key
     from postboat.service.shores.shore import Told
 
 PIECE = 1 << 20
@@ -86,9 +87,38 @@ async def _settle_interrupted(files: KeptFiles, mailbox: ImapMailbox) -> int:
         return 0
     # A mailbox looks at its tokens only: which side it is on, it does not know.
     intents = [Intent(Side.LOCAL, name, token, frozenset()) for name, token in noted.items()]
-    found = await mailbox.find(intents)
-    await in_thread(files.settle, list(found))
-    return len(found)
+    found = {name: one.key for name, one in (await mailbox.find(intents)).items() if isinstance(one, Stored)}
+    stored = await _proved(found, noted, files, mailbox)
+    await in_thread(files.settle, stored)
+    return len(stored)
+
+
+async def _proved(
+    found: Mapping[str, Key], noted: Collection[str], files: KeptFiles, mailbox: ImapMailbox
+) -> Collection[str]:
+    """Those that are stored for sure: of notes and drafts that share a header, only the text tells which one is."""
+    from postboat.maildir.kept_files import flags_of  # here, since hardly any run needs it
+
+    prints = await mailbox.fingerprints(found.values())
+    named = {key for key, shown in prints.items() if shown.named}
+    sure = [name for name, key in found.items() if key in named and DRAFT not in flags_of(name)]
+    left = dict.fromkeys(name for name in noted if name not in sure)
+    unsure = {key: prints[key].size for name, key in found.items() if name in left and key in prints}
+    if not unsure:
+        return sure
+    return sure + [name for name, _ in await confirmed(left, unsure, _Reading(files), mailbox)]
+
+
+class _Reading:
+    """Kept messages, to be read as those of a folder are."""
+
+    def __init__(self, files: KeptFiles) -> None:
+        self._files = files
+
+    async def read(self, keys: Sequence[Key]) -> AsyncIterator[Content]:
+        """Yield those that are there."""
+        for content in await in_thread(self._files.read, keys):
+            yield content
 
 
 async def _store(files: KeptFiles, mailbox: ImapMailbox, contents: Sequence[Content]) -> list[Refused]:
