@@ -54,7 +54,7 @@ async def test_odd_messages_arrive_octet_for_octet_or_are_refused_by_name(reques
         await sea.remote.deliver([each.wire for each in kept])
         came = {key: names[found] for key, found in (await digests(sea.remote)).items()}
         finished = await sea.sync()
-        refused = {came[what.split()[3]] for what in sea.failures}
+        refused = {came[what.split()[2]] for what in sea.failures}
         arrived = await digests(sea.local)
         assert refused == {name for name in came.values() if fate(name, goal).startswith("refused")}
         changed = {name for name in came.values() if fate(name, goal).startswith("changed")}
@@ -142,5 +142,5 @@ async def test_a_nul_octet_that_one_server_keeps_is_refused_by_name_for_the_othe
         await sea.remote.deliver([message(1), b"Subject: nul\r\n\r\na\0b\r\n"])
         assert (await sea.sync()).down == 1
         ((what, reason),) = sea.failures.items()
-        assert what.startswith("copy of message ") and "NUL" in reason
+        assert what.startswith("putting message ") and "NUL" in reason
         assert len(await sea.remote.held()) == 2

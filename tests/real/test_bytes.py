@@ -78,7 +78,7 @@ async def test_what_a_server_refuses_is_told_and_what_it_changes_comes_back_chan
     sailed = await here.sync()
     refused, changed = known(server, "refused"), known(server, "changed")
     assert sorted(told.what for told in sailed.of(MessageFailed)) == sorted(
-        f"copy of message {number}.odd to the remote side"
+        f"putting message {number}.odd on the server"
         for number, each in enumerate(small_odd_messages())
         if each.name in refused
     )

@@ -205,7 +205,7 @@ class _Work:
         for outcome in outcomes:
             if isinstance(outcome, Unsettled):
                 self._in_doubt.add(to)
-                self._failed(_copy_to(to, outcome.key), outcome.reason)
+                self._failed(self._copy_to(to, outcome.key), outcome.reason)
 
     async def _put_aside(self, to: Side, failures: Sequence[Refused], done: Sequence[Aside] = ()) -> None:
         """Write down copies that failed, to be tried later, and drop what was written of those done; then tell."""
@@ -215,7 +215,7 @@ class _Work:
         for failure in failures:
             if not failure.own_fault:
                 self._in_doubt.add(to)
-            self._failed(_copy_to(to, failure.key), failure.reason)
+            self._failed(self._copy_to(to, failure.key), failure.reason)
 
     async def _none_twice(self, to: Side, tokens: Sequence[str], outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
         """A server may keep one copy of identical messages and answer with the one it has (Gmail).
@@ -333,6 +333,9 @@ class _Work:
             told = len(asides.waiting), first.not_before, first.reason
             self.publish(MessagesAside(self.pair.account, self.pair.name, *told))
 
+    def _copy_to(self, to: Side, key: Key) -> str:
+        return f"putting message {key} {self.pair.where[to]}"
+
     def _did(self, counts: Counts) -> None:
         self.done += counts
         self.publish(FolderProgressed(self.pair.account, self.pair.name, self.done))
@@ -345,10 +348,6 @@ class _Work:
 def _is_first(pair: FolderPair, observed: Observed) -> bool:
     """Whether the folder was never in step; one that was may look so for the copies that failed in it."""
     return observed.anew or (pair.first and (pair.again or not observed.asides.all))
-
-
-def _copy_to(to: Side, key: Key) -> str:
-    return f"copy of message {key} to the {to.value} side"
 
 
 def _settles(outcome: Outcome) -> bool:

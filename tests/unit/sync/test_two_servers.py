@@ -11,7 +11,7 @@ from tests.fakes.memory_ledger import memory_ledger
 from tests.fakes.memory_world import TWO_SERVERS, Died, MemoryWorld, message
 
 from postboat.errors import KeysRenewed
-from postboat.events import Warned
+from postboat.events import MessageFailed, Warned
 from postboat.model import DELETED, DRAFT, FLAGGED, NO_FLAGS, SEEN, Policy, Side, Stored
 from postboat.sync import matching, relocate
 
@@ -337,6 +337,8 @@ async def test_a_side_is_called_by_the_words_given_for_it(world, to):
     await world.sync_pair(pair)
     (told,) = (event.text for event in world.events if isinstance(event, Warned))
     assert told == f"Archive: 1 deletion waits {pair.where[to]} until all copies to that side have succeeded"
+    (failed,) = (event.what for event in world.events if isinstance(event, MessageFailed))
+    assert failed == f"putting message {world.key(to.other, 2)} {pair.where[to]}"
 
 
 # ---- moves ------------------------------------------------------------------------------------------------------
