@@ -406,7 +406,7 @@ def test_a_run_that_waits_is_stopped_as_well_and_leaves_nothing_running(user, vo
         process.terminate()
         out, err = process.communicate(timeout=CLEAN_STOP)
     assert (process.returncode, out, err) == (
-        *(143, "MyMail: stopped, nothing done yet\n"),
+        *(143, "MyMail: stopped, nothing finished yet\n"),
         "postboat: stopped by SIGTERM\n",
     )
     assert not left or not is_running(left)

@@ -70,7 +70,7 @@ def _held(finished: AccountFinished, held_in: int, manner: Manner) -> Iterator[s
 
 def stopped_line(account: str, done: Counts, *, arrows: bool = True) -> str:
     """Tell of an account whose sync was stopped before its end."""
-    return f"{words.clean(account)}: stopped, {words.changes(done, arrows=arrows) or 'nothing done yet'}"
+    return f"{words.clean(account)}: stopped, {words.changes(done, arrows=arrows) or 'nothing finished yet'}"
 
 
 # --- what goes on -------------------------------------------------------------------------------------------------
