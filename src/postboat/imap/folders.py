@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 NOT_SELECTABLE = frozenset({"\\noselect", "\\nonexistent"})
 SPECIAL_USES = frozenset({"\\all", "\\archive", "\\drafts", "\\flagged", "\\important", "\\junk", "\\sent", "\\trash"})
+OTHERWISE = "call it otherwise with rename or nametrans, or leave it out with exclude"
 
 
 class ImapFolders:
@@ -226,8 +227,7 @@ class ImapFolders:
         except ValueError as error:
             raise FolderError(f"{part!r} cannot be created: it is not Unicode") from error
         if delimiter and delimiter in wire:
-            right = "call it otherwise with rename or nametrans, or leave it out with exclude"
-            raise FolderError(f"{part!r} cannot be created: the server separates levels by {delimiter!r}; {right}")
+            raise FolderError(f"{part!r} cannot be created: the server separates levels by {delimiter!r}; {OTHERWISE}")
         return wire
 
     @patiently
@@ -314,7 +314,9 @@ async def _create(session: Session, wire: str, *, must: bool) -> bool:
         if failure.code == "ALREADYEXISTS" or "exists" in failure.text.lower():
             return True
         if must:
-            raise FolderError(f"the server does not create folder {wire!r}: {failure.text}") from failure
+            told = f"the server does not create folder {_decoded(wire) or wire!r}"
+            advice = f"; {OTHERWISE}" if failure.code == "CANNOT" else ""
+            raise FolderError(f"{told}: {failure.text.rstrip('.')}{advice}") from failure
         return False
     return True
 

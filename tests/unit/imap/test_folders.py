@@ -234,8 +234,8 @@ async def test_a_refused_creation_is_told() -> None:
     server = LyingServer()
     server.lies["CREATE"] = lambda _, __: Answer(tagged=b"NO [CANNOT] excess whitespace")
     async with server.pool() as pool:
-        with pytest.raises(FolderError, match="excess whitespace"):
-            await ImapFolders(pool).create(FolderName.of("a "), LISTING)
+        with pytest.raises(FolderError, match="'Übers ': excess whitespace; call it otherwise with rename"):
+            await ImapFolders(pool).create(FolderName.of("Übers "), LISTING)
 
 
 async def deleted(server: LyingServer, name: str, *, listing: FolderList | None = None) -> None:
