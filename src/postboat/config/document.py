@@ -96,13 +96,18 @@ class Problems:
     def __init__(self) -> None:
         self._errors: list[tuple[int, str]] = []
         self._warnings: list[tuple[int, str]] = []
+        self._warned_of: set[str] = set()
 
     def error(self, place: Place, what: str) -> None:
         """Note a mistake that stops the program."""
         self._errors.append((place.line, f"{place}: {what}"))
 
-    def warn(self, place: Place, what: str) -> None:
-        """Note something the user should know."""
+    def warn(self, place: Place, what: str, *, of: str = "") -> None:
+        """Note something the user should know; what is wrong `of` one thing is noted where it is seen first."""
+        if of in self._warned_of:
+            return
+        if of:
+            self._warned_of.add(of)
         self._warnings.append((place.line, f"{place}: {what}"))
 
     @property

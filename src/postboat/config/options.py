@@ -66,9 +66,9 @@ class Options:
         """Whether a mistake in the option was noted, so that nothing follows from what it seems to be."""
         return option in self._refused
 
-    def warn(self, option: str, what: str) -> None:
-        """Note something the user should know about an option."""
-        self._problems.warn(self.place(option), f"{self.name(option)}: {what}")
+    def warn(self, option: str, what: str, *, of: str = "") -> None:
+        """Note something the user should know about an option; if it is `of` one thing, such as a file, then once."""
+        self._problems.warn(self.place(option), f"{self.name(option)}: {what}", of=of)
 
     def missing(self, option: str, example: str) -> None:
         """Note that a required option is not there, or empty, unless what stands there was found wrong already."""

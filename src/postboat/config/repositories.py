@@ -229,11 +229,16 @@ def _user(options: Options, python: PythonNames, host: str, *, needed: bool) -> 
 def _password(options: Options, python: PythonNames) -> PasswordSources:
     secret = options.secret("remotepass")
     if secret is not None and options.place("remotepass").line and _others_can_read(options.source):
-        options.warn("remotepass", f"can be read by other users of this machine; run chmod 600 {options.source}")
+        _warn_of_readers(options, "remotepass", options.source)
     path = None if _is_elsewhere(options.text("remotepassfile")) else options.readable_file("remotepassfile")
     if path is not None and _others_can_read(path):
-        options.warn("remotepassfile", f"can be read by other users of this machine; run chmod 600 {path}")
+        _warn_of_readers(options, "remotepassfile", path)
     return PasswordSources(python.later(options, "remotepasseval"), secret, path)
+
+
+def _warn_of_readers(options: Options, option: str, path: Path) -> None:
+    told = f"can be read by other users of this machine; run chmod 600 {path}"
+    options.warn(option, told, of=f"readers of {path}")
 
 
 def _is_elsewhere(written: str) -> bool:

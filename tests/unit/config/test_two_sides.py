@@ -33,6 +33,7 @@ def read(home):
             lines += [f"[repository.{name}L]", local, f"[repository.{name}R]", remote]
         path = home / "config.toml"
         path.write_text("\n".join(lines).replace("{home}", str(home)))
+        path.chmod(0o644)
         return load_config(path)
 
     return read
@@ -53,6 +54,11 @@ def test_two_servers_are_an_account(read):
     assert isinstance(account.local, ServerConfig)
     assert isinstance(account.remote, ServerConfig)
     assert (account.on(Side.LOCAL), account.on(Side.REMOTE)) == (account.local, account.remote)
+
+
+def test_a_file_with_many_passwords_that_others_can_read_is_warned_about_once(read, home):
+    (told,) = read(*((f'{side}\nremotepass = "x"' for side in (NEAR, FAR)),)).warnings
+    assert told.endswith(f"can be read by other users of this machine; run chmod 600 {home}/config.toml")
 
 
 def test_two_trees_of_maildirs_are_an_account(read, home):
