@@ -250,6 +250,7 @@ def _hold(account: AccountStatus, held: PlanHeld) -> None:
     before = account.troubles.get(held.folder) if held.folder in account.touched else None
     if before is None:
         _forget_plans(account, held.folder)
+        _note_trouble(account, held.folder, reason="")
     _note_trouble(account, held.folder, held=(before.held if before else 0) + held.count)
     if len(account.plans) < PLANS_KEPT:
         subjects = held.subjects[:SUBJECTS_KEPT]

@@ -202,6 +202,13 @@ def test_a_sync_of_some_folders_says_nothing_of_the_others() -> None:
     assert account(*everything(*trouble), *everything()).troubles == {}
 
 
+def test_a_folder_that_failed_and_now_waits_for_the_user_does_not_fail_any_more() -> None:
+    gone = FolderFailed("A", "Archive", "gone")
+    after = account(*some(FolderStarted("A", "Archive"), gone), *everything(HELD))
+    assert (after.held, after.failed_folders) == (12, 0)
+    assert account(*everything(FolderStarted("A", "Archive"), gone, HELD)).failed_folders == 1, "both in one sync"
+
+
 def test_messages_that_failed_count_with_their_folder() -> None:
     failed = FolderFinished("A", "INBOX", Counts(failed=2, aside=3))
     after = account(*everything(FolderStarted("A", "INBOX"), failed))

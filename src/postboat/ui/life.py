@@ -55,6 +55,10 @@ PLACES = 500
 COMPLAINTS = 100
 """The same for each of them."""
 ACCOUNT: Place = ("account",)
+FAILED_BEFORE: Complaint = ("failed before", None)
+"""A folder failed, does not any more, and is not well yet."""
+NEVER = -1
+"""No sync complains of it."""
 ATTEMPT: Place = ("attempt",)
 """The account as a whole, that nothing could be done for."""
 
@@ -236,15 +240,18 @@ def _complained(life: Life, place: Place, complaint: Complaint) -> Heard:
 
 
 def _forgive(life: Life, place: Place) -> bool:
-    """Forget what was wrong before the present sync and is not any more; say whether all of a folder was.
+    """Forget what was wrong before the present sync and is not any more; say whether a folder that failed is well.
 
-    What is wrong in another way than before is not over.
+    What is wrong in another way than before is not over, and a folder is not well while anything else is wrong with it.
     """
     known = life.told.get(place, {})
     still = {kind for (kind, _), last in known.items() if last == life.syncs}
     over = [complaint for complaint in known if complaint[0] not in still]
     for complaint in over:
         del known[complaint]
+    failed = FAILED_BEFORE in over or any(kind is FolderFailed for kind, _ in over)
+    if known and failed:
+        known[FAILED_BEFORE] = NEVER
     if not known:
         life.told.pop(place, None)
-    return any(kind is FolderFailed for kind, _ in over)
+    return failed and not known

@@ -206,6 +206,14 @@ async def test_a_folder_that_is_well_again_without_work_on_it_is_told_of_once() 
     assert (out, err) == (["Lists: in step again"], ["Lists: could not be synced: no, at 12:00:01"])
 
 
+async def test_a_folder_that_failed_and_then_waits_for_the_user_is_in_step_when_nothing_waits() -> None:
+    failed = sync(FolderFailed("MyMail", "Archive", "gone"), failed_folders=1)
+    out, _ = await basic(*failed, *sync(HELD), *sync(HELD))
+    assert out == []
+    out, _ = await basic(*failed, *sync(HELD), *sync(HELD), *sync(), *sync())
+    assert out == ["Archive: in step again"]
+
+
 async def test_what_is_wrong_with_one_folder_stays_told_while_others_are_synced() -> None:
     end = AccountFinished("MyMail", Counts(down=1), 1, 0, 0.1)
     pushed = (AccountStarted("MyMail"), *folder("INBOX", Counts(down=1)), end)
