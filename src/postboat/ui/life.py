@@ -55,6 +55,8 @@ PLACES = 500
 COMPLAINTS = 100
 """The same for each of them."""
 ACCOUNT: Place = ("account",)
+ALL_FOLDERS: Place = ("folder", "")
+"""What is held of all folders, as when a disk is not mounted, keeps the account from being synced."""
 FAILED_BEFORE: Complaint = ("failed before", None)
 """A folder failed, does not any more, and is not well yet."""
 NEVER = -1
@@ -249,7 +251,9 @@ def _forgive(life: Life, place: Place) -> bool:
     over = [complaint for complaint in known if complaint[0] not in still]
     for complaint in over:
         del known[complaint]
-    failed = FAILED_BEFORE in over or any(kind is FolderFailed for kind, _ in over)
+    failed = FAILED_BEFORE in over or any(
+        kind is (PlanHeld if place == ALL_FOLDERS else FolderFailed) for kind, _ in over
+    )
     if known and failed:
         known[FAILED_BEFORE] = NEVER
     if not known:

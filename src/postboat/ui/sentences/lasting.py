@@ -173,7 +173,8 @@ def _mended_by_now(event: AccountFinished, view: View, manner: Manner) -> Iterat
     """Tell of folders that failed before and that a sync of all found as they should be, without work on them."""
     life = view.accounts[event.account].life
     for folder in life.mended if life else ():
-        yield f"{words.about_account(event, manner)}{words.clean(folder)}: in step again"
+        what = f"{words.about_account(event, manner)}{words.clean(folder)}" if folder else words.clean(event.account)
+        yield f"{what}: in step again"
 
 
 def mended(event: FolderFinished, manner: Manner) -> str:

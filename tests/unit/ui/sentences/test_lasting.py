@@ -214,6 +214,14 @@ async def test_a_folder_that_failed_and_then_waits_for_the_user_is_in_step_when_
     assert out == ["Archive: in step again"]
 
 
+async def test_an_account_whose_disk_is_there_again_is_told() -> None:
+    missing = PlanHeld("MyMail", "", "remote", "all folders gone", 12, 12)
+    nothing = AccountFinished("MyMail", Counts(), 0, 0, 0.1, held=12)
+    out, _ = await basic(*sync(), AccountStarted("MyMail"), missing, nothing, *sync(), *sync())
+    assert out[-1] == "MyMail: in step again"
+    assert sum("again" in line for line in out) == 1
+
+
 async def test_what_is_wrong_with_one_folder_stays_told_while_others_are_synced() -> None:
     end = AccountFinished("MyMail", Counts(down=1), 1, 0, 0.1)
     pushed = (AccountStarted("MyMail"), *folder("INBOX", Counts(down=1)), end)
