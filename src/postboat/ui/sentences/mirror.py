@@ -99,7 +99,7 @@ def _why(one: NotThere, target: str) -> str:
         case "removed":
             return f"removed from this folder on {target} since it was copied"
         case "lost":
-            return f"gone from {target} with all else in the folder; a sync without --one-way asks about it"
+            return f"gone from {target} with all else in the folder; a two-way sync would ask what that means"
         case "readonly":
             return f"{target} may not be changed (readonly)"
         case "unsettled":

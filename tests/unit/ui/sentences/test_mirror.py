@@ -41,7 +41,7 @@ def test_what_is_not_there_is_named_with_its_reason():
     assert said(less(SPAM, lost)) == [
         "12,340 of 12,345 messages of Old are on New; 5 are not:",
         '  INBOX: "Holidays" (2023-11-14): too large',
-        "  Work: 4 messages: gone from New with all else in the folder; a sync without --one-way asks about it",
+        "  Work: 4 messages: gone from New with all else in the folder; a two-way sync would ask what that means",
     ]
     assert said(less(SPAM))[0] == "12,344 of 12,345 messages of Old are on New; 1 is not:"
 
