@@ -169,7 +169,7 @@ async def _sync_folders(
         outcome += await lost.hold()
     if outcome.come_back:
         tree = await read_tree(parts, ledger, options.folders)
-        anew = [task for task in tree.plan.tasks if (task.remote, task.local) in outcome.come_back]
+        anew = [task for task in tree.plan.tasks if task.pair in outcome.come_back]
         outcome += await ChangedFolders(parts, ledger, tree, publish, options, guard=guard).sync(anew)
     return outcome
 

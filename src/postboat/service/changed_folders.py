@@ -62,7 +62,7 @@ class ChangedFolders:
         """Sync folders; what stops one stops no other. Raises `AccountError` for what stops all, and `NotEnough`."""
         for task in tasks:
             if task.afresh:
-                await self._ledger.folder(task.remote, task.local).start_over()
+                await self._ledger.folder(*task.pair).start_over()
         runs = {task: self._run(task) for task in tasks}
         known = [run for task, run in runs.items() if self._tree.is_known(task)]
         fresh = [run for task, run in runs.items() if not self._tree.is_known(task)]
@@ -102,7 +102,7 @@ class ChangedFolders:
             name=name,
             remote=replicas[Side.REMOTE],
             local=replicas[Side.LOCAL],
-            ledger=self._ledger.folder(task.remote, task.local),
+            ledger=self._ledger.folder(*task.pair),
             policy=parts.policy,
             where=parts.where,
             width=parts.width * BATCHES_PER_CONNECTION,

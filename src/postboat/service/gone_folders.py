@@ -65,9 +65,9 @@ class GoneFolders:
     async def _held(self, gone: Gone, suspicion: Suspicion) -> Held:
         """What is held of a folder, written down unless it is already, with what was held in it before it was gone."""
         kept = gone.lacking.other
-        ledger = self._ledger.folder(gone.remote, gone.local)
+        ledger = self._ledger.folder(*gone.pair)
         count = await ledger.agreed(kept).count()
-        before = self._tree.recorded.held.get((gone.remote, gone.local), ())
+        before = self._tree.recorded.held.get(gone.pair, ())
         keys = next((one.keys for one in before if one.on is kept), frozenset())
         held = Held(kept, suspicion, count, count, keys)
         if not self._dry_run and held not in before:
@@ -89,13 +89,13 @@ class GoneFolders:
 
     async def _remove(self, gone: Gone) -> Outcome:
         """Remove what is left of a pair of folders, and forget it."""
-        pair = self._others.pair(FolderTask(gone.remote, gone.local))
+        pair = self._others.pair(FolderTask(*gone.pair))
         if self._dry_run:
             await show_other_side(pair, gone.lacking, self._publish)
             return Outcome()
         done, is_empty = await empty_other_side(pair, gone.lacking, self._publish)
         is_removed = is_empty and await self._remove_empty(gone)
-        await self._ledger.folder(gone.remote, gone.local).start_over()
+        await self._ledger.folder(*gone.pair).start_over()
         left = () if is_removed else (PairOfFolders(gone.remote, gone.local),)
         return Outcome(done, come_back=frozenset(left))
 

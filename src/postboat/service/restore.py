@@ -21,6 +21,7 @@ from postboat.service.assemble import assemble, name_sides, sides_of
 from postboat.service.confirm import locked
 from postboat.service.known_folders import KnownFolders
 from postboat.service.steps import Steps
+from postboat.sync.folder_tree import half
 from postboat.values import dataclass
 
 if TYPE_CHECKING:
@@ -261,7 +262,7 @@ def _nothing(target: Target, account: AccountConfig) -> str:
 
 async def _listed(parts: AccountParts, side: Side, used: Collection[PairOfNames], folders: KnownFolders) -> FolderList:
     """The folders that are there. Raises `StoreMissing` when none is that held mail: a disk may not be mounted."""
-    names = [pair[0 if side is Side.REMOTE else 1] for pair in used]
+    names = [half(pair, side) for pair in used]
     listed, shore = await parts.shores[side].list(names), parts.shores[side]
     is_missing = bool(folders.local) and shore.root is not None and not await shore.standing(mark=False)
     if is_missing or (names and not any(listed.find(name) for name in names)):

@@ -10,7 +10,7 @@ from postboat.folder_list import FolderList
 from postboat.model import Side, Verdict
 from postboat.service.recorded import read_recorded
 from postboat.sync.checkpoints import is_unchanged
-from postboat.sync.folder_tree import Folders, Gone, TreePlan, contradictions, plan_tree
+from postboat.sync.folder_tree import Folders, Gone, TreePlan, contradictions, half, plan_tree
 from postboat.sync.tasks import together
 from postboat.values import dataclass
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from postboat.service.assemble import AccountParts
     from postboat.service.recorded import Recorded
     from postboat.service.shores.shore import Shore
-    from postboat.sync.folder_tree import FolderTask, LeftAlone
+    from postboat.sync.folder_tree import FolderTask, LeftAlone, PairOfNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +36,29 @@ class Tree:
     problems: tuple[str, ...]
     """Folders that cannot be handled, in words for people; the others go on."""
     recorded: Recorded
-    known: Mapping[tuple[FolderName, FolderName], KnownFolder]
-    """What the ledger holds, by remote and local name."""
+    known: Mapping[PairOfNames, KnownFolder]
+    """What the ledger holds."""
     seen: Mapping[Side, Mapping[FolderName, Glimpse]]
     """Folders as they are, without a look inside."""
 
     def is_known(self, task: FolderTask) -> bool:
         """Whether the pair was synced before, so that messages may have left it."""
-        known = self.known.get((task.remote, task.local))
+        known = self.known.get(task.pair)
         return known is not None and known.has_pairings and not task.afresh
 
     def was_in_step(self, task: FolderTask) -> bool:
         """Whether a sync of the pair ever came to its end, as far as can be told.
 
-        One that did leaves a checkpoint of the server's mailbox, but for an empty one on a server without CONDSTORE.
+        One that did leaves a checkpoint of the remote folder, but for an empty one on a server without CONDSTORE.
         """
-        known = self.known.get((task.remote, task.local))
+        known = self.known.get(task.pair)
         if known is None or task.afresh or known.validity[Side.REMOTE] is None:
             return False
         return known.checkpoint[Side.REMOTE] is not None or not known.has_pairings
 
     def holds_any(self, task: FolderTask) -> bool:
         """Whether deletions were held in the pair when the last run ended."""
-        known = self.known.get((task.remote, task.local))
+        known = self.known.get(task.pair)
         return known is not None and bool(known.verdicts)
 
     def is_unchanged(self, task: FolderTask, policy: Policy, *, quick: bool = False) -> bool:
@@ -66,7 +66,7 @@ class Tree:
 
         With `quick`, of a server that cannot prove it no more than the flags may have changed.
         """
-        known = self.known.get((task.remote, task.local))
+        known = self.known.get(task.pair)
         if known is None or known.has_intents or known.verdicts or task.create is not None:
             return False
         return is_unchanged(known.validity, known.checkpoint, self.glimpses(task), policy, quick=quick)
@@ -77,7 +77,7 @@ class Tree:
         What a list tells of a renamed mailbox may still be another one's (Cyrus keeps its answers to STATUS): that
         would drop all that was agreed on, so a UIDVALIDITY that is not the recorded one is asked for.
         """
-        known, told = self.known.get((task.remote, task.local)), self.glimpses(task)[side]
+        known, told = self.known.get(task.pair), self.glimpses(task)[side]
         recorded = known.validity[side] if known is not None else None
         return told if told is None or recorded in (None, told.validity) else None
 
@@ -154,8 +154,8 @@ async def read_tree(parts: AccountParts, ledger: AccountLedger, only: Sequence[s
 
 
 async def _listed(shore: Shore, side: Side, recorded: Recorded) -> FolderList:
-    place = 0 if side is Side.REMOTE else 1
-    return await shore.list([pair[place] for pair in recorded.known], [pair[place] for pair in recorded.empty])
+    known, empty = ([half(pair, side) for pair in pairs] for pairs in (recorded.known, recorded.empty))
+    return await shore.list(known, empty)
 
 
 def _is_subscribed(name: FolderName, listed: FolderList) -> bool:
@@ -217,7 +217,6 @@ def _may_lose(policy: Policy) -> frozenset[Side]:
 
 
 async def _disown_lost(parts: AccountParts, recorded: Recorded, there: Mapping[Side, Collection[FolderName]]) -> None:
-    remote, local = ([pair[place] for pair in recorded.known] for place in (0, 1))
-    for side, known in ((Side.REMOTE, remote), (Side.LOCAL, local)):
-        if lost := [name for name in known if name not in there[side]]:
-            await parts.shores[side].disown(lost)
+    for side, shore in parts.shores.items():
+        if lost := [name for pair in recorded.known if (name := half(pair, side)) not in there[side]]:
+            await shore.disown(lost)

@@ -173,7 +173,7 @@ class _Count:
 
     async def _count(self, folder: _Folder, *, again: bool) -> None:
         task = folder.task
-        ledger = self._ledger.folder(task.remote, task.local)
+        ledger = self._ledger.folder(*task.pair)
         if self._tree.is_unchanged(task, self._parts.policy):
             count = await ledger.agreed(Side.REMOTE).count()
             self._messages, self._there = self._messages + count, self._there + count
@@ -205,7 +205,7 @@ class _Count:
 
     async def _changes(self, task: FolderTask, side: Side, replica: Replica, ledger: FolderLedger) -> Changes:
         """All that a side shows; a ledger that is not opened has no checkpoint to spare it anything."""
-        known = self._tree.known.get((task.remote, task.local))
+        known = self._tree.known.get(task.pair)
         if known is not None and known.validity[side] not in (None, await replica.validity()):
             raise FolderError(ANOTHER)
         try:

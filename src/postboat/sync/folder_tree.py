@@ -28,6 +28,11 @@ WHERE: Mapping[Side, str] = {Side.REMOTE: "on the server", Side.LOCAL: "locally"
 """Where something is on each side, where that is a server and a tree of Maildirs."""
 
 
+def half(pair: PairOfNames, side: Side) -> FolderName:
+    """What a pair of folders is called on a side."""
+    return pair[0] if side is Side.REMOTE else pair[1]
+
+
 class Names(Protocol):
     """What the tree asks of the folder rules; `config.folder_names` answers."""
 
@@ -58,9 +63,14 @@ class FolderTask:
     afresh: bool = False
     """Whether what was agreed on must be forgotten first: its user wants the lost half back."""
 
+    @property
+    def pair(self) -> PairOfNames:
+        """Both names, as the ledger knows them."""
+        return self.remote, self.local
+
     def on(self, side: Side) -> FolderName:
         """What the folder is called on a side."""
-        return self.remote if side is Side.REMOTE else self.local
+        return half(self.pair, side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +83,14 @@ class Gone:
     verdict: Verdict = Verdict.WAITING
     """Never `RESTORE`: that makes it a task."""
 
+    @property
+    def pair(self) -> PairOfNames:
+        """Both names, as the ledger knows them."""
+        return self.remote, self.local
+
     def on(self, side: Side) -> FolderName:
         """What the folder is called on a side."""
-        return self.remote if side is Side.REMOTE else self.local
+        return half(self.pair, side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +224,7 @@ def _decided(task: FolderTask, folders: Folders) -> FolderTask | LeftAlone | Gon
     """What becomes of a pair: whose missing half someone may have deleted, or which must not be created."""
     if task.create is None:
         return task
-    pair, lacking = (task.remote, task.local), task.create
+    pair, lacking = task.pair, task.create
     verdict = folders.verdicts.get(pair, {}).get(lacking.other, Verdict.WAITING)
     if pair in folders.known and verdict is not Verdict.RESTORE:
         if verdict is Verdict.CONFIRMED and lacking.other not in folders.may_lose:

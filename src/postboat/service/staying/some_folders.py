@@ -125,7 +125,7 @@ async def _changed(
     news: set[FolderTask] = set()
 
     async def ask(task: FolderTask) -> None:
-        folder = known.get((task.remote, task.local))
+        folder = known.get(task.pair)
         validity = {side: (folder and folder.validity[side]) or "" for side in Side}
         if not all(validity.values()) or await _is_news(parts, ledger, task, chosen.touched[task], validity):
             news.add(task)
@@ -142,7 +142,7 @@ async def _is_news(
     validity: Mapping[Side, str],
 ) -> bool:
     """Whether what was touched may differ from what is written down."""
-    folder = ledger.folder(task.remote, task.local)
+    folder = ledger.folder(*task.pair)
     await folder.open(validity)
     for side, what in touched.items():
         mailbox = parts.maildirs[side].store.mailbox(task.on(side), touched=what)
@@ -163,7 +163,7 @@ def _assumed(
     """What the lists of servers might just have told: the validities that are recorded. The SELECT proves them."""
     seen: dict[Side, dict[FolderName, Glimpse]] = {side: {} for side in Side}
     for task in tasks:
-        folder = known.get((task.remote, task.local))
+        folder = known.get(task.pair)
         for side in parts.servers:
             if folder is not None and (validity := folder.validity[side]):
                 seen[side][task.on(side)] = Glimpse(validity)
