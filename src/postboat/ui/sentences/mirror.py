@@ -20,7 +20,12 @@ TOLD = 20
 def verdict(event: Mirrored, manner: Manner) -> tuple[str, ...]:
     """Tell how much is there; then each message that is not, up to a bound, and which folders do not count."""
     about, first = words.about_account(event, manner), _first(event)
-    return (about + first[0].lower() + first[1:] if about else first, *_missing(event), *_untold(event), *_not_looked_at(event))
+    return (
+        about + first[0].lower() + first[1:] if about else first,
+        *_missing(event),
+        *_untold(event),
+        *_not_looked_at(event),
+    )
 
 
 def _first(event: Mirrored) -> str:
