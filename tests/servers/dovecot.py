@@ -202,8 +202,8 @@ class DovecotServer:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def restart(self) -> None:
-        """Stop the server, cutting all sessions, and start it again with the same mail and ports."""
-        self._daemon.stop()
+        """End the server and all sessions at once, and start it again with the same mail and ports."""
+        self._daemon.kill()
         self._daemon = self._start()
 
     def stop(self) -> None:
