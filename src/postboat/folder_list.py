@@ -49,7 +49,3 @@ class FolderList:
     def find(self, name: FolderName) -> ListedFolder | None:
         """The folder of that name."""
         return self._by_name.get(name)
-
-    def by_wire(self, wire: str) -> ListedFolder | None:
-        """The folder that is called so where it is."""
-        return next((folder for folder in self.folders if folder.wire == wire), None)
