@@ -1,1 +1,1 @@
-"""An IMAP server as folders and replicas. `wire/` is pure; `connection.py` holds aioimaplib."""
+"""An IMAP server as folders and replicas. `wire/` is pure; `protocol.py` holds aioimaplib."""

@@ -1,1 +1,1 @@
-"""The local shore: a tree of Maildirs as folders and replicas. `names.py` and `layout.py` are pure."""
+"""A tree of Maildirs as folders and replicas. `names.py` and `layout.py` are pure."""
