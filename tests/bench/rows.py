@@ -243,6 +243,15 @@ ROWS = (
         goals=(faster(1, "interimap"), faster(3, "offlineimap")),
         shores="servers",
     ),
+    Row(  # OfflineIMAP would take five minutes a round
+        "servers-first-10k-far",
+        "first copy from server to server, 10,000 messages, RTT 50 ms to each",
+        "real",
+        FAR,
+        programs=(POSTBOAT_SERVERS, INTERIMAP),
+        goals=(faster(1, "interimap"),),
+        shores="servers",
+    ),
     Row(
         "servers-nothing-far",
         "nothing changed in 100 folders on two servers, RTT 50 ms to each",
