@@ -9,6 +9,7 @@ import hashlib
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 
+from postboat.bounded import bounded
 from postboat.errors import FolderError, MessageError
 from postboat.imap.at_once import all_at_once
 from postboat.imap.patience import Throttled
@@ -80,17 +81,7 @@ class Shelving:
         return f"U{uid}S{self._sizes.get(uid, 0)}.{self._folder}"
 
     def _batches(self, uids: Sequence[int]) -> Iterator[list[int]]:
-        batch: list[int] = []
-        octets = 0
-        for uid in uids:
-            size = self._sizes.get(uid, 0)
-            if batch and (len(batch) == BATCH_MESSAGES or octets + size > BATCH_OCTETS):
-                yield batch
-                batch, octets = [], 0
-            batch.append(uid)
-            octets += size
-        if batch:
-            yield batch
+        return bounded(uids, lambda uid: self._sizes.get(uid, 0), weight=BATCH_OCTETS, count=BATCH_MESSAGES)
 
     async def _worker(self, batches: Iterator[list[int]]) -> None:
         for batch in batches:

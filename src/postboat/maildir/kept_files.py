@@ -14,12 +14,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
+from postboat.bounded import bounded
 from postboat.errors import FolderGone, MessageError
 from postboat.maildir import names
-from postboat.maildir.content import ToWire, WireSize, to_wire
+from postboat.maildir.content import ToWire, to_wire
 from postboat.maildir.place import folder_error, open_below
 from postboat.maildir.quarantine import steps
-from postboat.maildir.reader import PIECE, SMALL
+from postboat.maildir.reader import PIECE, SMALL, pieces, wire_size
 from postboat.maildir.shelf import write_octets
 from postboat.model import DELETED, Content
 from postboat.threads import in_thread
@@ -85,16 +86,11 @@ class KeptFiles:
 
         A large one is a batch of its own.
         """
-        batch: list[str] = []
-        held = 0
-        for _, size, name in sorted(self._measured()):
-            if batch and (size > SMALL or held + size > octets or len(batch) == messages):
-                yield batch
-                batch, held = [], 0
-            batch.append(name)
-            held += size if size <= SMALL else octets
-        if batch:
-            yield batch
+        sizes = {name: size for _, size, name in sorted(self._measured())}
+        alone = octets + 1
+        return bounded(
+            sizes, lambda name: sizes[name] if sizes[name] <= SMALL else alone, weight=octets, count=messages
+        )
 
     def _measured(self) -> Iterator[tuple[float, int, str]]:
         """Date, octets and name of each file that is there."""
@@ -120,10 +116,10 @@ class KeptFiles:
         try:
             about = os.fstat(fd)
             if about.st_size <= SMALL:
-                octets = b"".join(_pieces(fd))
+                octets = b"".join(pieces(fd))
                 wire = octets if _is_wire(name) else to_wire(octets)
                 return Content(name, flags_of(name), about.st_mtime, len(wire), wire)
-            size = about.st_size if _is_wire(name) else _wire_size(fd)
+            size = about.st_size if _is_wire(name) else wire_size(fd)
         finally:
             os.close(fd)
         return Content(name, flags_of(name), about.st_mtime, size, chunks=lambda: self._chunks(name))
@@ -156,7 +152,7 @@ class KeptFiles:
         except FileNotFoundError:
             return {}
         try:
-            tokens = json.loads(b"".join(_pieces(fd)) or b"{}")
+            tokens = json.loads(b"".join(pieces(fd)) or b"{}")
         except ValueError:
             return {}  # it was never finished, so nothing was sent
         finally:
@@ -200,15 +196,3 @@ class KeptFiles:
 
 def _is_wire(name: str) -> bool:
     return _OF_SERVER.fullmatch(names.parse(name).unique.partition(",")[0]) is not None
-
-
-def _wire_size(fd: int) -> int:
-    size = WireSize()
-    for piece in _pieces(fd):
-        size.feed(piece)
-    return size.octets
-
-
-def _pieces(fd: int) -> Iterator[bytes]:
-    while piece := os.read(fd, PIECE):
-        yield piece

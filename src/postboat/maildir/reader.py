@@ -70,10 +70,10 @@ def read_message(folder: OpenFolder, key: Key, entry: Entry) -> Content | Large 
     date = file.modified / 1_000_000_000
     try:
         if file.size > SMALL:
-            size = _measure(fd)
+            size = wire_size(fd)
             found: Content | Large = Large(key, entry.flags, date, size, file)
         else:
-            wire = to_wire(b"".join(_pieces(fd)))
+            wire = to_wire(b"".join(pieces(fd)))
             found = Content(key, entry.flags, date, len(wire), data=wire)
         if examine(fd) != file:
             raise ChangedMeanwhile
@@ -113,7 +113,7 @@ def _looked_into(folder: OpenFolder, entry: Entry) -> tuple[HeaderPrint, int, Fi
     fd, file = open_message(folder, entry)
     header, size, wire = HeaderPrint(), WireSize(), ToWire()
     try:
-        for piece in _pieces(fd):
+        for piece in pieces(fd):
             size.feed(piece)
             if not header.complete:
                 header.feed(wire.feed(piece))
@@ -132,13 +132,15 @@ def shown_header(folder: OpenFolder, entry: Entry) -> bytes:
     return b"".join(_SHOWN.findall(header + b"\r\n"))
 
 
-def _measure(fd: int) -> int:
+def wire_size(fd: int) -> int:
+    """Octets in wire form of what an open file still holds. Raises `OSError`."""
     size = WireSize()
-    for piece in _pieces(fd):
+    for piece in pieces(fd):
         size.feed(piece)
     return size.octets
 
 
-def _pieces(fd: int) -> Iterator[bytes]:
+def pieces(fd: int) -> Iterator[bytes]:
+    """What an open file still holds, `PIECE` by `PIECE`. Raises `OSError`."""
     while piece := os.read(fd, PIECE):
         yield piece

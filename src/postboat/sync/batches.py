@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from postboat.bounded import bounded
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -27,14 +29,4 @@ def _weight(copy: Copy) -> int:
 
 def batches(copies: Iterable[Copy]) -> Iterator[list[Copy]]:
     """Split copies, in their order, into transfers of bounded weight and count."""
-    batch: list[Copy] = []
-    weight = 0
-    for copy in copies:
-        size = _weight(copy)
-        if batch and (len(batch) == BATCH_MESSAGES or weight + size > BATCH_OCTETS):
-            yield batch
-            batch, weight = [], 0
-        batch.append(copy)
-        weight += size
-    if batch:
-        yield batch
+    return bounded(copies, _weight, weight=BATCH_OCTETS, count=BATCH_MESSAGES)

@@ -391,13 +391,13 @@ async def test_a_file_that_was_renamed_or_moved_meanwhile_is_still_read(path):
 
 async def test_a_small_message_written_to_while_it_is_read_is_read_another_time(path, monkeypatch):
     file = put(path, "cur", "a:2,")
-    pieces = reader._pieces
+    pieces = reader.pieces
 
     def meanwhile(fd):
         yield from pieces(fd)
         file.write_bytes(DISK + b"more")
 
-    monkeypatch.setattr(reader, "_pieces", meanwhile)
+    monkeypatch.setattr(reader, "pieces", meanwhile)
     assert [found async for found in mailbox(path).read(["a"])] == [Gone("a")]
 
 
