@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from postboat.bounded import bounded
 from postboat.errors import FolderError, MessageError
-from postboat.imap.at_once import all_at_once
 from postboat.imap.patience import Throttled
 from postboat.imap.reading import learn_sizes, read_messages
 from postboat.imap.wire.uid_set import UidSet
 from postboat.model import Content, Refused, Unreadable
+from postboat.tasks import each
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -73,7 +73,7 @@ class Shelving:
             self._refuse(uids, str(failure))
             return self._refused
         batches = self._batches([uid for uid in uids if self._name(uid) not in held])
-        await all_at_once([self._worker(batches) for _ in range(BATCHES)])
+        await each(batches, self._keep_or_refuse, width=BATCHES)
         return self._refused
 
     def _name(self, uid: int) -> str:
@@ -83,12 +83,11 @@ class Shelving:
     def _batches(self, uids: Sequence[int]) -> Iterator[list[int]]:
         return bounded(uids, lambda uid: self._sizes.get(uid, 0), weight=BATCH_OCTETS, count=BATCH_MESSAGES)
 
-    async def _worker(self, batches: Iterator[list[int]]) -> None:
-        for batch in batches:
-            if self._full is None:
-                await self._keep(batch)
-            else:
-                self._refuse(batch, str(self._full))
+    async def _keep_or_refuse(self, batch: Sequence[int]) -> None:
+        if self._full is None:
+            await self._keep(batch)
+        else:
+            self._refuse(batch, str(self._full))
 
     async def _keep(self, batch: Sequence[int]) -> None:
         waiting = set(batch)

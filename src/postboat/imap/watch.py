@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from postboat.errors import CommandFailed, ConnectionLost, FolderError
 from postboat.imap import notify
-from postboat.imap.at_once import all_at_once
 from postboat.imap.patience import Throttled
 from postboat.imap.posts import AllMailboxes, Listener, OneMailbox, Teller
 from postboat.imap.pulse import Keepalive
 from postboat.imap.vigil import Vigil
+from postboat.tasks import each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,8 @@ class ServerWatch:
                 await self._man(AllMailboxes(self._teller))
             if "IDLE" in capabilities:
                 most = max(1, self._pool.size - 1)
-                await all_at_once([self._man(OneMailbox(name, self._teller)) for name in self._mailboxes[:most]])
+                posts = [OneMailbox(name, self._teller) for name in self._mailboxes[:most]]
+                await each(posts, self._man, width=most)
             self._listener.armed("poll", ())
             await asyncio.get_running_loop().create_future()
         finally:

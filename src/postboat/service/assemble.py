@@ -10,7 +10,7 @@ from postboat.events import SidesNamed, Warned
 from postboat.ledger.files import ledger_file, lock_file, quarantine_directory, spool_directory
 from postboat.model import Policy, Side
 from postboat.sync.folder_tree import WHERE
-from postboat.sync.tasks import together
+from postboat.tasks import together
 from postboat.values import Sides, dataclass
 
 if TYPE_CHECKING:

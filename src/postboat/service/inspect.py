@@ -16,7 +16,7 @@ from postboat.service.assemble import assemble, sides_of
 from postboat.service.exit_codes import gravest
 from postboat.service.steps import Steps
 from postboat.service.tree import read_tree
-from postboat.sync.tasks import each
+from postboat.tasks import each
 from postboat.values import dataclass
 
 if TYPE_CHECKING:

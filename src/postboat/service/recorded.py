@@ -9,7 +9,7 @@ from postboat.maildir.identity import UNMARKED
 from postboat.maildir.standing import UNTOLD
 from postboat.model import Held, Side, Suspicion, Verdict
 from postboat.service.shores.shore import SERVER
-from postboat.sync.tasks import together
+from postboat.tasks import together
 from postboat.values import dataclass
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from postboat.model import Side, Verdict
 from postboat.service.recorded import read_recorded
 from postboat.sync.checkpoints import is_unchanged
 from postboat.sync.folder_tree import Folders, Gone, TreePlan, contradictions, half, plan_tree
-from postboat.sync.tasks import together
+from postboat.tasks import together
 from postboat.values import dataclass
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from postboat.service.steps import Steps
 from postboat.service.tree import read_tree
 from postboat.sync import subjects
 from postboat.sync.folder_tree import CONFIRMED_GONE, FolderTask, Gone
-from postboat.sync.tasks import each, together
+from postboat.tasks import each, together
 from postboat.values import dataclass
 
 if TYPE_CHECKING:

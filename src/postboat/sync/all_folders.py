@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from postboat.operations import Delete
 from postboat.sync.folder_run import FolderRun
 from postboat.sync.relocate import as_if_made, find_moves, make_moves
-from postboat.sync.tasks import each
+from postboat.tasks import each
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -41,7 +41,7 @@ from postboat.sync.aside import NONE_ASIDE, put_aside, without_copies
 from postboat.sync.batches import batches, held
 from postboat.sync.checkpoints import before_effects, checkpoints_to_save, left_undone
 from postboat.sync.in_order import Turn, each_in_turn
-from postboat.sync.tasks import each, together
+from postboat.tasks import each, together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,6 +59,9 @@ Outcome = Stored | Refused | Unsettled
 
 NO_NEWS = frozenset({SEEN, DRAFT, DELETED})
 """Flags under which a new message is news to nobody."""
+AHEAD = 4
+"""Transfers under way at once where they are stored one after the other: the next are read meanwhile, over so many
+connections and no more, since each costs a sign-in."""
 OLD_PATHS_TOLD = 1000
 """A first sync may bring more messages than anyone wants to hear of one by one."""
 ONE_COPY = "the side it goes to keeps one copy of identical messages, and has it already as message"
@@ -133,7 +136,7 @@ class _Work:
         if not copies or not self.pair.replica(copies[0].to).numbers_in_order:
             await each(batches(copies), lambda batch: self._copy_batch(batch, Turn()), width=self.pair.width)
         else:
-            await each_in_turn(batches(copies[::-1]), self._copy_batch, width=self.pair.width)
+            await each_in_turn(batches(copies[::-1]), self._copy_batch, width=min(self.pair.width, AHEAD))
 
     async def _copy_batch(self, batch: Sequence[Copy], turn: Turn) -> None:
         """Read the batch's messages from their own side and deliver them to the other one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-from postboat.sync.tasks import each
+from postboat.tasks import each
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from postboat.model import DRAFT, Fingerprint, Glance, Side
 from postboat.sync.batches import BATCH_OCTETS
-from postboat.sync.tasks import together
 from postboat.sync.twins import confirmed, doubtful, pair_by_glance, pair_twins, sizes_in_common
+from postboat.tasks import together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence

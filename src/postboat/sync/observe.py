@@ -14,8 +14,8 @@ from postboat.sync.matching import match
 from postboat.sync.plan import Observed
 from postboat.sync.proving import keep_proved
 from postboat.sync.renumbered import find_renumbered
-from postboat.sync.tasks import together
 from postboat.sync.twins import told_apart
+from postboat.tasks import together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

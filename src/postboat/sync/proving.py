@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postboat.model import Side
-from postboat.sync.tasks import together
+from postboat.tasks import together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -27,7 +27,7 @@ from postboat.sync.moves import (
     without,
     worth_comparing,
 )
-from postboat.sync.tasks import each, together
+from postboat.tasks import each, together
 from postboat.values import dataclass
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from postboat.likeness import ContentPrint
 from postboat.model import DRAFT, NO_FLAGS, Content, Side
 from postboat.operations import Copy
 from postboat.sync.batches import batches
-from postboat.sync.tasks import together
+from postboat.tasks import together
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from postboat.service.machine.clocks import Clocks, away
 from postboat.service.machine.dbus import DBus, DBusFailed, system_bus
 from postboat.service.machine.logind import Logind
-from postboat.sync.tasks import together
+from postboat.tasks import together
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -17,7 +17,7 @@ from postboat.service.changed_folders import ChangedFolders
 from postboat.service.outcome import Outcome
 from postboat.service.recorded import read_recorded
 from postboat.sync.all_folders import NotEnough
-from postboat.sync.tasks import each
+from postboat.tasks import each
 from postboat.values import dataclass
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from postboat.service.staying import disk_watching, server_watching
 from postboat.service.staying.disk_watching import DiskWatching
 from postboat.service.staying.server_watching import ServerWatching
-from postboat.sync.tasks import each
+from postboat.tasks import each
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine, Mapping

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from postboat.sync.tasks import each, together
+from postboat.tasks import each, together
 
 
 async def test_items_are_worked_on_in_order_and_never_more_than_the_width_at_once():
