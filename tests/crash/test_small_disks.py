@@ -45,7 +45,7 @@ async def laden(dovecot, home, disk: SmallDisk, *aboard: str) -> Voyage:
     """A mixed voyage of which `mail`, `state` or both lie on the small disk."""
     voyage = Voyage(home, dovecot.account())
     if "mail" in aboard:
-        voyage.mail = home / "mail"  # a link, since the configuration is written beside it
+        voyage.mail = home / "mail"
         voyage.mail.symlink_to(disk.path / "mail")
         (disk.path / "mail").mkdir()
         voyage.config = replace(voyage.config, local=replace(voyage.config.local, localfolders=voyage.mail))

@@ -40,7 +40,7 @@ def configure(voyage: Voyage | Crossing) -> Path:
         {_repository(account.local)}
         {_repository(account.remote)}
     """
-    path = voyage.state.with_name(f"config-{voyage.name}.toml")
+    path = voyage.home / f"config-{voyage.name}.toml"
     path.touch(mode=0o600)
     path.write_text(text)
     return path

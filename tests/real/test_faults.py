@@ -28,6 +28,7 @@ from tests.servers.dovecot import DovecotServer
 from tests.servers.process import free_port
 from tests.servers.proxy import LineOver, Proxy
 
+from postboat.config.schema import PasswordSources, Secret
 from postboat.events import FolderFailed, FolderPlanned, MessageFailed, MessagesAside, PlanHeld
 from postboat.maildir import writer
 from postboat.service.run_options import RunOptions
@@ -325,8 +326,7 @@ async def test_a_run_that_waits_for_a_silent_server_ends_when_it_is_told_to(voya
 async def test_a_wrong_password_is_tried_once(tmp_path):
     with DovecotServer() as server:
         account = server.account()
-        voyage = Voyage(tmp_path, account)
-        voyage.account = type(account)(account.host, account.port, account.user, "0815-mistyped")
+        voyage = Voyage(tmp_path, account, password=PasswordSources(remotepass=Secret("0815-mistyped")))
         done = await asyncio.to_thread(run_program, voyage)
         assert done.returncode == 5 and "Traceback" not in done.stderr
         assert "0815-mistyped" not in done.stderr + done.stdout

@@ -64,7 +64,7 @@ class Voyage:
         self, home: Path, account: Account, *, name: str = "Test", local: dict | None = None, **remote
     ) -> None:
         self.account, self.name = account, name
-        self.mail, self.state = home / f"mail-{name}", home / "state"
+        self.home, self.mail, self.state = home, home / f"mail-{name}", home / "state"
         self.config = AccountConfig(
             name,
             MaildirConfig(name=f"{name}Local", localfolders=self.mail, **(local or {})),

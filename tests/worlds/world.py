@@ -190,7 +190,7 @@ class _Lines(logging.Handler):
         self.sent: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        way, line = record.args  # type: ignore[misc]
+        _called, way, line = record.args  # type: ignore[misc]
         if way == "C":
             self.sent.append(str(line))
 
