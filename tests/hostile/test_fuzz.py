@@ -30,7 +30,7 @@ from postboat.imap.wire.framer import Framer, Limits, LiteralBegan, LiteralData,
 from postboat.imap.wire.parser import parse, parse_unfinished
 from postboat.service.run_options import RunOptions
 
-EXAMPLES = int(os.environ.get("POSTBOAT_FUZZ", "60"))
+EXAMPLES = int(os.environ.get("POSTBOAT_FUZZ", "40"))
 pytestmark = pytest.mark.timeout(120 if EXAMPLES <= 100 else EXAMPLES)
 FEW = max(5, EXAMPLES // 4)
 DIALOGUES = {

@@ -278,10 +278,10 @@ BOUNDED = """
 """
 MIB = 1 << 20
 LINES = {
-    "a SEARCH of every other UID": (b"* SEARCH", b" %d", 60 * MIB, 900),
-    "a SEARCH of one UID without end": (b"* SEARCH", b" 1", 60 * MIB, 500),
-    "a VANISHED of every other UID": (b"* VANISHED 1", b",%d", 60 * MIB, 900),
-    "an ESEARCH of every other UID": (b'* ESEARCH (TAG "a") UID ALL 1', b",%d", 60 * MIB, 900),
+    "a SEARCH of every other UID": (b"* SEARCH", b" %d", 15 * MIB, 270),
+    "a SEARCH of one UID without end": (b"* SEARCH", b" 1", 15 * MIB, 125),
+    "a VANISHED of every other UID": (b"* VANISHED 1", b",%d", 15 * MIB, 270),
+    "an ESEARCH of every other UID": (b'* ESEARCH (TAG "a") UID ALL 1', b",%d", 15 * MIB, 270),
     "capabilities without end": (b"* CAPABILITY", b" A%d", 8 * MIB - 20, 150),
     "flags without end": (b"* 1 FETCH (FLAGS (a", b" k%d", 8 * MIB - 20, 450),
 }

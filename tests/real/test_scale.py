@@ -22,27 +22,29 @@ async def hung_up(server: DovecotServer, *users: str) -> None:
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("connections", [1, 3, 8])
-async def test_many_messages_and_folders_of_two_accounts_within_the_bound(tmp_path, connections):
+@pytest.mark.parametrize(
+    ("connections", "messages", "folders"), [(1, 2000, 100), (3, MESSAGES, FOLDERS), (8, 2000, 100)]
+)
+async def test_many_messages_and_folders_of_two_accounts_within_the_bound(tmp_path, connections, messages, folders):
     """The server itself counts: one connection more for any user, and it refuses it and says so in its log."""
     with DovecotServer(max_connections=connections) as server:
         voyages = [Voyage(tmp_path, server.account(), name=name, maxconnections=connections) for name in ("One", "Two")]
         big, wide = voyages
-        seed(server, big.account.user, "INBOX", MESSAGES)
-        for number in range(FOLDERS - 1):
+        seed(server, big.account.user, "INBOX", messages)
+        for number in range(folders - 1):
             seed(server, wide.account.user, f"folder{number:03}", 3)
         tasks, threads = len(asyncio.all_tasks()), threading.active_count()
 
         sailed = await sail(voyages, maxsyncaccounts=2)
 
         sailed.assert_clean()
-        assert sailed.done.down == MESSAGES + 3 * (FOLDERS - 1)
+        assert sailed.done.down == messages + 3 * (folders - 1)
         assert len(asyncio.all_tasks()) == tasks, "a task was left behind"
         assert threading.active_count() <= threads + 8, "only the loop's own few threads remain"
         assert "Maximum number of connections" not in server.log(), "a connection over the bound"
         await hung_up(server, big.account.user, wide.account.user)
-        assert len(big.files()) == MESSAGES
-        assert len([path for path in wide.mail.iterdir() if path.is_dir()]) == FOLDERS
+        assert len(big.files()) == messages
+        assert len([path for path in wide.mail.iterdir() if path.is_dir()]) == folders
 
         again = await sail(voyages, maxsyncaccounts=2)
         again.assert_clean()
