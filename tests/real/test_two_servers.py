@@ -196,3 +196,15 @@ async def test_rules_for_names_work_on_either_side(crossing):
     assert remote.census("Work/Sails") == local.census("Job/Sails") and local.census("Job/Sails").total() == 1
     assert "Spam" not in local.folders() and "Private" not in remote.folders()
     await crossing.assert_at_rest()
+
+
+@SIDES
+async def test_what_a_server_makes_above_a_new_folder_is_there_on_both_sides_after_one_run(side, tmp_path, request):
+    """Cyrus makes a folder of each level above; others list such levels as no folders at all."""
+    crossing = between(kinds_with("cyrus", side), tmp_path, request)
+    crossing.ends[side.other].create("Lists/Work/Deep")
+    crossing.ends[side.other].deliver(SOME[0], folder="Lists/Work/Deep")
+    await crossing.settle()
+    assert crossing.ends[side].folders() >= {"Lists", "Lists/Work", "Lists/Work/Deep"}
+    assert crossing.ends[side.other].folders() == crossing.ends[side].folders()
+    await crossing.assert_at_rest()

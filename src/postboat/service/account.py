@@ -167,10 +167,11 @@ async def _sync_folders(
         lost = GoneFolders(parts, ledger, tree, publish, folders, dry_run=options.dry_run)
         outcome += await lost.remove_confirmed()
         outcome += await lost.hold()
-    if outcome.come_back:
+    if outcome.come_back or (tree.lacks_levels(parts.servers) and not options.dry_run):
+        known = {task.pair for task in plan.tasks} - outcome.come_back
         tree = await read_tree(parts, ledger, options.folders)
-        anew = [task for task in tree.plan.tasks if task.pair in outcome.come_back]
-        outcome += await ChangedFolders(parts, ledger, tree, publish, options, guard=guard).sync(anew)
+        if anew := [task for task in tree.plan.tasks if task.pair not in known]:
+            outcome += await ChangedFolders(parts, ledger, tree, publish, options, guard=guard).sync(anew)
     return outcome
 
 

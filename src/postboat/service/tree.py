@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from postboat.config.folder_names import NameMap
 from postboat.errors import FolderRulesRefused
 from postboat.folder_list import FolderList
-from postboat.model import Side, Verdict
+from postboat.model import FolderName, Side, Verdict
 from postboat.service.recorded import read_recorded
 from postboat.sync.checkpoints import is_unchanged
 from postboat.sync.folder_tree import Folders, Gone, TreePlan, contradictions, half, plan_tree
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from postboat.ledger.ledger import AccountLedger
     from postboat.ledger.rows import KnownFolder
-    from postboat.model import FolderName, Glimpse, Policy
+    from postboat.model import Glimpse, Policy
     from postboat.service.assemble import AccountParts
     from postboat.service.recorded import Recorded
     from postboat.service.shores.shore import Shore
@@ -94,6 +94,20 @@ class Tree:
         """What events call local folders, by what they are called where they are."""
         found = ((self.lists[Side.LOCAL].find(task.local), task.remote) for task in self.plan.tasks)
         return {local.wire: self.names.remote_text(remote) for local, remote in found if local is not None}
+
+    def lacks_levels(self, sides: Collection[Side]) -> bool:
+        """Whether folders are to be created on one of `sides` below levels that are no folders there.
+
+        Some servers make folders of these, too (Cyrus), which nobody has asked for and the other side has not.
+        """
+        return any(
+            self.lists[side].find(above) is None and above not in made
+            for side in sides
+            for made in [{task.on(side) for task in self.plan.tasks if task.create is side}]
+            for name in made
+            for above in (FolderName(name.parts[:count]) for count in range(1, len(name.parts)))
+            if not above.is_inbox
+        )
 
     @property
     def synced_names(self) -> Collection[str]:
