@@ -282,6 +282,8 @@ def _fold_folder(view: View, account: AccountView, event: FolderEvent, now: floa
             account.would += would(operations)
             return
         case FolderStarted():
+            if event.folder in account.working:  # begun anew, as its connection broke: what it did counts
+                _count(account, account.working[event.folder])
             account.working[event.folder] = FolderView(event.folder, started=now)
             return
     folder = account.working.get(event.folder) or FolderView(event.folder, started=now)
@@ -347,10 +349,14 @@ def settle_all(account: AccountView) -> None:
         _settle(account, account.working.popitem()[1])
 
 
-def _settle(account: AccountView, folder: FolderView) -> None:
+def _count(account: AccountView, folder: FolderView) -> None:
     account.settled += folder.done
     if account.life is not None:
         account.life.total += folder.done
+
+
+def _settle(account: AccountView, folder: FolderView) -> None:
+    _count(account, folder)
     folder.speed.samples.clear()
     if folder.failure or folder.done.changes or folder.done.adopted or folder.done.failed or folder.messages_failed:
         account.told.append(folder)

@@ -88,7 +88,7 @@ def test_a_failed_folder_keeps_what_it_had_done() -> None:
     assert account.done == Counts(down=2)
 
 
-def test_a_folder_begun_again_counts_anew() -> None:
+def test_what_a_folder_did_before_it_was_begun_again_counts_for_its_account() -> None:
     view = all_at_once(
         *START,
         FolderStarted("A", "INBOX"),
@@ -97,7 +97,7 @@ def test_a_folder_begun_again_counts_anew() -> None:
         FolderStarted("A", "INBOX"),
     )
     account = view.accounts["A"]
-    assert (account.working["INBOX"].planned, account.done) == (None, Counts())
+    assert (account.working["INBOX"].planned, account.done) == (None, Counts(down=5))
 
 
 def test_an_account_that_fails_stops_working() -> None:

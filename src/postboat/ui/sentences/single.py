@@ -73,6 +73,12 @@ def stopped_line(account: str, done: Counts, *, arrows: bool = True) -> str:
     return f"{words.clean(account)}: stopped, {words.changes(done, arrows=arrows) or 'nothing finished yet'}"
 
 
+def until_then(done: Counts, manner: Manner) -> tuple[str, ...]:
+    """Tell what was done for an account before it failed, and that it need not be done again."""
+    changes = words.changes(done, arrows=manner.arrows)
+    return (f"  Done until then: {changes}; the next run goes on from there",) if changes else ()
+
+
 # --- what goes on -------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postboat.events import (
+    AccountFailed,
     AccountFinished,
     FolderFailed,
     FolderMatchedAnew,
@@ -75,6 +76,8 @@ def told_trouble(event: Event, view: View, manner: words.Manner) -> tuple[str, .
             return _bounded(nth, waiting.held(event, manner, nth), more)
         case Mirrored() if event.fails:
             return _verdict(event, manner)
+        case AccountFailed() if not view.lasting:
+            return (*single.trouble(event, manner), *single.until_then(view.accounts[event.account].done, manner))
         case AccountFinished() if view.lasting and not view.accounts[event.account].held_anew:
             return ()
         case AccountFinished():

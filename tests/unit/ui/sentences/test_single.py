@@ -8,10 +8,13 @@ from postboat.events import (
     AccountConnected,
     AccountFailed,
     AccountFinished,
+    AccountStarted,
     Counts,
     FolderCreated,
     FolderFailed,
     FolderFinished,
+    FolderPlanned,
+    FolderProgressed,
     FoldersListed,
     FolderStarted,
     FoldersUnchanged,
@@ -21,6 +24,8 @@ from postboat.events import (
 )
 from postboat.ui import words
 from postboat.ui.sentences import single
+from postboat.ui.sentences.telling import told_trouble
+from postboat.ui.view import View, fold
 from postboat.ui.words import Manner
 
 PLAIN = Manner()
@@ -131,3 +136,26 @@ def test_a_dry_run_looks_at_folders_without_a_word() -> None:
 
 def test_a_dry_run_speaks_of_folders_that_would_be_created() -> None:
     assert single.news(FolderCreated("A", "Sent", "local", "Sent"), DRY) == "Sent: would be created locally"
+
+
+def test_an_account_that_fails_in_the_middle_says_what_was_done_until_then() -> None:
+    view = View()
+    events = (
+        AccountStarted("A"),
+        FolderStarted("A", "INBOX"),
+        FolderPlanned("A", "INBOX", Counts(down=3000)),
+        FolderProgressed("A", "INBOX", Counts(down=1500)),
+        FolderStarted("A", "INBOX"),  # anew, as its connection broke
+        FolderPlanned("A", "INBOX", Counts(down=1500)),
+        FolderProgressed("A", "INBOX", Counts(down=64)),
+        AccountFailed("A", "New: connection refused", 4),
+    )
+    for now, event in enumerate(events):
+        fold(view, event, now)
+        said = told_trouble(event, view, PLAIN)
+    assert said[0] == "A: not synced: New: connection refused"
+    assert said[-1] == "  Done until then: 1,564 new (↓1,564); the next run goes on from there"
+    fold(view, AccountStarted("B"), 9)
+    failed = AccountFailed("B", "connection refused", 4)
+    fold(view, failed, 10)
+    assert not any("until then" in line for line in told_trouble(failed, view, PLAIN)), "nothing was"
